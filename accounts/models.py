@@ -1,0 +1,176 @@
+"""People: who signs in, whose record it is, who helps whom, and what staff may be."""
+
+import uuid
+
+from django.conf import settings
+from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.contrib.auth.models import PermissionsMixin
+from django.db import models
+from django.db.models import F, Q
+from django.db.models.functions import Lower
+from django.utils import timezone
+
+
+class UserManager(BaseUserManager["User"]):
+    def create_user(self, email: str, password: str | None = None, **fields: object) -> "User":
+        user = self.model(email=self.normalize_email(email).lower(), **fields)
+        user.set_password(password)
+        user.save(using=self._db)
+        return user
+
+    def create_superuser(self, email: str, password: str, **fields: object) -> "User":
+        return self.create_user(email, password, is_staff=True, is_superuser=True, **fields)
+
+
+class User(AbstractBaseUser, PermissionsMixin):
+    """A person who signs in: patient, helper, clinician or staff, or several of these."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    email = models.EmailField()
+    name = models.CharField(max_length=200)
+    language = models.CharField(max_length=5, choices=settings.LANGUAGES, default="en")
+    time_zone = models.CharField(max_length=50, blank=True)  # empty: the clinic's
+    is_active = models.BooleanField(default=True)
+    is_staff = models.BooleanField(default=False)  # may open the compliance console
+    date_joined = models.DateTimeField(default=timezone.now)
+
+    objects = UserManager()
+    USERNAME_FIELD = EMAIL_FIELD = "email"
+    REQUIRED_FIELDS = ["name"]
+
+    class Phi:
+        fields = ("email", "name", "password")
+        safe = (
+            "id language time_zone is_active is_staff is_superuser date_joined last_login "
+            "groups user_permissions"
+        ).split()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(Lower("email"), name="one_user_per_email")]
+
+    def __str__(self) -> str:
+        return f"User/{self.id}"
+
+
+class Patient(models.Model):
+    """A person with a record. `user` is empty for those who do not sign in, as children."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    user = models.OneToOneField(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="patient"
+    )
+    name = models.CharField(max_length=200)
+    birth_date = models.DateField()
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Phi:
+        fields = ("name", "birth_date")
+        safe = ("id", "user", "created_at")
+
+    def __str__(self) -> str:
+        return f"Patient/{self.id}"
+
+    def age_on(self, day: "models.DateField") -> int:
+        before_birthday = (day.month, day.day) < (self.birth_date.month, self.birth_date.day)
+        return day.year - self.birth_date.year - before_birthday
+
+
+class PatientIdentity(models.Model):
+    """The same patient in one EHR: (patient, source, FHIR id)."""
+
+    patient = models.ForeignKey(Patient, models.PROTECT, related_name="identities")
+    source = models.SlugField(max_length=40)  # Source.slug; fhirproxy stands above this app
+    fhir_id = models.CharField(max_length=255)
+    linked_at = models.DateTimeField(default=timezone.now)
+
+    class Phi:
+        fields = ("fhir_id",)
+        safe = ("id", "patient", "source", "linked_at")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["source", "fhir_id"], name="one_patient_per_identity"),
+            models.UniqueConstraint(fields=["patient", "source"], name="one_identity_per_source"),
+        ]
+
+    def __str__(self) -> str:
+        return f"PatientIdentity/{self.pk}"
+
+
+class RelatedPerson(models.Model):
+    """A helper's relationship to a patient, named as in FHIR R4 RelatedPerson.
+
+    What the helper may see is a Consent, which stands above this app; this row says
+    who they are to each other, on what ground, and until when.
+    """
+
+    class Relationship(models.TextChoices):  # HL7 v3 RoleCode
+        PARENT = "PRN"
+        SPOUSE = "SPS"
+        CHILD = "CHILD"
+        GUARDIAN = "GUARD"
+        FRIEND = "FRND"
+
+    class Status(models.TextChoices):
+        ASKED = "asked"
+        CONFIRMED = "confirmed"
+        DENIED = "denied"
+        NARROWED = "narrowed"
+        ENDED = "ended"
+        EXPIRED = "expired"
+        REVOKED = "revoked"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    patient = models.ForeignKey(Patient, models.PROTECT, related_name="helpers")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="helps")
+    relationship = models.CharField(max_length=8, choices=Relationship)
+    status = models.CharField(max_length=12, choices=Status, default=Status.ASKED)
+    period_start = models.DateTimeField(default=timezone.now)
+    period_end = models.DateTimeField(null=True, blank=True)
+
+    class Phi:
+        fields = ("relationship",)
+        safe = ("id", "patient", "user", "status", "period_start", "period_end")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["patient", "user"],
+                condition=Q(status__in=["asked", "confirmed", "narrowed"]),
+                name="one_living_relationship_per_pair",
+            ),
+            models.CheckConstraint(
+                condition=Q(period_end=None) | Q(period_end__gt=F("period_start")),
+                name="relationship_ends_after_it_starts",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"RelatedPerson/{self.id}"
+
+
+class StaffRole(models.Model):
+    """What one member of staff may be; what a role may do is a Cedar policy in `consent`."""
+
+    class Role(models.TextChoices):
+        CLINICIAN = "clinician"
+        SUPPORT = "support"
+        COMPLIANCE = "compliance"
+        PRIVACY_OFFICER = "privacy_officer"
+        ADMINISTRATOR = "administrator"
+        APP_REVIEWER = "app_reviewer"
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="staff_roles")
+    role = models.CharField(max_length=20, choices=Role)
+    practitioner = models.CharField(max_length=255, blank=True)  # Practitioner/id in the EHR
+    since = models.DateTimeField(default=timezone.now)
+
+    class Phi:
+        fields: tuple[str, ...] = ()
+        safe = ("id", "user", "role", "practitioner", "since")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["user", "role"], name="one_row_per_role")]
+
+    def __str__(self) -> str:
+        return f"StaffRole/{self.pk}"

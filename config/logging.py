@@ -1,0 +1,67 @@
+"""Operational logs: JSON lines on standard output, with allow-listed fields only.
+
+They are not the audit log, and they hold no word from a record: a field that is
+not listed here is dropped, so that a careless call cannot leak one.
+"""
+
+import logging
+import logging.config
+
+import structlog
+
+ALLOWED = frozenset(
+    "event level timestamp logger correlation_id exc_info exception stack task job_id client_id source "
+    "status method route duration_ms count size port pid service path_count reason".split()
+)
+
+
+def drop_unlisted(_logger: object, _name: str, event: dict) -> dict:
+    return {key: value for key, value in event.items() if key in ALLOWED or key.startswith("_")}
+
+
+class NoArguments(logging.Filter):
+    """Libraries put URLs and values in their messages; below warning we do not keep those."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return record.levelno >= logging.WARNING or record.name.startswith("chartkey")
+
+
+def set_up() -> None:
+    shared = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=True,
+    )
+    logging.config.dictConfig(
+        {
+            "version": 1,
+            "disable_existing_loggers": False,
+            "formatters": {
+                "json": {
+                    "()": structlog.stdlib.ProcessorFormatter,
+                    "foreign_pre_chain": shared,
+                    "processors": [
+                        structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                        drop_unlisted,
+                        structlog.processors.format_exc_info,
+                        structlog.processors.JSONRenderer(),
+                    ],
+                }
+            },
+            "filters": {"quiet": {"()": NoArguments}},
+            "handlers": {
+                "stdout": {
+                    "class": "logging.StreamHandler",
+                    "formatter": "json",
+                    "filters": ["quiet"],
+                }
+            },
+            "root": {"handlers": ["stdout"], "level": "INFO"},
+        }
+    )

@@ -1,0 +1,39 @@
+"""Middleware of our own: a correlation id for every request, and no caching of people's pages."""
+
+import re
+import uuid
+from collections.abc import Callable
+
+import structlog
+from django.http import HttpRequest, HttpResponse
+
+Handler = Callable[[HttpRequest], HttpResponse]
+CLEAN_ID = re.compile(r"^[A-Za-z0-9._-]{8,64}$")
+
+
+def correlation_id(get_response: Handler) -> Handler:
+    """Give each request an id that goes through logs, audit rows and upstream calls
+    (X-Request-Id, as IHE BALP names it), and back to the caller."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        given = request.headers.get("X-Request-Id", "")
+        request.correlation_id = given if CLEAN_ID.match(given) else str(uuid.uuid4())
+        with structlog.contextvars.bound_contextvars(correlation_id=request.correlation_id):
+            response = get_response(request)
+        response.headers["X-Request-Id"] = request.correlation_id
+        return response
+
+    return middleware
+
+
+def no_store(get_response: Handler) -> Handler:
+    """Keep people's pages out of every cache, and keep htmx's part apart from the whole page."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        response = get_response(request)
+        response.headers.setdefault("Cache-Control", "no-store")
+        if hasattr(request, "htmx"):
+            response.headers["Vary"] = ", ".join(filter(None, [response.headers.get("Vary"), "HX-Request"]))
+        return response
+
+    return middleware

@@ -1,0 +1,296 @@
+"""Settings: one file, every value from the environment through `config.env`.
+
+CHARTKEY_MODE is `production` unless it says otherwise; `demo` and `test` are the
+only modes in which anything insecure is on, and `config.checks` holds that.
+"""
+
+from pathlib import Path
+
+from psycopg.conninfo import conninfo_to_dict
+
+from config import env
+
+ROOT = Path(__file__).resolve().parent.parent
+MODE = env.text("CHARTKEY_MODE", "production")
+if MODE not in {"production", "demo", "test"}:
+    raise env.BadVariable(f"CHARTKEY_MODE is {MODE!r}; it takes production, demo or test.")
+DEMO = MODE in {"demo", "test"}
+
+# Addresses
+BASE_URL = env.text("BASE_URL").rstrip("/")  # as people and apps reach it, without a path
+FHIR_BASE_URL = f"{BASE_URL}/fhir/r4"
+ALLOWED_HOSTS = env.listing("ALLOWED_HOSTS")
+SECURE = BASE_URL.startswith("https://")
+if env.flag("BEHIND_TLS_PROXY"):
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+
+# Secrets
+SECRET_KEY = env.text("SECRET_KEY")
+FIELD_KEY = env.key("FIELD_KEY")  # encrypts second-factor secrets and drafts at rest
+AUDIT_MAC_KEY = env.key("AUDIT_MAC_KEY")  # marks audit rows as written by the app; never in the database
+AUDIT_SIGNING_KEY = env.key("AUDIT_SIGNING_KEY")  # Ed25519 seed that signs checkpoints
+AUDIT_ORIGIN = env.text("AUDIT_ORIGIN", "chartkey.example/audit")  # the log's name in its checkpoints
+OIDC_KEY_FILE = env.path("OIDC_KEY_FILE")
+
+# Places on disk
+VAR = env.path("CHARTKEY_VAR", ROOT / "var")
+EXPORT_FOLDER = env.path("EXPORT_FOLDER", VAR / "exports")
+AUDIT_ANCHOR_FILE = env.path("AUDIT_ANCHOR_FILE", VAR / "audit" / "checkpoints.txt")
+
+INSTALLED_APPS = [
+    *(["demo"] if DEMO else []),
+    "portal",
+    "compliance",
+    "exports",
+    "fhirproxy",
+    "consent",
+    "smart",
+    "accounts",
+    "notices",
+    "audit",
+    "fhirstore",
+    "config",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.humanize",
+    "django.contrib.staticfiles",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "allauth.usersessions",
+    "oauth2_provider",
+    "rest_framework",
+    "corsheaders",
+    "csp",
+    "django_htmx",
+    "template_partials",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "config.middleware.correlation_id",
+    "corsheaders.middleware.CorsMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "allauth.usersessions.middleware.UserSessionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "config.middleware.no_store",
+]
+ROOT_URLCONF = "config.urls"
+WSGI_APPLICATION = "config.wsgi.application"
+APPEND_SLASH = True
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [ROOT / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "csp.context_processors.nonce",
+                "config.context.site",
+            ],
+            "string_if_invalid": "MISSING-VARIABLE" if MODE == "test" else "",
+        },
+    }
+]
+
+# PostgreSQL is the only truth; Valkey carries the queue, rate limits and nothing with authority.
+_database = conninfo_to_dict(env.text("DATABASE_URL"))
+_pool_size = env.number("DATABASE_POOL", 0 if MODE == "test" else 16)
+DATABASES = {
+    "default": {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": _database.get("dbname", ""),
+        "USER": _database.get("user", ""),
+        "PASSWORD": _database.get("password", ""),
+        "HOST": _database.get("host", ""),
+        "PORT": _database.get("port", ""),
+        "OPTIONS": {
+            "options": "-c idle_in_transaction_session_timeout=60000 -c timezone=UTC",
+            **({"pool": {"min_size": 1, "max_size": _pool_size}} if _pool_size else {}),
+        },
+        "DISABLE_SERVER_SIDE_CURSORS": False,
+    }
+}
+REDIS_URL = env.text("REDIS_URL")
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": REDIS_URL,
+        "KEY_PREFIX": "chartkey",
+    }
+}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+CELERY_BROKER_URL = env.text("CELERY_BROKER_URL", REDIS_URL)
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "visibility_timeout": 3600,  # tasks are cut into slices far shorter than this
+    "unacked_restore_interval": 5,  # a killed worker's task is found again within seconds
+    "unacked_restore_throttle": 1,
+}
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_TIMEZONE = "UTC"
+CELERY_BEAT_SCHEDULE_FILENAME = str(VAR / "celerybeat-schedule")
+CELERY_BEAT_SCHEDULE = {
+    "notices-send": {"task": "notices.tasks.send_due", "schedule": 10.0},
+    "exports-sweep": {"task": "exports.tasks.sweep", "schedule": 30.0},
+    "audit-partitions": {"task": "audit.tasks.make_partitions", "schedule": 24 * 3600.0},
+}
+
+# Who signs in
+AUTH_USER_MODEL = "accounts.User"
+AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "/"
+ACCOUNT_ADAPTER = "accounts.allauth.AccountAdapter"
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+ACCOUNT_USER_MODEL_EMAIL_FIELD = "email"
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_PREVENT_ENUMERATION = True
+ACCOUNT_LOGOUT_ON_PASSWORD_CHANGE = True
+ACCOUNT_SESSION_REMEMBER = False
+MFA_ADAPTER = "accounts.allauth.MFAAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "recovery_codes", "webauthn"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = DEMO
+AUTH_PASSWORD_VALIDATORS = [
+    {
+        "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
+        "OPTIONS": {"min_length": 15},  # NIST SP 800-63B-4, single factor
+    },
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+
+SESSION_COOKIE_AGE = 12 * 3600
+SESSION_EXPIRE_AT_BROWSER_CLOSE = True
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE
+SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_NAME = "__Host-session" if SECURE else "session"
+CSRF_COOKIE_NAME = "__Host-csrf" if SECURE else "csrf"
+CSRF_FAILURE_VIEW = "portal.views.problems.csrf_failed"
+
+# OAuth 2 and SMART App Launch
+OAUTH2_PROVIDER_APPLICATION_MODEL = "smart.Client"
+OAUTH2_PROVIDER_GRANT_MODEL = "smart.Grant"
+OAUTH2_PROVIDER_ACCESS_TOKEN_MODEL = "smart.AccessToken"
+OAUTH2_PROVIDER_REFRESH_TOKEN_MODEL = "smart.RefreshToken"
+OAUTH2_PROVIDER_ID_TOKEN_MODEL = "smart.IDToken"
+OAUTH2_PROVIDER = {
+    "OIDC_ENABLED": True,
+    "OIDC_RSA_PRIVATE_KEY": OIDC_KEY_FILE.read_text() if OIDC_KEY_FILE.is_file() else "",
+    "OIDC_ISS_ENDPOINT": BASE_URL,
+    "PKCE_REQUIRED": True,
+    "ROTATE_REFRESH_TOKEN": True,
+    "REFRESH_TOKEN_REUSE_PROTECTION": True,
+    "REFRESH_TOKEN_GRACE_PERIOD_SECONDS": 0,  # must be 0 where tokens are hashed at rest
+    "ACCESS_TOKEN_EXPIRE_SECONDS": 300,
+    "ID_TOKEN_EXPIRE_SECONDS": 300,
+    "AUTHORIZATION_CODE_EXPIRE_SECONDS": 60,
+    "REFRESH_TOKEN_EXPIRE_SECONDS": 90 * 24 * 3600,  # when idle; the consent's end is the absolute one
+    "SCOPES_BACKEND_CLASS": "smart.scopes.ScopesBackend",
+    "OAUTH2_VALIDATOR_CLASS": "smart.validators.SmartValidator",
+    "CLIENT_SECRET_HASHER": "smart_sha256",
+    "ALLOWED_REDIRECT_URI_SCHEMES": ["https", "http"] if DEMO else ["https"],
+    "OIDC_RP_INITIATED_LOGOUT_DELETE_TOKENS": False,
+    **{
+        f"COMPLIANT_BCP_RFC9700_{name}": True
+        for name in (
+            "IMPLICIT_GRANT PASSWORD_GRANT PKCE_METHOD ACCESS_TOKEN_TRANSPORT AUTHZ_RESPONSE_ISS "
+            "TOKEN_STORAGE REFRESH_TOKEN REDIRECT_URI_MATCHING PKCE_REQUIRED"
+        ).split()
+    },
+    "COMPLIANT_BCP_RFC9700_REDIRECT_URI_SCHEME": not DEMO,
+}
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+    "smart.secrets.Sha256SecretHasher",  # for generated 256-bit client secrets only
+]
+
+# The EHR behind the gate. Nothing imports fhirstore: this name is the one wire to it.
+FHIRSTORE_ENTRY_POINT = "fhirstore.server.handle"
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework.authentication.SessionAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+}
+
+# Words and times
+LANGUAGE_CODE = "en"
+LANGUAGES = [("en", "English"), ("es", "Español")]
+LOCALE_PATHS = [ROOT / "locale"]
+USE_I18N = USE_TZ = True
+TIME_ZONE = env.text("TIME_ZONE", "America/New_York")  # of the clinic; times are kept in UTC
+
+STATIC_URL = "static/"
+STATIC_ROOT = env.path("STATIC_ROOT", VAR / "static")
+STATICFILES_DIRS = [ROOT / "static"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
+        if MODE == "test"
+        else "whitenoise.storage.CompressedManifestStaticFilesStorage"
+    },
+}
+
+# What a browser may do with our pages
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": ["'self'"],
+        "img-src": ["'self'", "data:"],
+        "object-src": ["'none'"],
+        "base-uri": ["'none'"],
+        "frame-ancestors": ["'none'"],
+        # no form-action: a consent form ends in a redirect to the app, which browsers hold against it
+    }
+}
+X_FRAME_OPTIONS = "DENY"
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_SSL_REDIRECT = SECURE and MODE == "production"
+SECURE_HSTS_SECONDS = 365 * 24 * 3600 if SECURE else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = SECURE
+CORS_URLS_REGEX = r"^/(fhir/|\.well-known/|o/token/|o/revoke_token/|o/introspect/)"
+CORS_ALLOW_ALL_ORIGINS = True  # no cookie opens those paths; a bearer token does
+CORS_ALLOW_CREDENTIALS = False
+
+DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
+EMAIL_BACKEND = env.text(
+    "EMAIL_BACKEND",
+    "django.core.mail.backends.filebased.EmailBackend"
+    if MODE == "demo"
+    else "django.core.mail.backends.smtp.EmailBackend",
+)
+EMAIL_FILE_PATH = str(VAR / "mail")
+EMAIL_HOST = env.text("EMAIL_HOST", "localhost")
+EMAIL_PORT = env.number("EMAIL_PORT", 25)
+DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", "Chartkey <no-reply@chartkey.example>")
+
+LOGGING_CONFIG = None  # config.logging sets structlog up, from ConfigApp.ready
+DEBUG = False
+EMERGENCY_NUMBER = env.text("EMERGENCY_NUMBER", "911")
+CLINIC_NAME = env.text("CLINIC_NAME", "Riverside Clinic")
+CLINIC_PHONE = env.text("CLINIC_PHONE", "555-0100")
+DEMO_CLIENT_URL = env.text("DEMO_CLIENT_URL", "http://127.0.0.1:8001") if DEMO else ""

@@ -1,0 +1,16 @@
+"""Every address of the site. Paths are guarded in the views they name; tests/test_routes.py walks them all."""
+
+from django.contrib import admin
+from django.urls import include, path
+
+urlpatterns = [
+    path("", include("smart.urls")),
+    path("fhir/", include("fhirproxy.urls")),
+    path("accounts/", include("allauth.urls")),
+    path("admin/", admin.site.urls),
+    path("", include("portal.urls")),
+]
+handler400 = "portal.views.problems.bad_request"
+handler403 = "portal.views.problems.forbidden"
+handler404 = "portal.views.problems.not_found"
+handler500 = "portal.views.problems.server_error"

@@ -1,0 +1,32 @@
+"""The outbox: what has to be told to whom. A notice names no fact of health."""
+
+import uuid
+
+from django.db import models
+from django.utils import timezone
+
+
+class Notice(models.Model):
+    """One message to one person, written in the transaction of what it tells."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    kind = models.CharField(max_length=40)  # a key of notices.kinds.KINDS
+    recipient = models.CharField(max_length=60, db_index=True)  # User/<id>; this app knows no model of people
+    email = models.EmailField(blank=True)
+    language = models.CharField(max_length=5, default="en")
+    context = models.JSONField(default=dict)  # names of apps, times: never a fact of health
+    created_at = models.DateTimeField(default=timezone.now)
+    due_at = models.DateTimeField(default=timezone.now)
+    sent_at = models.DateTimeField(null=True)
+    read_at = models.DateTimeField(null=True)
+    attempts = models.PositiveSmallIntegerField(default=0)
+
+    class Phi:
+        fields = ("email", "context")
+        safe = tuple("id kind recipient language created_at due_at sent_at read_at attempts".split())
+
+    class Meta:
+        indexes = [models.Index(fields=["due_at"], condition=models.Q(sent_at=None), name="notice_due")]
+
+    def __str__(self) -> str:
+        return f"Notice/{self.id}"
