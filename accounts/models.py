@@ -40,10 +40,18 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     class Phi:
         fields = ("email", "name", "password")
-        safe = (
-            "id language time_zone is_active is_staff is_superuser date_joined last_login "
-            "groups user_permissions"
-        ).split()
+        safe = [
+            "id",
+            "language",
+            "time_zone",
+            "is_active",
+            "is_staff",
+            "is_superuser",
+            "date_joined",
+            "last_login",
+            "groups",
+            "user_permissions",
+        ]
 
     class Meta:
         constraints = [models.UniqueConstraint(Lower("email"), name="one_user_per_email")]

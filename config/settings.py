@@ -214,10 +214,7 @@ OAUTH2_PROVIDER = {
     "OIDC_RP_INITIATED_LOGOUT_DELETE_TOKENS": False,
     **{
         f"COMPLIANT_BCP_RFC9700_{name}": True
-        for name in (
-            "IMPLICIT_GRANT PASSWORD_GRANT PKCE_METHOD ACCESS_TOKEN_TRANSPORT AUTHZ_RESPONSE_ISS "
-            "TOKEN_STORAGE REFRESH_TOKEN REDIRECT_URI_MATCHING PKCE_REQUIRED"
-        ).split()
+        for name in ["IMPLICIT_GRANT", "PASSWORD_GRANT", "PKCE_METHOD", "ACCESS_TOKEN_TRANSPORT", "AUTHZ_RESPONSE_ISS", "TOKEN_STORAGE", "REFRESH_TOKEN", "REDIRECT_URI_MATCHING", "PKCE_REQUIRED"]
     },
     "COMPLIANT_BCP_RFC9700_REDIRECT_URI_SCHEME": not DEMO,
 }
@@ -225,6 +222,9 @@ PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",
     "smart.secrets.Sha256SecretHasher",  # for generated 256-bit client secrets only
 ]
+
+# Whether tokens may still be given for an authorization: `smart` asks, and does not know what it is.
+SMART_AUTHORIZATION_CHECK = "consent.authority.is_in_force"
 
 # The EHR behind the gate. Nothing imports fhirstore: this name is the one wire to it.
 FHIRSTORE_ENTRY_POINT = "fhirstore.server.handle"

@@ -1,6 +1,8 @@
 """Consents that never change: each change appends a version that says all there is to know."""
 
+import json
 import uuid
+from typing import Any
 
 from django.conf import settings
 from django.db import models
@@ -35,9 +37,17 @@ class Consent(models.Model):
 
     class Phi:
         fields: tuple[str, ...] = ()
-        safe = tuple(
-            "id patient client helper status current_number period_end created_at revoked_at "
-            "revoked_by".split()
+        safe = (
+            "id",
+            "patient",
+            "client",
+            "helper",
+            "status",
+            "current_number",
+            "period_end",
+            "created_at",
+            "revoked_at",
+            "revoked_by",
         )
 
     class Meta:
@@ -88,8 +98,17 @@ class ConsentVersion(models.Model):
 
     class Phi:
         fields = ("fhir", "text_shown")
-        safe = tuple(
-            "id consent number provisions status made_at made_by channel text_language digest".split()
+        safe = (
+            "id",
+            "consent",
+            "number",
+            "provisions",
+            "status",
+            "made_at",
+            "made_by",
+            "channel",
+            "text_language",
+            "digest",
         )
 
     class Meta:
@@ -97,3 +116,6 @@ class ConsentVersion(models.Model):
 
     def __str__(self) -> str:
         return f"Consent/{self.consent_id}/_history/{self.number}"
+
+    def as_fhir(self) -> dict[str, Any]:
+        return json.loads(self.fhir)

@@ -37,9 +37,20 @@ class ExportJob(models.Model):
 
     class Phi:
         fields: tuple[str, ...] = ()
-        safe = tuple(
-            "id patient requested_by status resource_types include_sensitive done_types manifest created_at "
-            "lease_until finished_at expires_at reason".split()
+        safe = (
+            "id",
+            "patient",
+            "requested_by",
+            "status",
+            "resource_types",
+            "include_sensitive",
+            "done_types",
+            "manifest",
+            "created_at",
+            "lease_until",
+            "finished_at",
+            "expires_at",
+            "reason",
         )
 
     def __str__(self) -> str:

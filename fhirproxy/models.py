@@ -83,9 +83,25 @@ class WriteCommand(models.Model):
 
     class Phi:
         fields = ("resource", "result")
-        safe = tuple(
-            "id patient author client consent consent_number source channel interaction resource_type "
-            "origin idempotency_scope idempotency_key body_sha256 status reviewer reason created_at".split()
+        safe = (
+            "id",
+            "patient",
+            "author",
+            "client",
+            "consent",
+            "consent_number",
+            "source",
+            "channel",
+            "interaction",
+            "resource_type",
+            "origin",
+            "idempotency_scope",
+            "idempotency_key",
+            "body_sha256",
+            "status",
+            "reviewer",
+            "reason",
+            "created_at",
         )
 
     class Meta:

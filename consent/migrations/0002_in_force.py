@@ -1,0 +1,50 @@
+"""The database's own part of a consent: versions that only grow, and the last check before release."""
+
+from django.db import migrations
+
+LOCK_KEY = """
+CREATE FUNCTION consent_lock_key(consent uuid) RETURNS bigint
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN hashtextextended(consent::text, 0)
+"""
+# VOLATILE, so that each statement in it sees what was committed before it began: the lock is waited
+# for first and the consent is read afresh after it. In a plain WHERE clause the snapshot would be
+# older than the lock, and a revoke that was just committed would go unseen.
+IN_FORCE = """
+CREATE FUNCTION consent_in_force(consent uuid, version int, token bigint) RETURNS boolean
+LANGUAGE plpgsql VOLATILE AS $$
+BEGIN
+  PERFORM pg_advisory_xact_lock_shared(consent_lock_key(consent));
+  RETURN EXISTS (
+    SELECT FROM consent_consent k
+     WHERE k.id = consent AND k.status = 'active' AND k.current_number = version
+       AND k.period_end > clock_timestamp()
+  ) AND (token IS NULL OR EXISTS (
+    SELECT FROM smart_accesstoken t WHERE t.id = token AND t.expires > clock_timestamp()
+  ));
+END $$
+"""
+APPEND_ONLY = """
+CREATE FUNCTION consent_versions_only_grow() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  RAISE EXCEPTION 'consent versions are only ever added' USING ERRCODE = 'insufficient_privilege';
+END $$;
+CREATE TRIGGER consent_version_no_change BEFORE UPDATE OR DELETE ON consent_consentversion
+  FOR EACH ROW EXECUTE FUNCTION consent_versions_only_grow();
+"""
+
+
+class Migration(migrations.Migration):
+    dependencies = [
+        ("consent", "0001_initial"),
+        ("smart", "0001_initial"),
+    ]
+    operations = [
+        migrations.RunSQL(LOCK_KEY, "DROP FUNCTION consent_lock_key"),
+        migrations.RunSQL(IN_FORCE, "DROP FUNCTION consent_in_force"),
+        migrations.RunSQL(
+            APPEND_ONLY,
+            "DROP TRIGGER consent_version_no_change ON consent_consentversion;"
+            "DROP FUNCTION consent_versions_only_grow",
+        ),
+    ]
