@@ -1,0 +1,77 @@
+"""Who may open a page. Each guard puts on the request what its view works with."""
+
+import zoneinfo
+from collections.abc import Callable
+from functools import wraps
+
+from django.conf import settings
+from django.contrib.auth.decorators import login_required
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+
+from accounts.models import Patient, StaffRole, User
+
+View = Callable[..., HttpResponse]
+
+
+class PatientRequest(HttpRequest):
+    """A request of a signed-in person who has a record."""
+
+    user: User
+    patient: Patient
+
+
+def patient_required(view: View) -> View:
+    """Sign in first; then `request.patient` is the person's own record, and times are in their time zone.
+
+    A signed-in person without a record of their own gets a page that says so (403).
+    """
+
+    @login_required
+    @wraps(view)
+    def guarded(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
+        patient = Patient.objects.filter(user=request.user).first()
+        if patient is None:
+            return render(request, "portal/no_record.html", status=403)
+        request.user.patient = request.patient = patient
+        with timezone.override(time_zone_of(request.user)):
+            return view(request, *args, **kwargs)
+
+    guarded.guard = "patient"
+    return guarded
+
+
+def clinician_required(view: View) -> View:
+    """Sign in first; to anyone who is no clinician the page does not exist (404)."""
+
+    @login_required
+    @wraps(view)
+    def guarded(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
+        if StaffRole.Role.CLINICIAN not in roles_of(request.user):
+            raise Http404
+        with timezone.override(time_zone_of(request.user)):
+            return view(request, *args, **kwargs)
+
+    guarded.guard = "clinician"
+    return guarded
+
+
+def anyone(view: View) -> View:
+    """Says on purpose that a page is open to all, signed in or not."""
+    view.guard = "anyone"
+    return view
+
+
+def roles_of(user: User) -> frozenset[str]:
+    """The staff roles of one user, read once per request."""
+    if not hasattr(user, "_roles"):
+        user._roles = frozenset(user.staff_roles.values_list("role", flat=True))
+    return user._roles
+
+
+def time_zone_of(user: User) -> zoneinfo.ZoneInfo:
+    try:
+        return zoneinfo.ZoneInfo(user.time_zone or settings.TIME_ZONE)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError):
+        return zoneinfo.ZoneInfo(settings.TIME_ZONE)

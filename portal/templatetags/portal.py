@@ -1,0 +1,122 @@
+"""The tags that every page uses: tabs, icons, the state line, form controls, pictures of numbers."""
+
+from dataclasses import dataclass
+
+from django import template
+from django.core.exceptions import ObjectDoesNotExist
+from django.forms import BoundField
+from django.http import HttpRequest
+from django.templatetags.static import static
+from django.urls import NoReverseMatch, reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import get_language, get_language_info, pgettext_lazy
+
+from accounts.models import StaffRole, User
+from portal.guards import roles_of
+from portal.states import State
+
+register = template.Library()
+
+
+@dataclass(frozen=True, slots=True)
+class Tab:
+    url_name: str
+    icon: str
+    label: str
+    under: tuple[str, ...]  # the first parts of the paths that belong to it
+
+    def is_current(self, path: str) -> bool:
+        return path.strip("/").split("/")[0] in self.under
+
+
+RECORD_PATHS = tuple(
+    "records results medicines allergies conditions vaccines visits documents search add".split()
+)
+PATIENT_TABS = (
+    Tab("portal:home", "home", pgettext_lazy("tabs.home", "Home"), ("",)),
+    Tab("portal:records", "records", pgettext_lazy("tabs.records", "Records"), RECORD_PATHS),
+    Tab("portal:apps", "sharing", pgettext_lazy("tabs.sharing", "Sharing"), ("sharing", "apps", "helpers")),
+    Tab("portal:activity", "activity", pgettext_lazy("tabs.activity", "Activity"), ("activity",)),
+    Tab(
+        "portal:more",
+        "more",
+        pgettext_lazy("tabs.more", "More"),
+        ("more", "help", "downloads", "settings", "accounts"),
+    ),
+)
+CLINICIAN_TABS = (Tab("portal:review", "review", pgettext_lazy("tabs.review", "Review"), ("review",)),)
+
+
+@register.simple_tag(takes_context=True)
+def tabs(context: template.Context) -> list[dict[str, object]]:
+    """The tabs of whoever is signed in; none for a visitor, or where there is no request (the 500 page)."""
+    request: HttpRequest | None = context.get("request")
+    user = getattr(request, "user", None)
+    if request is None or user is None or not user.is_authenticated:
+        return []
+    shown = PATIENT_TABS if _has_record(user) else PATIENT_TABS[-1:]
+    if StaffRole.Role.CLINICIAN in roles_of(user):
+        shown = CLINICIAN_TABS + shown
+    return [
+        {"url": url, "icon": tab.icon, "label": tab.label, "current": tab.is_current(request.path)}
+        for tab in shown
+        if (url := _address(tab.url_name))
+    ]
+
+
+def _has_record(user: User) -> bool:
+    try:
+        return bool(user.patient)
+    except ObjectDoesNotExist:
+        return False
+
+
+def _address(url_name: str) -> str:
+    try:
+        return reverse(url_name)
+    except NoReverseMatch:  # that room has no page yet
+        return ""
+
+
+@register.simple_tag
+def icon(name: str) -> SafeString:
+    """A picture of ours from static/icons.svg, hidden from screen readers: words always stand beside it."""
+    return format_html(
+        '<svg class="icon" aria-hidden="true"><use href="{}#{}"></use></svg>', static("icons.svg"), name
+    )
+
+
+@register.simple_tag
+def other_languages() -> list[dict[str, str]]:
+    """The languages one can change to: [{"code", "name_local"}]."""
+    from django.conf import settings
+
+    current = (get_language() or "en").split("-")[0]
+    return [get_language_info(code) for code, _ in settings.LANGUAGES if code != current]
+
+
+@register.inclusion_tag("parts/state.html")
+def state(value: State) -> dict[str, object]:
+    """How fresh and how whole the records on this page are: the same words on every page."""
+    return {"state": value}
+
+
+@register.filter
+def control(field: BoundField) -> SafeString:
+    """A form control without placeholder: its label stands above it."""
+    return field.as_widget(attrs={"placeholder": ""} if field.field.widget.attrs.get("placeholder") else None)
+
+
+@register.filter
+def widget_kind(field: BoundField) -> str:
+    """ "check", "group" (radios, checkboxes, several inputs) or "line": how parts/field.html lays it out."""
+    if getattr(field.field.widget, "input_type", "") == "checkbox" and not field.use_fieldset:
+        return "check"
+    return "group" if field.use_fieldset else "line"
+
+
+@register.filter
+def note_kind(tags: str) -> str:
+    """The look of a message from Django's message level."""
+    return {"success": "good", "error": "bad", "warning": "warn"}.get(tags.split(" ")[-1], "info")
