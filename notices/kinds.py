@@ -1,0 +1,92 @@
+"""What can be told: each kind of notice, its words, and the names it takes.
+
+E-mail is read by others and on locked screens, so its subject and body name no app, no
+person and no fact of health; they say where to look. `line` is what the portal shows after
+sign-in, and may name an app or a helper.
+"""
+
+from dataclasses import dataclass
+
+from django.utils.functional import Promise
+from django.utils.translation import pgettext_lazy
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """Words of one kind; `names` are the keys of a notice's context, exactly."""
+
+    subject: Promise
+    body: Promise
+    line: Promise
+    names: tuple[str, ...] = ()
+    path: str = "/"  # the page of the portal that tells more
+
+
+KINDS = {
+    "app_connected": Kind(
+        pgettext_lazy("notice.app_connected.subject", "An app can now see your records"),
+        pgettext_lazy(
+            "notice.app_connected.body",
+            "You let an app see some of your records. You can see what it does, or stop it, on any day.",
+        ),
+        pgettext_lazy("notice.app_connected.line", "%(app)s can now see some of your records."),
+        names=("app",),
+        path="/apps/",
+    ),
+    "app_stopped": Kind(
+        pgettext_lazy("notice.app_stopped.subject", "You stopped sharing with an app"),
+        pgettext_lazy(
+            "notice.app_stopped.body",
+            "The app cannot get anything new. This does not delete what it already has.",
+        ),
+        pgettext_lazy("notice.app_stopped.line", "%(app)s can no longer get anything new."),
+        names=("app",),
+        path="/apps/",
+    ),
+    "export_ready": Kind(
+        pgettext_lazy("notice.export_ready.subject", "Your file is ready"),
+        pgettext_lazy(
+            "notice.export_ready.body",
+            "The file you asked for is ready. You must sign in to get it. We delete it after a few days.",
+        ),
+        pgettext_lazy("notice.export_ready.line", "Your file is ready. You can get it in Downloads."),
+        path="/downloads/",
+    ),
+    "write_added": Kind(
+        pgettext_lazy("notice.write_added.subject", "Your clinic added what you sent"),
+        pgettext_lazy(
+            "notice.write_added.body",
+            "Your clinic checked what you sent and added it to your record.",
+        ),
+        pgettext_lazy("notice.write_added.line", "Your clinic added what you sent to your record."),
+    ),
+    "write_sent_back": Kind(
+        pgettext_lazy("notice.write_sent_back.subject", "Your clinic sent something back to you"),
+        pgettext_lazy(
+            "notice.write_sent_back.body",
+            "Your clinic looked at what you sent and did not add it yet. Sign in to see why.",
+        ),
+        pgettext_lazy(
+            "notice.write_sent_back.line", "Your clinic did not add what you sent. You can see why."
+        ),
+    ),
+    "new_sign_in": Kind(
+        pgettext_lazy("notice.new_sign_in.subject", "New sign-in to your account"),
+        pgettext_lazy(
+            "notice.new_sign_in.body",
+            "Someone signed in to your account on a new device. "
+            "If it was not you, change your password and call your clinic.",
+        ),
+        pgettext_lazy("notice.new_sign_in.line", "Your account was used on a new device."),
+    ),
+    "helper_changed": Kind(
+        pgettext_lazy("notice.helper_changed.subject", "A change to who can help you"),
+        pgettext_lazy(
+            "notice.helper_changed.body",
+            "What a helper can see or do for you changed. If you did not ask for this, call your clinic.",
+        ),
+        pgettext_lazy("notice.helper_changed.line", "What %(helper)s can see or do for you changed."),
+        names=("helper",),
+        path="/helpers/",
+    ),
+}

@@ -1,0 +1,89 @@
+"""Sending what is due by e-mail: at least once, by any number of workers.
+
+A worker first takes a notice by moving its due time ahead, in a short transaction, and then
+sends without one. A second worker does not see it; if the first dies it comes due again.
+"""
+
+from datetime import timedelta
+from urllib.parse import urlsplit
+
+import structlog
+from django.conf import settings
+from django.core.mail import EmailMessage, get_connection
+from django.db import transaction
+from django.utils import timezone, translation
+from django.utils.translation import pgettext
+
+from notices.kinds import KINDS
+from notices.models import Notice
+
+MOST_ATTEMPTS = 8  # over about four hours
+FIRST_PAUSE = timedelta(minutes=1)  # doubles with each attempt; longer than a send may take
+SEND_TIMEOUT = 20  # seconds for one answer of the mail server
+
+log = structlog.get_logger("chartkey.notices")
+
+
+def send_due(*, limit: int = 500) -> int:
+    """Send what is due, oldest first, and say how many went out. One bad notice holds up no other."""
+    sent_count = 0
+    for _ in range(limit):
+        notice = take_next()
+        if notice is None:
+            break
+        sent_count += send(notice)
+    return sent_count
+
+
+def take_next() -> Notice | None:
+    """The oldest due notice, ours alone until its next due time."""
+    with transaction.atomic():
+        notice = (
+            Notice.objects.select_for_update(skip_locked=True)
+            .filter(sent_at=None, due_at__lte=timezone.now(), attempts__lt=MOST_ATTEMPTS)
+            .exclude(email="")
+            .order_by("due_at")
+            .first()
+        )
+        if notice is not None:
+            notice.due_at = timezone.now() + FIRST_PAUSE * 2**notice.attempts
+            notice.attempts += 1
+            notice.save(update_fields=["due_at", "attempts"])
+    return notice
+
+
+def send(notice: Notice) -> bool:
+    """Send one notice now. A failure of any kind is logged, and tried again when it is due."""
+    try:
+        message(notice).send()
+    except Exception as error:  # a mail server, an address or a text may be at fault; the others go on
+        log.warning("notice-not-sent", reason=type(error).__name__, count=notice.attempts)
+        return False
+    Notice.objects.filter(id=notice.id).update(sent_at=timezone.now())
+    return True
+
+
+def message(notice: Notice) -> EmailMessage:
+    """The notice as plain text in its reader's language. Its Message-ID is the notice's own,
+    so that a mail server or reader can drop a second copy."""
+    kind, address = KINDS[notice.kind], settings.BASE_URL
+    with translation.override(notice.language):
+        subject = str(kind.subject)
+        where = pgettext("notice.link", "See more: %(link)s") % {"link": f"{address}{kind.path}"}
+        from_whom = pgettext(
+            "notice.signature",
+            "%(clinic)s, %(phone)s\nThis message has no health facts. You must sign in to see more.",
+        ) % {"clinic": settings.CLINIC_NAME, "phone": settings.CLINIC_PHONE}
+        body = "\n\n".join([str(kind.body), where, from_whom])
+    return EmailMessage(
+        subject,
+        body,
+        to=[notice.email],
+        headers={"Message-ID": f"<{notice.id}@{urlsplit(address).hostname}>"},
+        connection=get_connection(timeout=SEND_TIMEOUT),
+    )
+
+
+def line(notice: Notice) -> str:
+    """What the portal shows for a notice, in the language that is active."""
+    return str(KINDS[notice.kind].line) % notice.context
