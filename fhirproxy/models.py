@@ -1,6 +1,9 @@
 """EHRs behind the gate, and proposed changes to a chart."""
 
+import time
 import uuid
+from functools import lru_cache
+from typing import Any
 
 from django.conf import settings
 from django.db import models
@@ -40,6 +43,20 @@ class Source(models.Model):
 
     def __str__(self) -> str:
         return f"Source/{self.slug}"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        super().save(*args, **kwargs)
+        _primary.cache_clear()
+
+    @classmethod
+    def primary(cls) -> "Source":
+        """The EHR behind /fhir/r4/. Read once a process and minute: where an EHR is, is no decision."""
+        return _primary(int(time.monotonic() // 60))
+
+
+@lru_cache(maxsize=1)
+def _primary(_minute: int) -> Source:
+    return Source.objects.get(is_primary=True)
 
 
 class WriteCommand(models.Model):

@@ -1,2 +1,11 @@
+from django.urls import path
+from smart.views.discovery import smart_configuration
+
+from fhirproxy import views
+
 app_name = "fhirproxy"
-urlpatterns: list = []
+urlpatterns = [
+    path("r4/.well-known/smart-configuration", smart_configuration, name="smart-configuration"),
+    path("r4/metadata", views.metadata, name="metadata"),
+    path("r4/<path:path>", views.fhir, name="fhir"),
+]

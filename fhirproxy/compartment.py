@@ -1,0 +1,42 @@
+"""Whose a resource is: the patient compartment, read off the resource itself (FHIR R4, 2.14)."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from fhirproxy.interactions import TypeRule
+
+
+def belongs_to(resource: Mapping[str, Any], rule: TypeRule, patient_id: str) -> bool:
+    """Whether every owner that a resource names is this patient, and it names one.
+
+    A resource that names two patients is nobody's to see alone; one that names none is not ours to guess.
+    """
+    owners = set(owners_of(resource, rule))
+    return owners == {f"Patient/{patient_id}"}
+
+
+def owners_of(resource: Mapping[str, Any], rule: TypeRule) -> Iterator[str]:
+    for path in rule.owner_paths:
+        if path == "id":
+            yield f"Patient/{resource.get('id')}"
+            continue
+        for value in _at(resource, path.split(".")):
+            reference = value.get("reference") if isinstance(value, dict) else None
+            if isinstance(reference, str) and (found := _patient_reference(reference)):
+                yield found
+
+
+def _patient_reference(reference: str) -> str | None:
+    """ "Patient/1" out of a relative, versioned or absolute reference; None if it is to something else."""
+    parts = reference.split("/_history/")[0].split("/")
+    return f"Patient/{parts[-1]}" if len(parts) >= 2 and parts[-2] == "Patient" else None
+
+
+def _at(node: object, path: list[str]) -> Iterator[object]:
+    if isinstance(node, list):
+        for item in node:
+            yield from _at(item, path)
+    elif not path:
+        yield node
+    elif isinstance(node, dict) and path[0] in node:
+        yield from _at(node[path[0]], path[1:])

@@ -1,0 +1,44 @@
+"""Page links: our own, signed, and bound to who asked and under which consent version."""
+
+from urllib.parse import parse_qsl, urlsplit
+
+from django.core import signing
+
+from consent.authority import Requester
+from fhirproxy.models import Source
+from fhirproxy.outcomes import Refusal
+from fhirproxy.upstream import Params
+
+SALT = "fhirproxy.cursor"
+LIFETIME = 3600  # seconds
+
+
+def _bound_to(requester: Requester, resource_type: str) -> list[object]:
+    return [
+        resource_type,
+        requester.actor,
+        str(requester.patient_id),
+        str(requester.consent_id),
+        requester.consent_number,
+    ]
+
+
+def make(next_url: str, requester: Requester, resource_type: str, source: Source) -> str:
+    """Our cursor for the EHR's next page, or "" where the EHR points somewhere else than at itself."""
+    target = urlsplit(next_url)
+    base = urlsplit(source.base_url)
+    if target.netloc and (target.scheme, target.netloc) != (base.scheme, base.netloc):
+        return ""
+    query = parse_qsl(target.query, keep_blank_values=True)
+    return signing.dumps([_bound_to(requester, resource_type), query], salt=SALT, compress=True)
+
+
+def follow(cursor: str, requester: Requester, resource_type: str) -> Params:
+    """The EHR's own parameters for the next page. Raises Refusal for a cursor that is not this caller's."""
+    try:
+        bound, query = signing.loads(cursor, salt=SALT, max_age=LIFETIME)
+    except signing.BadSignature:
+        raise Refusal(400, "The page link is not valid any more. Start the search again.") from None
+    if bound != _bound_to(requester, resource_type):
+        raise Refusal(400, "The page link is not valid any more. Start the search again.")
+    return tuple((name, value) for name, value in query)

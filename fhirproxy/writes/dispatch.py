@@ -1,0 +1,174 @@
+"""Send an approved change to its EHR, once.
+
+The command's id goes along as an identifier, and the create is conditional on it, so
+that a change whose answer was lost can be found and is never sent blindly again.
+"""
+
+import json
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from django.utils import timezone
+
+from audit.events import EventType
+from audit.log import Entry, Outcome, record
+from fhirproxy import upstream
+from fhirproxy.models import WriteCommand
+from fhirproxy.upstream import FHIR_JSON, FhirRequest, FhirResponse
+from fhirproxy.writes.commands import Status, move, tell
+from fhirproxy.writes.states import WrongState
+
+IDENTIFIER = "https://chartkey.example/fhir/write-command"
+PROVENANCE_AGENT = "http://terminology.hl7.org/CodeSystem/provenance-participant-type"
+DATA_OPERATION = "http://terminology.hl7.org/CodeSystem/v3-DataOperation"
+STUCK = timedelta(seconds=60)
+
+
+def send(command_id: UUID) -> WriteCommand:
+    """Carry an approved command to the EHR, or find out what became of one. Safe to run twice."""
+    command, mine = _take(command_id)
+    if not mine:
+        return command
+    try:
+        answer = upstream.of(command.source).send(_transaction(command))
+    except upstream.UpstreamUnavailable:
+        return _finish(command, Status.UNKNOWN, reason="ehr.no-answer")
+    if answer.status >= 500:
+        return _finish(command, Status.UNKNOWN, reason="ehr.error")
+    if answer.status >= 400:
+        return _finish(command, Status.FAILED, reason="ehr.refused")
+    return _finish(command, Status.APPLIED, result=_location(answer))
+
+
+def reconcile(command_id: UUID) -> WriteCommand:
+    """Look for a change whose answer was lost: found, it is applied; not found, it may be sent again."""
+    command = WriteCommand.objects.get(id=command_id)
+    query = (("identifier", f"{IDENTIFIER}|{command.id}"),)
+    try:
+        answer = upstream.of(command.source).send(FhirRequest("GET", command.resource_type, query))
+    except upstream.UpstreamUnavailable:
+        return command
+    if answer.status != 200:
+        return command
+    entries = json.loads(answer.body).get("entry", [])
+    if entries:
+        found = entries[0]["resource"]
+        return _finish(command, Status.APPLIED, result=f"{found['resourceType']}/{found['id']}")
+    return _finish(command, Status.APPROVED, reason="ehr.not-found")
+
+
+def sweep() -> int:
+    """Carry on what a crash left: approved but not sent, sent but without an answer."""
+    before = timezone.now() - STUCK
+    rows = WriteCommand.objects.filter(
+        status__in=[Status.APPROVED, Status.SUBMITTING, Status.UNKNOWN], events__at__lt=before
+    ).distinct()
+    for command in rows:
+        if command.events.last().at >= before:
+            continue
+        if command.status == Status.SUBMITTING:
+            command = _finish(command, Status.UNKNOWN, reason="ehr.no-answer")
+        if command.status == Status.UNKNOWN:
+            command = reconcile(command.id)
+        if command.status == Status.APPROVED:
+            send(command.id)
+    return len(rows)
+
+
+@transaction.atomic
+def _take(command_id: UUID) -> tuple[WriteCommand, bool]:
+    """Only one worker gets to send: whoever moves the row from approved to submitting."""
+    command = WriteCommand.objects.select_for_update().get(id=command_id)
+    mine = command.status == Status.APPROVED
+    if mine:
+        move(command, Status.SUBMITTING, by=None)
+    return command, mine
+
+
+@transaction.atomic
+def _finish(command: WriteCommand, status: str, *, reason: str = "", result: str = "") -> WriteCommand:
+    command = WriteCommand.objects.select_for_update().get(id=command.id)
+    try:
+        move(command, status, by=None, reason=reason)
+    except WrongState:
+        return command  # somebody else found out first
+    if status == Status.APPLIED:
+        command.result = result
+        command.save(update_fields=["result"])
+        _log_applied(command)
+        tell(command, "write_added")
+    return command
+
+
+def _transaction(command: WriteCommand) -> FhirRequest:
+    """Resource and Provenance together, or neither (FHIR R4, 3.1.0.11.2)."""
+    resource = json.loads(command.resource)
+    identifier = {"system": IDENTIFIER, "value": str(command.id)}
+    resource["identifier"] = [*resource.get("identifier", []), identifier]
+    full_url = f"urn:uuid:{command.id}"
+    create = {
+        "method": "POST",
+        "url": command.resource_type,
+        "ifNoneExist": f"identifier={IDENTIFIER}|{command.id}",
+    }
+    bundle = {
+        "resourceType": "Bundle",
+        "type": "transaction",
+        "entry": [
+            {"fullUrl": full_url, "resource": resource, "request": create},
+            {
+                "resource": _provenance(command, full_url, resource["subject"]),
+                "request": {"method": "POST", "url": "Provenance"},
+            },
+        ],
+    }
+    headers = {"Content-Type": FHIR_JSON, "Prefer": "return=minimal"}
+    return FhirRequest("POST", "", headers=headers, body=json.dumps(bundle).encode())
+
+
+def _provenance(command: WriteCommand, target: str, patient: dict[str, Any]) -> dict[str, Any]:
+    """Who measured it, and who let it in (US Core Provenance: author and transmitter)."""
+
+    def agent(kind: str, who: dict[str, Any]) -> dict[str, Any]:
+        return {"type": {"coding": [{"system": PROVENANCE_AGENT, "code": kind}]}, "who": who}
+
+    return {
+        "resourceType": "Provenance",
+        "target": [{"reference": target}],
+        "recorded": timezone.now().isoformat(timespec="seconds"),
+        "activity": {"coding": [{"system": DATA_OPERATION, "code": "CREATE"}]},
+        "agent": [
+            agent("author", patient),
+            agent("verifier", {"identifier": {"value": str(command.reviewer_id)}}),
+            agent("transmitter", {"display": "Chartkey"}),
+        ],
+        "entity": [
+            {
+                "role": "source",
+                "what": {"identifier": {"system": IDENTIFIER, "value": str(command.id)}},
+            }
+        ],
+    }
+
+
+def _location(answer: FhirResponse) -> str:
+    """Type/id/_history/version of what the EHR made, out of its transaction-response."""
+    entry = json.loads(answer.body)["entry"][0]["response"]
+    return entry.get("location", "").split("/r4/")[-1]
+
+
+def _log_applied(command: WriteCommand) -> None:
+    record(
+        Entry(
+            type=EventType.WRITE_APPLY,
+            outcome=Outcome.DONE,
+            actor=f"User/{command.reviewer_id}",
+            role="clinician",
+            patient=f"Patient/{command.patient_id}",
+            interaction=command.interaction,
+            resource_types=(command.resource_type,),
+            target=f"WriteCommand/{command.id}",
+        )
+    )

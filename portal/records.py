@@ -1,0 +1,77 @@
+"""Records for pages: the same gate that apps go through, asked in the name of the person signed in."""
+
+import base64
+import binascii
+from typing import Any
+
+import msgspec
+from django.http import Http404, HttpRequest
+from django.utils import timezone
+
+from consent import authority
+from consent.authority import Requester
+from fhirproxy import gate, interactions
+from fhirproxy.interactions import SERVED, Interaction
+from fhirproxy.outcomes import Refusal
+
+Resource = dict[str, Any]
+MOST_PAGES = 20  # of 200: a page that needs more is a page that needs a filter
+
+
+class Unavailable(Exception):
+    """The health record system, or the log, did not answer. Nothing can be shown just now."""
+
+
+def requester_of(request: HttpRequest) -> Requester:
+    """Who is looking; once a request."""
+    if not hasattr(request, "_requester"):
+        request._requester = authority.for_own_record(request.user, request.patient, timezone.now())
+    return request._requester
+
+
+def search(request: HttpRequest, resource_type: str, *params: tuple[str, str]) -> list[Resource]:
+    """All matches in this patient's record, as the gate lets them through.
+
+    Raises Unavailable. What the gate withholds is not there and not counted.
+    """
+    interaction = interactions.search(resource_type, [*params, ("_count", "200")])
+    found: list[Resource] = []
+    for _ in range(MOST_PAGES):
+        bundle = _serve(request, interaction)
+        found += [entry["resource"] for entry in bundle.get("entry", [])]
+        following = next((x["url"] for x in bundle.get("link", []) if x["relation"] == "next"), "")
+        if not following:
+            break
+        cursor = following.split("_cursor=", 1)[1]
+        interaction = interactions.search(resource_type, [("_cursor", cursor)])
+    return found
+
+
+def read(request: HttpRequest, resource_type: str, resource_id: str) -> Resource:
+    """One resource of this patient's record. Raises Http404 and Unavailable."""
+    if resource_type not in SERVED or not interactions.FHIR_ID.match(resource_id):
+        raise Http404
+    return _serve(request, Interaction("read", resource_type, resource_id))
+
+
+def attachment(request: HttpRequest, document_id: str, index: int = 0) -> tuple[bytes, str]:
+    """(bytes, content type) of one attachment of a DocumentReference; its decision is the document's.
+
+    Raises Http404 where there is no such attachment or its data is not inline, and Unavailable.
+    """
+    document = read(request, "DocumentReference", document_id)
+    try:
+        found = document["content"][index]["attachment"]
+        return base64.b64decode(found["data"], validate=True), str(found.get("contentType", ""))
+    except (KeyError, IndexError, TypeError, binascii.Error):
+        raise Http404 from None
+
+
+def _serve(request: HttpRequest, interaction: Interaction) -> Resource:
+    try:
+        answer = gate.serve(requester_of(request), interaction)
+    except Refusal as refusal:
+        if refusal.status in (403, 404):
+            raise Http404 from refusal
+        raise Unavailable(refusal.diagnostics) from refusal
+    return msgspec.json.decode(answer.body, type=Resource)
