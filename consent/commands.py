@@ -7,11 +7,11 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 import rfc8785
-from audit.events import EventType
-from audit.log import Entry, Outcome, record
 from django.db import connection, transaction
 from django.utils import timezone
 
+from audit.events import EventType
+from audit.log import Entry, Outcome, record
 from consent import dependents, fhir
 from consent.models import Consent, ConsentVersion
 from consent.provisions import compile_choice

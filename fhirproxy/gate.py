@@ -35,7 +35,7 @@ log = structlog.get_logger("chartkey.gate")
 SAID_TO_CALLER = {Reason.SCOPE: "scope-not-granted"}
 
 
-class Entry_(msgspec.Struct):
+class Match(msgspec.Struct):
     """One entry of a searchset; the resource stays the bytes that the EHR sent."""
 
     resource: msgspec.Raw

@@ -1,7 +1,7 @@
 from django.urls import path
-from smart.views.discovery import smart_configuration
 
 from fhirproxy import views
+from smart.views.discovery import smart_configuration
 
 app_name = "fhirproxy"
 urlpatterns = [

@@ -2,11 +2,14 @@
 
 import json
 
+import structlog
+from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET
 
 from consent import authority
+from consent.authority import Requester
 from fhirproxy import gate, interactions
 from fhirproxy.interactions import Interaction
 from fhirproxy.metadata import capability_statement
