@@ -1,0 +1,48 @@
+"""The anchor file: every checkpoint once more, outside the database, only ever appended to.
+
+It is a list of signed notes with an empty line after each.
+"""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from audit import notes
+
+
+def append(path: Path, note: str) -> None:
+    """Add one checkpoint and wait until the disk has it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    file = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o640)
+    try:
+        end = os.fstat(file).st_size
+        # A power cut may have left half a note: the next one starts on a line of its own.
+        torn = end and os.pread(file, 1, end - 1) != b"\n"
+        os.write(file, (("\n" if torn else "") + note + "\n").encode())
+        os.fsync(file)
+    finally:
+        os.close(file)
+
+
+def read(path: Path, verifier: notes.Verifier) -> Iterator[tuple[int, notes.TreeHead]]:
+    """(line number, tree head) of each checkpoint in the file, one at a time.
+
+    A note that was cut short by a power cut is passed over. Raises `notes.InvalidNote`, with the
+    line, for one that does not verify, and `FileNotFoundError`.
+    """
+    start, lines = 0, []
+    with path.open(encoding="utf-8", newline="\n") as file:
+        for number, line in enumerate(file, 1):
+            if line == f"{verifier.name}\n":
+                start, lines = number, []
+            lines.append(line)
+            if line.startswith(notes.DASH) and line.endswith("\n"):
+                yield start, _open("".join(lines), verifier, start)
+                lines = []
+
+
+def _open(note: str, verifier: notes.Verifier, line: int) -> notes.TreeHead:
+    try:
+        return notes.open_checkpoint(note, verifier)
+    except notes.InvalidNote as error:
+        raise notes.InvalidNote(f"line {line}: {error}") from None

@@ -1,0 +1,98 @@
+"""What the log can say: its types of event, how each may end, and what each must name."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+
+class Outcome(StrEnum):
+    """How it ended. Values are kept in the log: never rename one."""
+
+    PERMIT = "permit"  # an access was allowed
+    DENY = "deny"  # it was refused; `reasons` say why
+    DONE = "done"  # a change was made
+    FAILED = "failed"  # it was allowed, or needed no leave, and did not come about
+
+
+class Role(StrEnum):
+    """In what capacity the actor acted."""
+
+    PATIENT = "patient"
+    HELPER = "helper"
+    CLINICIAN = "clinician"
+    CLIENT = "client"
+    SUPPORT = "support"
+    COMPLIANCE = "compliance"
+    SYSTEM = "system"
+
+
+class EventType(StrEnum):
+    """Codes are `noun:verb`, kept in the log: never rename one."""
+
+    SESSION_START = "session:start"
+    SESSION_END = "session:end"
+    SESSION_FAIL = "session:fail"
+    TOKEN_ISSUE = "token:issue"
+    TOKEN_REFRESH = "token:refresh"
+    TOKEN_REFUSE = "token:refuse"
+    TOKEN_REVOKE = "token:revoke"
+    RECORD_READ = "record:read"
+    RECORD_SEARCH = "record:search"
+    RECORD_REFUSE = "record:refuse"  # turned away before it was known what, or whose, was asked for
+    CONSENT_GRANT = "consent:grant"
+    CONSENT_AMEND = "consent:amend"
+    CONSENT_REVOKE = "consent:revoke"
+    CONSENT_REFUSE = "consent:refuse"  # the person said no on the consent page
+    CLIENT_STOP = "client:stop"
+    EXPORT_KICKOFF = "export:kickoff"
+    EXPORT_COMPLETE = "export:complete"
+    EXPORT_DOWNLOAD = "export:download"
+    EXPORT_EXPIRE = "export:expire"
+    EXPORT_CANCEL = "export:cancel"
+    WRITE_SUBMIT = "write:submit"
+    WRITE_APPROVE = "write:approve"
+    WRITE_APPLY = "write:apply"
+    WRITE_REJECT = "write:reject"
+    WRITE_BLOCK = "write:block"  # the consent ended before it was sent
+    AUDIT_READ = "audit:read"
+    ADMIN_VIEW = "admin:view"
+    ADMIN_CHANGE = "admin:change"
+    HELPER_CHANGE = "helper:change"
+
+
+_RECORD = frozenset({"patient", "interaction", "purpose"})
+_CONSENT = frozenset({"patient", "consent", "consent_number"})
+_TARGET = frozenset({"patient", "target"})
+
+# Fields that an entry of this type must fill, besides type, outcome and actor, which all must.
+# A denial must also give its reasons.
+REQUIRED: Mapping[EventType, frozenset[str]] = {
+    EventType.SESSION_START: frozenset(),
+    EventType.SESSION_END: frozenset(),
+    EventType.SESSION_FAIL: frozenset(),
+    EventType.TOKEN_ISSUE: frozenset({"client"}),
+    EventType.TOKEN_REFRESH: frozenset({"client"}),
+    EventType.TOKEN_REFUSE: frozenset({"reasons"}),
+    EventType.TOKEN_REVOKE: frozenset({"client"}),
+    EventType.RECORD_READ: _RECORD,
+    EventType.RECORD_SEARCH: _RECORD,
+    EventType.RECORD_REFUSE: frozenset({"reasons"}),
+    EventType.CONSENT_GRANT: _CONSENT,
+    EventType.CONSENT_AMEND: _CONSENT,
+    EventType.CONSENT_REVOKE: _CONSENT,
+    EventType.CONSENT_REFUSE: frozenset({"patient", "client"}),
+    EventType.CLIENT_STOP: frozenset({"patient", "client"}),
+    EventType.EXPORT_KICKOFF: _TARGET,
+    EventType.EXPORT_COMPLETE: _TARGET,
+    EventType.EXPORT_DOWNLOAD: _TARGET,
+    EventType.EXPORT_EXPIRE: _TARGET,
+    EventType.EXPORT_CANCEL: _TARGET,
+    EventType.WRITE_SUBMIT: _TARGET,
+    EventType.WRITE_APPROVE: _TARGET,
+    EventType.WRITE_APPLY: _TARGET,
+    EventType.WRITE_REJECT: _TARGET,
+    EventType.WRITE_BLOCK: _TARGET | {"reasons"},
+    EventType.AUDIT_READ: frozenset(),
+    EventType.ADMIN_VIEW: frozenset({"target"}),
+    EventType.ADMIN_CHANGE: frozenset({"target"}),
+    EventType.HELPER_CHANGE: _TARGET,
+}

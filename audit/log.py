@@ -1,0 +1,194 @@
+"""Write to the log: one event, one INSERT, in the transaction of what it speaks of.
+
+The application makes `id` and `recorded_at` itself, since both stand in the hashed
+payload; the transaction id, which orders the log, is the database's.
+"""
+
+import hashlib
+import hmac
+import re
+import secrets
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import rfc8785
+import structlog
+from django.conf import settings
+from django.db import connection
+
+from audit.events import REQUIRED, EventType, Outcome, Role
+
+CODE = re.compile(r"[A-Za-z0-9$][A-Za-z0-9_.:/|*$-]{0,199}")
+REFERENCE = re.compile(r"[A-Z][A-Za-z]{0,39}/[!-~]{1,255}")  # Patient/1, Client/https://app.example/id
+MOST_CODES = 200  # in one list; the types of R4 are fewer
+MOST_DETAILS = 16
+
+ANONYMOUS = "User/anonymous"  # the actor where nobody has signed in
+REFERENCES = ("actor", "on_behalf_of", "patient", "client", "consent", "target")
+CODES = ("interaction", "purpose", "correlation_id")
+LISTS = ("resource_types", "categories", "reasons")
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class InvalidEntry(ValueError):
+    """An entry that the log does not take: a field is missing, or is not a code."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """What happened. References are "Type/id"; everything else is a code, never free text."""
+
+    type: EventType
+    outcome: Outcome
+    actor: str
+    on_behalf_of: str = ""
+    role: str = ""
+    patient: str = ""
+    client: str = ""
+    interaction: str = ""  # FHIR restful-interaction code
+    resource_types: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
+    purpose: str = ""  # HL7 v3 ActReason
+    reasons: tuple[str, ...] = ()
+    consent: str = ""
+    consent_number: int | None = None
+    count: int | None = None
+    target: str = ""
+    correlation_id: str = ""  # empty: the request's own
+    detail: Mapping[str, str | int | bool] = field(default_factory=dict)
+
+
+ENTRY_FIELDS = tuple(f.name for f in fields(Entry))
+COLUMNS = ("id", "recorded_at", *(name for name in ENTRY_FIELDS if name != "detail"))
+_ALL_COLUMNS = (*COLUMNS, "payload", "leaf", "writer_mac")
+_CASTS = {
+    "id": "::uuid",
+    "recorded_at": "::timestamptz",
+    **dict.fromkeys(LISTS, "::text[]"),
+    **dict.fromkeys(("consent_number", "count"), "::integer"),
+}
+INSERT = (
+    f"INSERT INTO audit_event ({', '.join(_ALL_COLUMNS)}) "
+    f"SELECT {', '.join('%s' + _CASTS.get(name, '') for name in _ALL_COLUMNS)} WHERE "
+)
+
+
+def record(entry: Entry, *, only_if: tuple[str, list[Any]] | None = None) -> UUID | None:
+    """Insert one event, in one statement, in the caller's transaction; return its id.
+
+    `only_if` is (SQL boolean expression, parameters): the event is inserted only where it
+    is true, in the same statement, and None is returned otherwise. The expression sees the
+    snapshot of the statement; what waits for a lock and looks again belongs in a volatile
+    function. Raises `InvalidEntry`, and any database error: no row, no access.
+    """
+    validate(entry)
+    recorded_at = _now()
+    event_id = uuid7(recorded_at)
+    values = {name: getattr(entry, name) for name in ENTRY_FIELDS}
+    values |= {"id": event_id, "recorded_at": recorded_at}
+    values["correlation_id"] = entry.correlation_id or _correlation_id()
+    payload = rfc8785.dumps(said(values))
+    leaf = leaf_of(payload)
+    row = [list(v) if isinstance(v := values[name], tuple) else v for name in COLUMNS]
+    condition, parameters = only_if or ("true", [])
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"{INSERT}({condition})",
+            [*row, payload.decode(), leaf, mac_of(leaf), *parameters],
+        )
+        return event_id if cursor.rowcount else None
+
+
+def said(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The payload's content: every field that says something, as JSON has it.
+
+    Works alike on an entry and on a row of the table, so that one can be held against the other.
+    """
+    return {
+        name: _as_json(values[name])
+        for name in (*COLUMNS, "detail")
+        if name in values and values[name] not in ("", (), [], None, {})
+    }
+
+
+def _as_json(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat(timespec="microseconds")
+    if isinstance(value, UUID):
+        return str(value)
+    if isinstance(value, tuple):
+        return list(value)
+    return dict(value) if isinstance(value, Mapping) else value
+
+
+def leaf_of(payload: bytes) -> bytes:
+    """SHA-256(0x00 || payload): the leaf hash of RFC 9162, 2.1.1."""
+    return hashlib.sha256(b"\x00" + payload).digest()
+
+
+def mac_of(leaf: bytes) -> bytes:
+    """HMAC-SHA256 with the application's key, which direct SQL does not have."""
+    return hmac.digest(settings.AUDIT_MAC_KEY, leaf, "sha256")
+
+
+def uuid7(at: datetime) -> UUID:
+    """RFC 9562, 5.7: 48 bits of milliseconds, 12 of the millisecond's parts (6.2, method 3), 62 random."""
+    milliseconds, rest = divmod(at - EPOCH, timedelta(milliseconds=1))
+    parts = rest.microseconds * 4096 // 1000
+    return UUID(
+        int=milliseconds << 80 | 0x7 << 76 | parts << 64 | 0b10 << 62 | secrets.randbits(62),
+    )
+
+
+def validate(entry: Entry) -> None:
+    """Raise `InvalidEntry` where a required field is empty or a value is not a code."""
+    required = {"actor"} | REQUIRED[EventType(entry.type)]
+    if Outcome(entry.outcome) is Outcome.DENY:
+        required |= {"reasons"}
+    if missing := sorted(name for name in required if getattr(entry, name) in ("", (), None)):
+        raise InvalidEntry(f"{entry.type} needs {', '.join(missing)}")
+    if entry.role and entry.role not in set(Role):
+        raise InvalidEntry("role is not one of the roles")
+    for name in REFERENCES:
+        _match(REFERENCE, name, getattr(entry, name))
+    for name in CODES:
+        _match(CODE, name, getattr(entry, name))
+    for name in LISTS:
+        _bounded(name, getattr(entry, name), MOST_CODES)
+        for value in getattr(entry, name):
+            _match(CODE, name, value or " ")
+    _validate_detail(entry.detail)
+
+
+def _validate_detail(detail: Mapping[str, str | int | bool]) -> None:
+    _bounded("detail", detail, MOST_DETAILS)
+    for name, value in detail.items():
+        _match(CODE, "detail", name)
+        if isinstance(value, str):
+            _match(CODE, f"detail.{name}", value)
+        elif not isinstance(value, int):
+            raise InvalidEntry(f"detail.{name} is neither a code nor a whole number")
+
+
+def _match(pattern: re.Pattern[str], name: str, value: str) -> None:
+    """The message leaves the value out: it may be the very text that must not be kept."""
+    if value and not pattern.fullmatch(value):
+        raise InvalidEntry(f"{name} is not a {'reference' if pattern is REFERENCE else 'code'}")
+
+
+def _bounded(name: str, values: Any, most: int) -> None:
+    if len(values) > most:
+        raise InvalidEntry(f"{name} has more than {most} values")
+
+
+def _correlation_id() -> str:
+    return str(structlog.contextvars.get_contextvars().get("correlation_id", ""))
+
+
+def _now() -> datetime:
+    return EPOCH + timedelta(microseconds=time.time_ns() // 1000)

@@ -1,0 +1,47 @@
+"""What every test stands on. Keep it small."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import pytest_django
+from django.conf import settings
+from django.db.backends.postgresql.operations import DatabaseOperations
+
+# What triggers hold, and a partitioned table's are not switched with it.
+GUARDED = """
+SELECT relid::regclass::text FROM pg_partition_tree('audit_event')
+UNION ALL VALUES ('log_leaf'), ('checkpoint')
+"""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _log_of_this_run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Transactional tests end in a flush, and the audit log refuses to be emptied. So the flush, and
+    nothing else, takes the triggers off and puts them on again, in its own transaction; it starts a
+    new anchor file too. Every test sees the database as production has it."""
+    anchor = tmp_path_factory.mktemp("audit") / "checkpoints.txt"
+    execute = DatabaseOperations.execute_sql_flush
+
+    def flush(self: DatabaseOperations, sql_list: list[str]) -> None:
+        with self.connection.cursor() as cursor:
+            cursor.execute(GUARDED)
+            tables = [name for (name,) in cursor.fetchall()]
+        switch = [f"ALTER TABLE {table} {{}} TRIGGER USER" for table in tables]
+        off, on = ([s.format(word) for s in switch] for word in ("DISABLE", "ENABLE"))
+        execute(self, [*off, *sql_list, *on])
+        Path(settings.AUDIT_ANCHOR_FILE).unlink(missing_ok=True)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(settings, "AUDIT_ANCHOR_FILE", anchor)
+        patch.setattr(DatabaseOperations, "execute_sql_flush", flush)
+        yield
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: pytest_django.DjangoDbBlocker) -> None:
+    """A database kept from an earlier month needs its next partitions."""
+    from audit import partitions
+
+    with django_db_blocker.unblock():
+        partitions.ensure()
