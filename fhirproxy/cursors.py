@@ -24,7 +24,9 @@ def _bound_to(requester: Requester, resource_type: str) -> list[object]:
 
 
 def make(next_url: str, requester: Requester, resource_type: str, source: Source) -> str:
-    """Our cursor for the EHR's next page, or "" where the EHR points somewhere else than at itself."""
+    """Our cursor for the EHR's next page; "" where there is none, or it is not at the EHR itself."""
+    if not next_url:
+        return ""
     target = urlsplit(next_url)
     base = urlsplit(source.base_url)
     if target.netloc and (target.scheme, target.netloc) != (base.scheme, base.netloc):

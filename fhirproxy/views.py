@@ -10,7 +10,7 @@ from django.views.decorators.http import require_GET
 
 from consent import authority
 from consent.authority import Requester
-from fhirproxy import gate, interactions
+from fhirproxy import gate, interactions, release
 from fhirproxy.interactions import Interaction
 from fhirproxy.metadata import capability_statement
 from fhirproxy.outcomes import LOG_DOWN, Refusal
@@ -31,7 +31,7 @@ def fhir(request: HttpRequest, path: str) -> HttpResponse:
         _accepts_json(request)
         requester = authority.from_bearer(_bearer(request))
         if requester is None:
-            gate.refuse_unserved(None, 401)
+            release.refuse_unserved(None, 401)
             raise _unauthorized("invalid_token", "The access token is unknown.")
         return _http(gate.serve(requester, _interaction(request, path, requester)))
     except Refusal as refusal:
@@ -45,7 +45,7 @@ def _interaction(request: HttpRequest, path: str, requester: Requester) -> Inter
     try:
         return interactions.parse(request.method or "", path, _query(request))
     except Refusal as refusal:
-        gate.refuse_unserved(requester, refusal.status)
+        release.refuse_unserved(requester, refusal.status)
         raise
 
 

@@ -1,0 +1,95 @@
+"""What can be done with an export. Each is one transaction, with its audit row inside."""
+
+import contextlib
+from collections.abc import Sequence
+from uuid import UUID
+
+from celery import current_app
+from django.db import transaction
+from django.utils import timezone
+from kombu.exceptions import OperationalError
+
+from accounts.models import Patient, User
+from audit.events import EventType
+from audit.log import Entry, Outcome, record
+from exports import files
+from exports.models import ExportJob
+
+Status = ExportJob.Status
+LIVING = (Status.QUEUED, Status.RUNNING, Status.PACKAGING)
+MOST_AT_ONCE = 2
+
+
+class TooMany(Exception):
+    """The person has as many downloads under way as we make at once."""
+
+
+class NothingChosen(ValueError):
+    """No kind of record was chosen."""
+
+
+def kickoff(
+    *, patient: Patient, by: User, resource_types: Sequence[str], include_sensitive: bool
+) -> ExportJob:
+    """Start an export. `resource_types` are frozen here. Raises TooMany and NothingChosen."""
+    if not resource_types:
+        raise NothingChosen
+    with transaction.atomic():
+        Patient.objects.select_for_update().get(pk=patient.pk)  # two tabs count one after the other
+        if patient.export_jobs.filter(status__in=LIVING).count() >= MOST_AT_ONCE:
+            raise TooMany
+        job = ExportJob.objects.create(
+            patient=patient,
+            requested_by=by,
+            resource_types=sorted(set(resource_types)),
+            include_sensitive=include_sensitive,
+        )
+        log(EventType.EXPORT_KICKOFF, job, by=by)
+        transaction.on_commit(lambda: enqueue(job.id))
+    return job
+
+
+def enqueue(job_id: UUID) -> None:
+    """Tell a worker. If the queue is down the sweep finds the job again."""
+    with contextlib.suppress(OperationalError):
+        current_app.send_task("exports.tasks.run_export", [str(job_id)])
+
+
+@transaction.atomic
+def cancel(job: ExportJob, *, by: User) -> ExportJob:
+    """Stop an export, or delete one that is ready. Its files go now. Twice changes nothing."""
+    job = ExportJob.objects.select_for_update().get(pk=job.pk)
+    if job.status in (Status.CANCELLED, Status.EXPIRED):
+        return job
+    job.status, job.finished_at = Status.CANCELLED, timezone.now()
+    job.save(update_fields=["status", "finished_at"])
+    log(EventType.EXPORT_CANCEL, job, by=by)
+    transaction.on_commit(lambda: files.destroy(job.id))
+    return job
+
+
+@transaction.atomic
+def expire(job: ExportJob) -> None:
+    """Destroy the files of a job whose time is over."""
+    job = ExportJob.objects.select_for_update().get(pk=job.pk)
+    if job.status not in (Status.COMPLETED, Status.COMPLETED_WITH_GAPS):
+        return
+    job.status = Status.EXPIRED
+    job.save(update_fields=["status"])
+    log(EventType.EXPORT_EXPIRE, job, by=None)
+    transaction.on_commit(lambda: files.destroy(job.id))
+
+
+def log(event: EventType, job: ExportJob, *, by: User | None) -> None:
+    record(
+        Entry(
+            type=event,
+            outcome=Outcome.DONE,
+            actor=f"User/{by.pk}" if by else "System/exports",
+            role="patient" if by else "system",
+            patient=f"Patient/{job.patient_id}",
+            resource_types=tuple(job.resource_types),
+            purpose="PATRQT",
+            target=f"ExportJob/{job.id}",
+        )
+    )

@@ -1,0 +1,26 @@
+from uuid import UUID
+
+from celery import shared_task
+from django.db.models import Q
+from django.utils import timezone
+
+from exports import commands, runs
+from exports.models import ExportJob
+
+
+@shared_task
+def run_export(job_id: str) -> None:
+    """Carry on an export from where it stands. Safe to run twice."""
+    runs.run(UUID(job_id))
+
+
+@shared_task
+def sweep() -> None:
+    """Find exports that the queue forgot or a worker lost, and end those whose time is over."""
+    now = timezone.now()
+    lost = Q(lease_until=None) | Q(lease_until__lt=now)
+    for job in ExportJob.objects.filter(lost, status__in=commands.LIVING):
+        commands.enqueue(job.id)
+    done = (ExportJob.Status.COMPLETED, ExportJob.Status.COMPLETED_WITH_GAPS)
+    for job in ExportJob.objects.filter(status__in=done, expires_at__lt=now):
+        commands.expire(job)

@@ -1,0 +1,121 @@
+"""Letting an answer out, or refusing it: nothing of either happens without its audit row."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import structlog
+from django.db import DatabaseError
+
+from audit.events import EventType
+from audit.log import ANONYMOUS, Entry, Outcome, record
+from consent.authority import Requester
+from consent.decision import Authority, Decision, Reason
+from consent.organisation import policy_hash
+from fhirproxy.interactions import Interaction
+from fhirproxy.models import Source
+from fhirproxy.outcomes import LOG_DOWN, NOT_FOUND, Refusal
+
+log = structlog.get_logger("chartkey.gate")
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One interaction with all that decides it."""
+
+    requester: Requester
+    interaction: Interaction
+    authority: Authority
+    source: Source
+    event: EventType | None = None
+
+    @property
+    def patient_id(self) -> str:
+        """The patient's FHIR id in this source; empty where they have no record there."""
+        return self.requester.identities.get(self.source.slug, "")
+
+
+def let_out(call: Call, decision: Decision, categories: Collection[str], count: int, withheld: int) -> None:
+    """Record what is about to leave, in the statement that looks at the consent for the last time.
+
+    Raises Refusal where the consent has ended in the meantime.
+    """
+    rules = "|".join((*decision.policy_ids, *decision.provision_ids))
+    row = _record(
+        call,
+        Outcome.PERMIT,
+        only_if=call.requester.still_in_force(),
+        categories=tuple(sorted(categories)),
+        count=count,
+        detail={
+            "policy": policy_hash(),
+            **({"rules": rules} if rules else {}),
+            **({"withheld": withheld} if withheld else {}),
+        },
+    )
+    if row is None:
+        raise refuse(call, (Reason.REVOKED,), 403)
+
+
+def refuse(call: Call, reasons: Sequence[str], status: int) -> Refusal:
+    """Record a refusal, and make what the caller is told of it.
+
+    A caller may know that its scopes do not reach, and no more: any other word would say
+    that something is there and hidden.
+    """
+    _record(call, Outcome.DENY, reasons=tuple(reasons))
+    if status == 401:
+        challenge = {"WWW-Authenticate": 'Bearer error="invalid_token"'}
+        return Refusal(401, "The access token has ended.", challenge)
+    if status == 404:
+        return Refusal(404, NOT_FOUND)
+    return Refusal(403, "scope-not-granted" if Reason.SCOPE in reasons else "no-consent")
+
+
+def refuse_unserved(requester: Requester | None, status: int) -> None:
+    """Record what was turned away before it was known what, or whose, was asked for."""
+    try:
+        record(
+            Entry(
+                type=EventType.RECORD_REFUSE,
+                outcome=Outcome.DENY,
+                actor=requester.actor if requester else ANONYMOUS,
+                role=requester.role if requester else "",
+                patient=f"Patient/{requester.patient_id}" if requester else "",
+                client=requester.client if requester else "",
+                reasons=(f"request.{status}" if requester else "token.unknown",),
+            )
+        )
+    except DatabaseError as error:
+        log.exception("gate could not record", reason=type(error).__name__)
+        raise Refusal(503, LOG_DOWN, {"Retry-After": "5"}) from error
+
+
+def _record(
+    call: Call,
+    outcome: Outcome,
+    *,
+    only_if: tuple[str, list[Any]] | None = None,
+    **fields: Any,
+) -> UUID | None:
+    requester, asked = call.requester, call.interaction
+    plain = EventType.RECORD_SEARCH if asked.code == "search-type" else EventType.RECORD_READ
+    return record(
+        Entry(
+            type=call.event or plain,
+            outcome=outcome,
+            actor=requester.actor,
+            on_behalf_of=requester.on_behalf_of,
+            role=requester.role,
+            patient=f"Patient/{requester.patient_id}",
+            client=requester.client,
+            interaction=asked.code,
+            resource_types=(asked.resource_type,),
+            purpose=requester.purpose,
+            consent=f"Consent/{requester.consent_id}" if requester.consent_id else "",
+            consent_number=requester.consent_number,
+            **fields,
+        ),
+        only_if=only_if,
+    )
