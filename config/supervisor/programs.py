@@ -1,0 +1,108 @@
+"""What the demo's supervisor runs, and how it knows that each of them answers."""
+
+import http.client
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import psycopg
+
+from config.supervisor.children import Program
+
+CELERY = "-m celery -A config.celery"
+
+
+def programs(environment: Mapping[str, str], *, var: Path, port: int, client_port: int) -> list[Program]:
+    """In the order in which they are started and shown."""
+    lean = {**environment, "DATABASE_POOL": "0"}  # only the web server has many threads to serve
+    began = time.time()
+    return [
+        Program(
+            name="web",
+            title="The portal",
+            argv=_python(
+                f"-m granian --interface wsgi --no-ws --host 127.0.0.1 --port {port} --workers 1 "
+                "--blocking-threads 16 --workers-kill-timeout 5 config.wsgi:application"
+            ),
+            environment=environment,
+            answers=lambda: _status(port, "/healthz") == 200,
+        ),
+        Program(
+            name="worker",
+            title="The worker",
+            argv=_python(
+                f"{CELERY} worker --pool threads --concurrency 2 --loglevel INFO "
+                "--without-gossip --without-mingle --without-heartbeat"
+            ),
+            environment=lean,
+            answers=lambda: _worker_answers(environment["CELERY_BROKER_URL"]),
+        ),
+        Program(
+            name="beat",
+            title="The scheduler",
+            argv=_python(f"{CELERY} beat --loglevel INFO --pidfile="),
+            environment=lean,
+            answers=lambda: _is_newer(var, "celerybeat-schedule*", began),
+        ),
+        Program(
+            name="sequencer",
+            title="The audit sequencer",
+            argv=_python("manage.py audit_sequence"),
+            environment=lean,
+            answers=lambda: _sequencer_leads(environment["OWNER_DATABASE_URL"]),
+        ),
+        Program(
+            name="glucotrack",
+            title="The demo app",
+            argv=_python(
+                f"-m demo.glucotrack --port {client_port} "
+                f"--fhir {environment['BASE_URL']}/fhir/r4 --client-id glucotrack"
+            ),
+            environment=environment,
+            answers=lambda: _status(client_port, "/") == 200,
+        ),
+    ]
+
+
+def _python(arguments: str) -> list[str]:
+    return [sys.executable, *arguments.split()]
+
+
+def wait_until(answers: Callable[[], bool], *, seconds: float, given_up: Callable[[], bool]) -> bool:
+    """Ask every quarter of a second; False when the time is over or `given_up` says so."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline and not given_up():
+        if answers():
+            return True
+        time.sleep(0.25)
+    return False
+
+
+def _status(port: int, path: str) -> int:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        connection.request("GET", path)
+        return connection.getresponse().status
+    except (OSError, http.client.HTTPException):
+        return 0
+    finally:
+        connection.close()
+
+
+def _worker_answers(broker_url: str) -> bool:
+    from celery import Celery  # a bare one, without Django and our tasks
+
+    with Celery(broker=broker_url) as app:
+        return bool(app.control.ping(timeout=1.0))
+
+
+def _is_newer(folder: Path, pattern: str, moment: float) -> bool:
+    return any(path.stat().st_mtime >= moment for path in folder.glob(pattern))
+
+
+def _sequencer_leads(database_url: str) -> bool:
+    """The one sequencer that works holds an advisory lock."""
+    with psycopg.connect(database_url) as connection:
+        query = "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND granted LIMIT 1"
+        return connection.execute(query).fetchone() is not None
