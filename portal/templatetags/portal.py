@@ -30,8 +30,9 @@ class Tab:
         return path.strip("/").split("/")[0] in self.under
 
 
-RECORD_PATHS = tuple(
-    "records results medicines allergies conditions vaccines visits documents search add".split()
+RECORD_PATHS = (
+    *("records", "results", "medicines", "allergies", "conditions"),
+    *("vaccines", "visits", "documents", "search", "add"),
 )
 PATIENT_TABS = (
     Tab("portal:home", "home", pgettext_lazy("tabs.home", "Home"), ("",)),
