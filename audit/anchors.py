@@ -24,25 +24,28 @@ def append(path: Path, note: str) -> None:
         os.close(file)
 
 
-def read(path: Path, verifier: notes.Verifier) -> Iterator[tuple[int, notes.TreeHead]]:
-    """(line number, tree head) of each checkpoint in the file, one at a time.
+def read(path: Path, verifier: notes.Verifier, length: int) -> Iterator[tuple[int, notes.TreeHead]]:
+    """(line number, tree head) of each checkpoint in the file's first `length` bytes, one at a time.
 
-    A note that was cut short by a power cut is passed over. Raises `notes.InvalidNote`, with the
-    line, for one that does not verify, and `FileNotFoundError`.
+    A note that a power cut left half is passed over. Raises `notes.InvalidNote`, with the line,
+    for one that does not verify.
     """
     start, lines = 0, []
-    with path.open(encoding="utf-8", newline="\n") as file:
+    origin = f"{verifier.name}\n".encode()
+    with path.open("rb") as file:
         for number, line in enumerate(file, 1):
-            if line == f"{verifier.name}\n":
+            if line == origin:
                 start, lines = number, []
             lines.append(line)
-            if line.startswith(notes.DASH) and line.endswith("\n"):
-                yield start, _open("".join(lines), verifier, start)
+            if line.startswith(notes.DASH.encode()) and line.endswith(b"\n"):
+                yield start, _open(b"".join(lines), verifier, start)
                 lines = []
+            if file.tell() >= length:
+                return
 
 
-def _open(note: str, verifier: notes.Verifier, line: int) -> notes.TreeHead:
+def _open(note: bytes, verifier: notes.Verifier, line: int) -> notes.TreeHead:
     try:
-        return notes.open_checkpoint(note, verifier)
-    except notes.InvalidNote as error:
+        return notes.open_checkpoint(note.decode(), verifier)
+    except (notes.InvalidNote, UnicodeDecodeError) as error:
         raise notes.InvalidNote(f"line {line}: {error}") from None

@@ -1,0 +1,51 @@
+"""Entries as the rooms above write them, and the superuser who tampers with them (A24)."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+from django.db import connection
+
+from audit.events import EventType, Outcome
+from audit.log import Entry
+
+ALICE, MALLORY = "Patient/0197-alice", "Patient/0197-mallory"
+ALICE_USER, AMIR_USER = "User/0197-alice", "User/0197-amir"
+ACME = "Client/glucotrack"
+
+
+def entry(**changes: Any) -> Entry:
+    """GlucoTrack reads Alice's test results."""
+    values: dict[str, Any] = {
+        "type": EventType.RECORD_SEARCH,
+        "outcome": Outcome.PERMIT,
+        "actor": ACME,
+        "role": "client",
+        "patient": ALICE,
+        "client": ACME,
+        "interaction": "search-type",
+        "resource_types": ("Observation",),
+        "categories": ("test-results",),
+        "purpose": "PATRQT",
+        "consent": "Consent/0197",
+        "consent_number": 1,
+        "count": 12,
+    }
+    return Entry(**(values | changes))
+
+
+@contextmanager
+def connected_as(role: str) -> Iterator[psycopg.Connection]:
+    """A connection of that role to the database of the test."""
+    parameters = connection.get_connection_params()
+    where = {name: parameters[name] for name in ("host", "dbname") if name in parameters}
+    with psycopg.connect(**where, user=role, autocommit=True) as other:
+        yield other
+
+
+def tamper(sql: str, *parameters: Any) -> int:
+    """Direct SQL by the superuser, with triggers off; the number of rows it reached."""
+    with connected_as("postgres") as superuser:
+        superuser.execute("SET session_replication_role = replica")
+        return superuser.execute(sql, parameters).rowcount
