@@ -1,0 +1,135 @@
+"""Who can sign in to the demo, and who they are to each other. Every function may run twice."""
+
+from dataclasses import dataclass
+from datetime import date
+
+from django.conf import settings
+
+from accounts.models import Patient, PatientIdentity, RelatedPerson, StaffRole, User
+from demo.population.coding import Resource
+from fhirproxy.models import Source
+from smart.commands import register_client
+from smart.models import Client
+
+PASSWORD = "demo-password-2026"
+SOURCE = "embedded"
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    email: str
+    name: str
+    what: str  # shown in the list of log-ins
+
+
+# Patients who sign in, by the id of their record. Tom and Ella are children and do not.
+PATIENTS = {
+    "alice": Login("alice@demo.example", "Alice Moreno", "patient: the story to follow"),
+    "amir": Login("amir@demo.example", "Amir Moreno", "patient, and helper of Alice"),
+    "maya": Login("maya@demo.example", "Maya Lindqvist", "patient, 16, with a confidential visit"),
+    "grace": Login("grace@demo.example", "Grace Okafor", "patient, pregnant; mother of Ella, 3"),
+    "raymond": Login("raymond@demo.example", "Raymond Castillo", "patient with many results, Spanish"),
+    "evelyn": Login("evelyn@demo.example", "Evelyn Bennett", "patient, 82"),
+    "jordan": Login("jordan@demo.example", "Jordan Ellis", "patient with private topics"),
+    "kenji": Login("kenji@demo.example", "Kenji Tanaka", "patient whose record is almost empty"),
+    "mallory": Login("mallory@demo.example", "Mallory Quinn", "patient, a stranger to the others"),
+}
+CHILDREN = {"tom": "Tom Moreno", "ella": "Ella Okafor"}
+HELPERS = (
+    Login("rosa@demo.example", "Rosa Bennett", "helper of her mother Evelyn"),
+    Login("dana@demo.example", "Dana Lindqvist", "mother of Maya, sees less since Maya is a teen"),
+)
+# Who helps whom: helper's address, record, relationship, status.
+RELATIONSHIPS = (
+    ("amir@demo.example", "alice", "SPS", "confirmed"),
+    ("alice@demo.example", "tom", "PRN", "confirmed"),
+    ("amir@demo.example", "tom", "PRN", "confirmed"),
+    ("grace@demo.example", "ella", "PRN", "confirmed"),
+    ("rosa@demo.example", "evelyn", "CHILD", "confirmed"),
+    ("dana@demo.example", "maya", "PRN", "narrowed"),
+)
+STAFF = (
+    (
+        Login("dr.osei@demo.example", "Dr. Ngozi Osei", "clinician: reviews what patients send"),
+        ("clinician",),
+    ),
+    (Login("cora@demo.example", "Cora Lind", "compliance: the admin console"), ("compliance",)),
+    (Login("sam@demo.example", "Sam Park", "support"), ("support",)),
+    (
+        Login("ada@demo.example", "Ada Brook", "administrator and app reviewer"),
+        ("administrator", "app_reviewer"),
+    ),
+)
+CONSOLE = frozenset({"compliance", "administrator"})  # roles that open the admin console
+PRACTITIONER = "Practitioner/dr-osei"
+
+
+def make_source() -> None:
+    Source.objects.get_or_create(
+        slug=SOURCE, defaults={"name": settings.CLINIC_NAME, "kind": Source.Kind.EMBEDDED, "is_primary": True}
+    )
+
+
+def make_user(login: Login, *, language: str = "en", is_staff: bool = False) -> User:
+    return User.objects.filter(email=login.email).first() or User.objects.create_user(
+        login.email, PASSWORD, name=login.name, language=language, is_staff=is_staff
+    )
+
+
+def make_patient(record: Resource, name: str, user: User | None) -> Patient:
+    """The Patient row of a FHIR Patient, found again by its id in the embedded store."""
+    born = date.fromisoformat(record["birthDate"])
+    known = PatientIdentity.objects.filter(source=SOURCE, fhir_id=record["id"]).first()
+    if known:
+        Patient.objects.filter(pk=known.patient_id).update(birth_date=born)
+        return known.patient
+    patient = Patient.objects.create(user=user, name=name, birth_date=born)
+    PatientIdentity.objects.create(patient=patient, source=SOURCE, fhir_id=record["id"])
+    return patient
+
+
+def make_cast(records: dict[str, Resource]) -> list[Login]:
+    """The people of the demo population. `records`: FHIR Patients by id. Returns the log-ins."""
+    patients = {id: make_patient(records[id], name, None) for id, name in CHILDREN.items()}
+    for id, login in PATIENTS.items():
+        language = records[id]["communication"][0]["language"]["coding"][0]["code"]
+        patients[id] = make_patient(records[id], login.name, make_user(login, language=language))
+    for login in HELPERS:
+        make_user(login)
+    for email, id, relationship, status in RELATIONSHIPS:
+        RelatedPerson.objects.get_or_create(
+            patient=patients[id],
+            user=User.objects.get(email=email),
+            defaults={"relationship": relationship, "status": status},
+        )
+    return [*PATIENTS.values(), *HELPERS]
+
+
+def make_staff() -> list[Login]:
+    for login, roles in STAFF:
+        user = make_user(login, is_staff=bool(CONSOLE & set(roles)))
+        for role in roles:
+            practitioner = PRACTITIONER if role == "clinician" else ""
+            StaffRole.objects.get_or_create(user=user, role=role, defaults={"practitioner": practitioner})
+    return [login for login, _ in STAFF]
+
+
+def make_client() -> Client:
+    """GlucoTrack, the demo's SMART app. It keeps its registration, but follows the port it runs on."""
+    redirect = f"{settings.DEMO_CLIENT_URL}/callback"
+    client = Client.objects.filter(client_id="glucotrack").first()
+    if client is None:
+        return register_client(
+            client_id="glucotrack",
+            name="GlucoTrack",
+            vendor="Acme Health",
+            purpose="to show your sugar and cholesterol levels over time",
+            redirect_uris=[redirect],
+            client_type=Client.CLIENT_PUBLIC,
+            scope="",
+            privacy_policy_uri=f"{settings.DEMO_CLIENT_URL}/privacy",
+        )
+    if client.redirect_uris != redirect:
+        client.redirect_uris = redirect
+        client.save(update_fields=["redirect_uris", "updated"])
+    return client
