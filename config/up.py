@@ -96,37 +96,51 @@ def seed(environment: Mapping[str, str], data: Path | None, signals: Signals) ->
             )
         return
     with step("Your records" if data else "Demo population"):
-        manage(["demo_seed", *(["--data", wanted] if data else [])], environment, signals, shown=bool(data))
+        options = ["--data", wanted] if data else []
+        printed = manage(["demo_seed", *options], environment, signals, shown=bool(data))
+    _, _, people = printed.partition("Log-ins")
+    (VAR / "people.txt").write_text(f"Log-ins{people.partition('Done in')[0]}")
     marker.write_text(json.dumps({"from": wanted}))
 
 
 def manage(
     command: Sequence[str], environment: Mapping[str, str], signals: Signals, *, shown: bool = False
-) -> None:
-    """Run one manage.py command to its end. Raises Trouble with its last lines when it fails."""
+) -> str:
+    """Run one manage.py command to its end and return what it printed; `shown` prints it here too.
+    Raises Trouble with its last lines when it fails."""
     program = Program(
         name="setup",
         title=f"manage.py {command[0]}",
         argv=[sys.executable, "manage.py", *command],
         environment={**environment, "DATABASE_POOL": "0"},
     )
-    child = Child(program, VAR)
-    child.start(shown=shown)
-    while child.is_alive():
+    child, printed = Child(program, VAR), 0
+    child.start()
+    while running := child.is_alive():
         if signals.arrived.wait(0.05):
-            children.stop([child], hurry=signals.in_a_hurry)
-            raise Stopped
-    children.stop([child])
+            break
+        printed += _show(child.output()[printed:]) if shown else 0
+    children.stop([child], hurry=signals.in_a_hurry)
+    if running:
+        raise Stopped
     if child.process.returncode:
-        raise Trouble(f"manage.py {' '.join(command)} failed:\n{child.last_lines()}")
+        raise Trouble(f"manage.py {'  '.join(command)} failed:\n{child.last_lines()}")
+    return child.output()
+
+
+def _show(text: str) -> int:
+    print(text, end="", flush=True)
+    return len(text)
 
 
 def run(environment: Mapping[str, str], arguments: argparse.Namespace, signals: Signals) -> None:
-    wanted = programs(environment, var=VAR, port=arguments.port, client_port=arguments.app_port)
-    running = [Child(program, VAR) for program in wanted]
+    wanted = programs(environment, port=arguments.port, client_port=arguments.app_port)
+    running: list[Child] = []
     try:
-        for child in running:
+        for program in wanted:
+            child = Child(program, VAR)
             child.start()
+            running.append(child)
         for child in running:
             with step(child.program.title):
                 _wait_for(child, signals)
@@ -144,7 +158,7 @@ def _wait_for(child: Child, signals: Signals) -> None:
     def given_up() -> bool:
         return bool(signals.count) or not child.is_alive()
 
-    if wait_until(child.program.answers, seconds=PATIENCE, given_up=given_up):
+    if wait_until(child.answers, seconds=PATIENCE, given_up=given_up):
         return
     signals.raise_if_arrived()
     how = "does not answer" if child.is_alive() else "ended while starting"

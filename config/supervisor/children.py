@@ -11,8 +11,8 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
@@ -26,20 +26,22 @@ LOG_LIMIT = 10_000_000  # bytes
 
 @dataclass(frozen=True, kw_only=True)
 class Program:
-    """What to run and how to know that it answers."""
+    """What to run, and how to know that it answers: ask it, or wait for what it says in its log."""
 
     name: str
     title: str
     argv: Sequence[str]
     environment: Mapping[str, str]
-    answers: Callable[[], bool] = lambda: True
+    answers: Callable[[], bool] | None = None
+    says: str = ""
 
 
 @dataclass
 class Child:
     program: Program
     var: Path
-    process: subprocess.Popen[bytes] | None = None
+    process: subprocess.Popen[bytes] = field(init=False)  # from start() on
+    log_start: int = 0  # where this run's lines begin in the log
     started_at: float = 0.0  # monotonic
     failures: int = 0
     restart_at: float | None = None  # monotonic; set while it waits for its next try
@@ -52,18 +54,18 @@ class Child:
     def pid_file(self) -> Path:
         return self.var / "run" / f"{self.program.name}.json"
 
-    def start(self, *, shown: bool = False) -> None:
-        """Start it; `shown` sends what it prints to the terminal instead of to its log."""
+    def start(self) -> None:
         self.log.parent.mkdir(parents=True, exist_ok=True)
         if self.log.exists() and self.log.stat().st_size > LOG_LIMIT:
             self.log.replace(self.log.with_suffix(".log.1"))
         with self.log.open("ab") as log:
+            self.log_start = log.tell()
             self.process = subprocess.Popen(
                 self.program.argv,
                 cwd=ROOT,
                 env=dict(self.program.environment),
                 stdin=subprocess.DEVNULL,
-                stdout=None if shown else log,
+                stdout=log,
                 stderr=log,
                 start_new_session=True,
             )
@@ -71,7 +73,18 @@ class Child:
         remember(self.pid_file, self.process.pid)
 
     def is_alive(self) -> bool:
-        return self.process is not None and self.process.poll() is None
+        return self.process.poll() is None
+
+    def answers(self) -> bool:
+        if self.program.answers:
+            return self.program.answers()
+        return self.program.says in self.output()
+
+    def output(self) -> str:
+        """What it has printed in this run."""
+        with self.log.open("rb") as log:
+            log.seek(self.log_start)
+            return log.read().decode(errors="replace")
 
     def watch(self) -> str | None:
         """Restart it when it died; return a sentence when there is something to say."""
@@ -81,7 +94,6 @@ class Child:
             return None
         if self.is_alive():
             return None
-        assert self.process is not None
         end_group(self.process.pid)  # what the dead leader left running
         self.failures = 1 if time.monotonic() - self.started_at > STEADY else self.failures + 1
         delay = 2 ** (self.failures - 1)
@@ -97,12 +109,10 @@ class Child:
             return "\n".join(log.read().decode(errors="replace").splitlines()[-count:])
 
 
-def stop(children: Iterable[Child], *, hurry: Callable[[], bool] = lambda: False) -> None:
+def stop(running: Collection[Child], *, hurry: Callable[[], bool] = lambda: False) -> None:
     """SIGTERM to each leader, SIGKILL to each group that is still there after the grace."""
-    running = [child for child in children if child.process is not None]
     for child in running:
-        if child.is_alive():
-            child.process.terminate()
+        child.process.terminate()
     deadline = time.monotonic() + GRACE
     while any(child.is_alive() for child in running) and time.monotonic() < deadline and not hurry():
         time.sleep(0.05)
@@ -127,21 +137,19 @@ def remember(pid_file: Path, pid: int) -> None:
 
 def end_left_over(run: Path) -> list[str]:
     """End the children that a killed supervisor left; return the names of those that were running."""
-    found = []
-    for pid_file in sorted(run.glob("*.json")):
-        members = _left_over(pid_file)
-        if members:
-            found.append(pid_file.stem)
-        for process in members:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                process.terminate()
-        _, stubborn = psutil.wait_procs(members, timeout=GRACE / 2)
-        for process in stubborn:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                process.kill()
-        psutil.wait_procs(stubborn, timeout=GRACE / 2)
-        pid_file.unlink(missing_ok=True)
-    return found
+    groups = {pid_file: _left_over(pid_file) for pid_file in sorted(run.glob("*.json"))}
+    members = [process for group in groups.values() for process in group]
+    for process in members:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.terminate()
+    _, stubborn = psutil.wait_procs(members, timeout=GRACE)
+    for process in stubborn:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
+    psutil.wait_procs(stubborn, timeout=GRACE)
+    for pid_file in groups:
+        pid_file.unlink()
+    return [pid_file.stem for pid_file, group in groups.items() if group]
 
 
 def _left_over(pid_file: Path) -> list[psutil.Process]:

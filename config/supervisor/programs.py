@@ -4,19 +4,15 @@ import http.client
 import sys
 import time
 from collections.abc import Callable, Mapping
-from pathlib import Path
-
-import psycopg
 
 from config.supervisor.children import Program
 
 CELERY = "-m celery -A config.celery"
 
 
-def programs(environment: Mapping[str, str], *, var: Path, port: int, client_port: int) -> list[Program]:
+def programs(environment: Mapping[str, str], *, port: int, client_port: int) -> list[Program]:
     """In the order in which they are started and shown."""
     lean = {**environment, "DATABASE_POOL": "0"}  # only the web server has many threads to serve
-    began = time.time()
     return [
         Program(
             name="web",
@@ -43,14 +39,14 @@ def programs(environment: Mapping[str, str], *, var: Path, port: int, client_por
             title="The scheduler",
             argv=_python(f"{CELERY} beat --loglevel INFO --pidfile="),
             environment=lean,
-            answers=lambda: _is_newer(var, "celerybeat-schedule*", began),
+            says="beat: Starting...",
         ),
         Program(
             name="sequencer",
             title="The audit sequencer",
             argv=_python("manage.py audit_sequence"),
             environment=lean,
-            answers=lambda: _sequencer_leads(environment["OWNER_DATABASE_URL"]),
+            says="audit_sequence is ready",
         ),
         Program(
             name="glucotrack",
@@ -95,14 +91,3 @@ def _worker_answers(broker_url: str) -> bool:
 
     with Celery(broker=broker_url) as app:
         return bool(app.control.ping(timeout=1.0))
-
-
-def _is_newer(folder: Path, pattern: str, moment: float) -> bool:
-    return any(path.stat().st_mtime >= moment for path in folder.glob(pattern))
-
-
-def _sequencer_leads(database_url: str) -> bool:
-    """The one sequencer that works holds an advisory lock."""
-    with psycopg.connect(database_url) as connection:
-        query = "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND granted LIMIT 1"
-        return connection.execute(query).fetchone() is not None
