@@ -26,7 +26,7 @@ class User(AbstractBaseUser, PermissionsMixin):
     """A person who signs in: patient, helper, clinician or staff, or several of these."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    email = models.EmailField()
+    email = models.EmailField(unique=True)
     name = models.CharField(max_length=200)
     language = models.CharField(max_length=5, choices=settings.LANGUAGES, default="en")
     time_zone = models.CharField(max_length=50, blank=True)  # empty: the clinic's

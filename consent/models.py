@@ -77,6 +77,10 @@ class Consent(models.Model):
         return f"Consent/{self.id}"
 
     @property
+    def is_active(self) -> bool:
+        return self.status == self.Status.ACTIVE and self.period_end > timezone.now()
+
+    @property
     def current(self) -> "ConsentVersion":
         return self.versions.get(number=self.current_number)
 

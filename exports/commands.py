@@ -1,7 +1,7 @@
 """What can be done with an export. Each is one transaction, with its audit row inside."""
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Collection
 from uuid import UUID
 
 from celery import current_app
@@ -13,6 +13,7 @@ from accounts.models import Patient, User
 from audit.events import EventType
 from audit.log import Entry, Outcome, record
 from exports import files
+from exports.choices import resource_types_for
 from exports.models import ExportJob
 
 Status = ExportJob.Status
@@ -24,16 +25,11 @@ class TooMany(Exception):
     """The person has as many downloads under way as we make at once."""
 
 
-class NothingChosen(ValueError):
-    """No kind of record was chosen."""
+def kickoff(*, patient: Patient, by: User, categories: Collection[str], include_sensitive: bool) -> ExportJob:
+    """Start an export of these data categories; none means all. What they are is frozen here.
 
-
-def kickoff(
-    *, patient: Patient, by: User, resource_types: Sequence[str], include_sensitive: bool
-) -> ExportJob:
-    """Start an export. `resource_types` are frozen here. Raises TooMany and NothingChosen."""
-    if not resource_types:
-        raise NothingChosen
+    Raises TooMany.
+    """
     with transaction.atomic():
         Patient.objects.select_for_update().get(pk=patient.pk)  # two tabs count one after the other
         if patient.export_jobs.filter(status__in=LIVING).count() >= MOST_AT_ONCE:
@@ -41,7 +37,8 @@ def kickoff(
         job = ExportJob.objects.create(
             patient=patient,
             requested_by=by,
-            resource_types=sorted(set(resource_types)),
+            resource_types=resource_types_for(categories),
+            categories=sorted(categories),
             include_sensitive=include_sensitive,
         )
         log(EventType.EXPORT_KICKOFF, job, by=by)

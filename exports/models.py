@@ -26,6 +26,7 @@ class ExportJob(models.Model):
     requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
     status = models.CharField(max_length=20, choices=Status, default=Status.QUEUED)
     resource_types = models.JSONField()  # the effective `_type`, frozen at kick-off
+    categories = models.JSONField(default=list)  # what was chosen; empty: everything
     include_sensitive = models.BooleanField(default=False)
     done_types = models.JSONField(default=list)
     manifest = models.JSONField(null=True)
@@ -43,6 +44,7 @@ class ExportJob(models.Model):
             "requested_by",
             "status",
             "resource_types",
+            "categories",
             "include_sensitive",
             "done_types",
             "manifest",
@@ -55,6 +57,10 @@ class ExportJob(models.Model):
 
     def __str__(self) -> str:
         return f"ExportJob/{self.id}"
+
+    @property
+    def is_over(self) -> bool:
+        return self.expires_at is not None and self.expires_at <= timezone.now()
 
 
 class ExportFile(models.Model):

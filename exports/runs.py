@@ -32,8 +32,6 @@ from notices import commands as notices
 Status = ExportJob.Status
 LEASE = timedelta(minutes=2)  # a worker that is silent for longer has lost the job
 KEPT = timedelta(days=7)
-# A person's own records, but for what carries a sensitivity label.
-OPEN_RECORDS = (Provision("own-record-open", ProvisionType.PERMIT),)
 
 
 class Stopped(Exception):
@@ -120,8 +118,17 @@ def _pages(job: ExportJob, resource_type: str) -> Any:
 
 
 def _requester(job: ExportJob) -> Requester:
+    """The person's own authority, cut down to what they chose for this file."""
     own = authority.for_own_record(job.requested_by, job.patient, timezone.now())
-    return own if job.include_sensitive or not own.provisions else replace(own, provisions=OPEN_RECORDS)
+    if not own.provisions:
+        return own
+    chosen = Provision(
+        "own-record-chosen",
+        ProvisionType.PERMIT,
+        categories=frozenset(job.categories),
+        every_label=job.include_sensitive,
+    )
+    return replace(own, provisions=(chosen,))
 
 
 def _renew(job: ExportJob) -> None:

@@ -52,7 +52,8 @@ class Passed:
 
     bodies: dict[str, bytes] = field(default_factory=dict)  # by id, as the EHR sent them
     categories: set[Category] = field(default_factory=set)
-    decision: Decision = field(default_factory=lambda: Decision(True, ()))  # the last that permitted: it names who spoke
+    # The last that permitted, or the last denial where nothing passed.
+    decision: Decision = field(default_factory=lambda: Decision(True, ()))
     withheld: int = 0
 
 

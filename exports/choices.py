@@ -1,0 +1,19 @@
+"""From what a person chooses to FHIR types."""
+
+from collections.abc import Iterable
+
+from consent.vocabulary import Category, resource_types_of
+from fhirproxy.interactions import NOT_OVER_HTTP, SERVED
+
+# What a download can hold: every type of a patient's own that the gate can search.
+EXPORTABLE = frozenset(t for t, rule in SERVED.items() if not rule.shared) - NOT_OVER_HTTP
+
+
+def resource_types_for(categories: Iterable[str]) -> list[str]:
+    """The FHIR types in which these categories are found; no category stands for all of them.
+
+    A type may hold other categories too: each resource is decided by its own (`exports.runs`).
+    """
+    chosen = {Category(c) for c in categories}
+    types = {t for category in chosen for t in resource_types_of(category)}
+    return sorted(types & EXPORTABLE if chosen else EXPORTABLE)

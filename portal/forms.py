@@ -1,0 +1,129 @@
+"""Forms: what a person may type, and what we say when it cannot be right."""
+
+from datetime import timedelta
+from typing import Any
+
+from django import forms
+from django.utils import timezone
+from django.utils.translation import pgettext_lazy
+
+from consent.vocabulary import Category
+from consent.words import CATEGORY
+
+
+class BloodPressureForm(forms.Form):
+    """Plausible for a person at home: a slip of the finger gets words here, not a refusal later."""
+
+    systolic = forms.IntegerField(
+        label=pgettext_lazy("reading.systolic", "Top number"),
+        help_text=pgettext_lazy("reading.systolic_help", "Systolic, for example 120"),
+        min_value=50,
+        max_value=280,
+        error_messages={
+            "required": pgettext_lazy("reading.systolic_needed", "Enter the top number."),
+            "invalid": pgettext_lazy("reading.whole", "Enter a whole number, like 120."),
+            "min_value": pgettext_lazy("reading.systolic_range", "Enter a top number from 50 to 280."),
+            "max_value": pgettext_lazy("reading.systolic_range", "Enter a top number from 50 to 280."),
+        },
+        widget=forms.NumberInput(attrs={"inputmode": "numeric", "autocomplete": "off"}),
+    )
+    diastolic = forms.IntegerField(
+        label=pgettext_lazy("reading.diastolic", "Bottom number"),
+        help_text=pgettext_lazy("reading.diastolic_help", "Diastolic, for example 80"),
+        min_value=30,
+        max_value=180,
+        error_messages={
+            "required": pgettext_lazy("reading.diastolic_needed", "Enter the bottom number."),
+            "invalid": pgettext_lazy("reading.whole", "Enter a whole number, like 120."),
+            "min_value": pgettext_lazy("reading.diastolic_range", "Enter a bottom number from 30 to 180."),
+            "max_value": pgettext_lazy("reading.diastolic_range", "Enter a bottom number from 30 to 180."),
+        },
+        widget=forms.NumberInput(attrs={"inputmode": "numeric", "autocomplete": "off"}),
+    )
+    taken_at = forms.DateTimeField(
+        label=pgettext_lazy("reading.taken", "When you took it"),
+        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
+        error_messages={
+            "required": pgettext_lazy("reading.taken_needed", "Enter the day and time."),
+            "invalid": pgettext_lazy(
+                "reading.taken_invalid", "Enter a day and time, like 12 June 2025, 8:30."
+            ),
+        },
+    )
+    key = forms.CharField(widget=forms.HiddenInput, max_length=64)
+
+    def clean_taken_at(self) -> Any:
+        taken = self.cleaned_data["taken_at"]
+        now = timezone.now()
+        if taken > now + timedelta(minutes=5):
+            raise forms.ValidationError(
+                pgettext_lazy("reading.future", "Enter a time that is not in the future.")
+            )
+        if taken < now - timedelta(days=90):
+            raise forms.ValidationError(
+                pgettext_lazy(
+                    "reading.old", "Enter a time in the last 90 days. Call your clinic about older readings."
+                )
+            )
+        return taken
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or {}
+        top, bottom = data.get("systolic"), data.get("diastolic")
+        if top is not None and bottom is not None and top <= bottom:
+            self.add_error(
+                "systolic",
+                pgettext_lazy("reading.swapped", "The top number must be higher than the bottom number."),
+            )
+        return data
+
+
+class DownloadForm(forms.Form):
+    what = forms.ChoiceField(
+        label=pgettext_lazy("download.what", "What do you want in your file?"),
+        choices=[
+            ("all", pgettext_lazy("download.all", "All my records")),
+            ("choose", pgettext_lazy("download.choose", "Let me choose")),
+        ],
+        initial="all",
+        widget=forms.RadioSelect,
+    )
+    categories = forms.MultipleChoiceField(
+        label=pgettext_lazy("download.categories", "Kinds of record"),
+        choices=[(c.value, CATEGORY[c]) for c in Category if c is not Category.OTHER],
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+    )
+    private = forms.BooleanField(
+        label=pgettext_lazy("download.private", "Put my private topics in the file too"),
+        help_text=pgettext_lazy(
+            "download.private_help",
+            "Things like mental health, alcohol and drug use, and sexual health.",
+        ),
+        required=False,
+    )
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or {}
+        if data.get("what") == "choose" and not data.get("categories"):
+            self.add_error(
+                "categories",
+                pgettext_lazy("download.none", "Choose at least one kind of record."),
+            )
+        return data
+
+
+class SendBackForm(forms.Form):
+    """Why a clinician does not add something; the patient reads these words."""
+
+    REASONS = (
+        ("value.unlikely", pgettext_lazy("review.unlikely", "The number looks wrong. Ask to measure again.")),
+        ("value.unclear", pgettext_lazy("review.unclear", "It is not clear how it was measured.")),
+        ("chart.has-it", pgettext_lazy("review.has_it", "The chart has this already.")),
+    )
+    reason = forms.ChoiceField(
+        label=pgettext_lazy("review.reason", "Why you send it back"),
+        choices=REASONS,
+        widget=forms.RadioSelect,
+        error_messages={"required": pgettext_lazy("review.reason_needed", "Choose a reason.")},
+    )

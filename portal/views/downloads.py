@@ -1,0 +1,81 @@
+"""Files that a person makes of their own records."""
+
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import FileResponse, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import pgettext
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from audit.events import EventType
+from exports import commands, files
+from exports.models import ExportJob
+from portal.forms import DownloadForm
+from portal.guards import PatientRequest, patient_required
+from portal.pages import StepUp, page
+
+READY = (ExportJob.Status.COMPLETED, ExportJob.Status.COMPLETED_WITH_GAPS)
+
+
+@page("downloads", reads=("ExportJob",))
+@require_GET
+@patient_required
+def downloads(request: PatientRequest) -> HttpResponse:
+    jobs = request.patient.export_jobs.order_by("-created_at")[:50]
+    return render(request, "portal/downloads.html", {"jobs": jobs, "ready": READY})
+
+
+@page("download-new", reads=("ExportJob",), step_up=StepUp.NONE)
+@require_http_methods(["GET", "POST"])
+@patient_required
+def new(request: PatientRequest) -> HttpResponse:
+    form = DownloadForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        chosen = form.cleaned_data["categories"] if form.cleaned_data["what"] == "choose" else []
+        try:
+            job = commands.kickoff(
+                patient=request.patient,
+                by=request.user,
+                categories=chosen,
+                include_sensitive=form.cleaned_data["private"],
+            )
+        except commands.TooMany:
+            text = pgettext("download.too_many", "We are making 2 files for you now. Wait until one is done.")
+            messages.error(request, text)
+            return redirect("portal:downloads")
+        return redirect("portal:download", job.id)
+    return render(request, "portal/download_new.html", {"form": form}, status=422 if form.errors else 200)
+
+
+@page("download", reads=("ExportJob",))
+@require_GET
+@patient_required
+def download(request: PatientRequest, job_id: UUID) -> HttpResponse:
+    """One file: how far it is, what is in it. htmx asks again for the part that moves."""
+    job = get_object_or_404(request.patient.export_jobs, id=job_id)
+    template = "portal/download.html#progress" if request.htmx else "portal/download.html"
+    context = {"job": job, "ready": job.status in READY, "living": job.status in commands.LIVING}
+    return render(request, template, context)
+
+
+@require_GET
+@patient_required
+def file(request: PatientRequest, job_id: UUID) -> HttpResponse:
+    """The archive itself. 410 once it has ended: it was there, and it will not be again."""
+    job = get_object_or_404(request.patient.export_jobs, id=job_id)
+    path = files.archive(job.id)
+    if job.status not in READY or job.is_over or not path.is_file():
+        context = {"job": job, "ready": False, "living": job.status in commands.LIVING}
+        return render(request, "portal/download.html", context, status=410)
+    commands.log(EventType.EXPORT_DOWNLOAD, job, by=request.user)
+    response = FileResponse(path.open("rb"), as_attachment=True, filename=files.ARCHIVE)
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+@require_POST
+@patient_required
+def cancel(request: PatientRequest, job_id: UUID) -> HttpResponse:
+    commands.cancel(get_object_or_404(request.patient.export_jobs, id=job_id), by=request.user)
+    return redirect("portal:download", job_id)

@@ -1,0 +1,137 @@
+"""Clinicians' queue of proposed changes: what would change, and yes or no."""
+
+import json
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.utils.dateparse import parse_datetime
+from django.utils.translation import pgettext
+from django.views.decorators.http import require_GET, require_POST
+
+from consent import authority
+from consent.authority import Requester
+from fhirproxy import treating
+from fhirproxy.models import WriteCommand
+from fhirproxy.writes import commands, dispatch
+from fhirproxy.writes.states import WrongState
+from portal import records
+from portal.forms import SendBackForm
+from portal.guards import clinician_required
+from portal.pages import page
+from portal.readings import pressures_of
+from portal.states import Kind
+
+AWAITING = WriteCommand.Status.AWAITING_REVIEW
+BLOOD_PRESSURE = "http://loinc.org|85354-9"
+
+
+@page("review", reads=("WriteCommand",), purpose="TREAT", states=(Kind.FRESH, Kind.EMPTY))
+@require_GET
+@clinician_required
+def review(request: HttpRequest) -> HttpResponse:
+    """What waits for this clinician: proposals of the patients that they treat, oldest first."""
+    waiting = WriteCommand.objects.filter(status=AWAITING).select_related("patient")
+    rows = waiting.order_by("created_at")[:200]
+    treated = {p: treating.treats(request.user, p) for p in {row.patient for row in rows}}
+    shown = [_facts(row) for row in rows if treated[row.patient]]
+    return render(request, "portal/review.html", {"rows": shown})
+
+
+@page("review-item", reads=("WriteCommand", "Observation"), purpose="TREAT")
+@require_GET
+@clinician_required
+def item(request: HttpRequest, command_id: UUID) -> HttpResponse:
+    command, requester = _command(request, command_id)
+    context = {"row": _facts(command), "form": SendBackForm(), "waiting": command.status == AWAITING}
+    return render(request, "portal/review_item.html", context | _in_chart(requester))
+
+
+@require_POST
+@clinician_required
+def accept(request: HttpRequest, command_id: UUID) -> HttpResponse:
+    command, requester = _command(request, command_id)
+    try:
+        command = commands.approve(command, requester=requester, by=request.user)
+    except WrongState:
+        return _moved_on(request, command_id)
+    dispatch.send(command.id)
+    return redirect("portal:review-done", command_id)
+
+
+@require_POST
+@clinician_required
+def send_back(request: HttpRequest, command_id: UUID) -> HttpResponse:
+    command, requester = _command(request, command_id)
+    form = SendBackForm(request.POST)
+    if not form.is_valid():
+        context = {"row": _facts(command), "form": form, "waiting": command.status == AWAITING}
+        context |= _in_chart(requester)
+        return render(request, "portal/review_item.html", context, status=422)
+    reason = form.cleaned_data["reason"]
+    try:
+        commands.send_back(command, requester=requester, by=request.user, reason=reason)
+    except WrongState:
+        return _moved_on(request, command_id)
+    return redirect("portal:review-done", command_id)
+
+
+@page("review-done", reads=("WriteCommand",), purpose="TREAT", states=(Kind.FRESH, Kind.PENDING))
+@require_GET
+@clinician_required
+def done(request: HttpRequest, command_id: UUID) -> HttpResponse:
+    command, _ = _command(request, command_id)
+    return render(request, "portal/review_done.html", {"row": _facts(command)})
+
+
+def _command(request: HttpRequest, command_id: UUID) -> tuple[WriteCommand, Requester]:
+    """The proposal, if it is of a patient whom this clinician treats; else there is none (404)."""
+    command = get_object_or_404(WriteCommand.objects.select_related("patient"), id=command_id)
+    treats = treating.treats(request.user, command.patient)
+    if not treats:
+        raise Http404
+    now = timezone.now()
+    return command, authority.for_clinician(request.user, command.patient, now, treats=treats)
+
+
+def _moved_on(request: HttpRequest, command_id: UUID) -> HttpResponse:
+    text = pgettext("review.moved_on", "Somebody has dealt with this already. This is how it stands.")
+    messages.warning(request, text)
+    return redirect("portal:review-item", command_id)
+
+
+def _facts(command: WriteCommand) -> dict[str, Any]:
+    resource = json.loads(command.resource)
+    systolic, diastolic = pressures_of(resource)
+    return {
+        "command": command,
+        "patient": command.patient,
+        "systolic": systolic,
+        "diastolic": diastolic,
+        "taken_at": _when(resource),
+    }
+
+
+def _in_chart(requester: Requester) -> dict[str, Any]:
+    """The newest blood pressure in the chart, for the column "now"; `chart_down` where the EHR is."""
+    try:
+        found = records.search_as(requester, "Observation", ("code", BLOOD_PRESSURE))
+    except records.Unavailable:
+        return {"now": None, "chart_down": True}
+    newest = max(found, key=lambda r: str(r.get("effectiveDateTime", "")), default=None)
+    if newest is None:
+        return {"now": None, "chart_down": False}
+    systolic, diastolic = pressures_of(newest)
+    now = {"systolic": systolic, "diastolic": diastolic, "taken_at": _when(newest)}
+    return {"now": now, "chart_down": False}
+
+
+def _when(resource: dict[str, Any]) -> datetime | None:
+    try:
+        return parse_datetime(str(resource.get("effectiveDateTime", "")))
+    except ValueError:
+        return None

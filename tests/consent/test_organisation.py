@@ -1,0 +1,61 @@
+"""The Cedar policies against a plain-Python oracle, over every combination of facts."""
+
+from itertools import product
+
+import cedarpy
+import pytest
+
+from consent import organisation
+from consent.decision import Reason
+from consent.organisation import ACTIONS, Facts, rule
+
+ROLES = ["patient", "helper", "client", "clinician", "support", "compliance", "system", "nobody"]
+RELATIONSHIPS = ["self", "helper", "treating", "none"]
+STATUSES = ["none", "active", "sandbox", "suspended", "blocked", "unheard-of"]
+PURPOSES = ["PATRQT", "TREAT", "HPAYMT"]
+
+
+def oracle(facts: Facts, action: str) -> bool:
+    if not facts.active or facts.clientStatus not in {"none", "active", "sandbox"}:
+        return False
+    who = (facts.role, facts.relationship)
+    if who == ("patient", "self"):
+        return action in {"read", "search", "write", "export"}
+    if who == ("helper", "helper"):
+        return action in {"read", "search"}
+    if facts.role == "client":
+        return facts.purpose == "PATRQT" and action in {"read", "search", "write"}
+    if who == ("clinician", "treating"):
+        return facts.purpose == "TREAT" and action in {"read", "search", "review"}
+    return False
+
+
+def test_the_policies_are_valid_under_their_schema():
+    result = cedarpy.validate_policies(
+        organisation.POLICIES.read_text(), organisation.SCHEMA.read_text()
+    )
+
+    assert result.errors == []
+
+
+@pytest.mark.parametrize("interaction", sorted(ACTIONS))
+def test_policies_agree_with_the_oracle(interaction):
+    cases = product(ROLES, RELATIONSHIPS, [True, False], STATUSES, PURPOSES)
+    for case in cases:
+        facts = Facts(*case)
+        ruling = rule(facts, interaction)
+
+        assert ruling.permitted is oracle(facts, ACTIONS[interaction]), (facts, interaction)
+        assert (ruling.reason is None) is ruling.permitted
+
+
+def test_an_interaction_without_a_policy_is_an_error_and_denies():
+    ruling = rule(Facts("patient", "self", True, "none", "PATRQT"), "reindex")
+
+    assert (ruling.permitted, ruling.reason) == (False, Reason.POLICY_DOWN)
+
+
+def test_a_missing_fact_denies_and_does_not_skip_the_rule():
+    facts = Facts("patient", "self", True, None, "PATRQT")
+
+    assert rule(facts, "read").reason is Reason.POLICY_DOWN
