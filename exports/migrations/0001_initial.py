@@ -23,6 +23,7 @@ class Migration(migrations.Migration):
                 ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
                 ('status', models.CharField(choices=[('queued', 'Queued'), ('running', 'Running'), ('packaging', 'Packaging'), ('completed', 'Completed'), ('completed_with_gaps', 'Completed With Gaps'), ('cancelled', 'Cancelled'), ('blocked', 'Blocked'), ('failed', 'Failed'), ('expired', 'Expired')], default='queued', max_length=20)),
                 ('resource_types', models.JSONField()),
+                ('categories', models.JSONField(default=list)),
                 ('include_sensitive', models.BooleanField(default=False)),
                 ('done_types', models.JSONField(default=list)),
                 ('manifest', models.JSONField(null=True)),
