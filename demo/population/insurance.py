@@ -33,7 +33,7 @@ def coverage(chart: Chart, member: str, *, since: int = 800, relationship: str =
 
 def bill(chart: Chart, policy: str, encounter: str, ago: int, charged: int, paid: int) -> str:
     """A claim for a visit and its explanation of benefits, in whole dollars."""
-    common = {
+    common: Resource = {
         "status": "active",
         "type": hl7("claim-type", "professional", "Professional"),
         "use": "claim",

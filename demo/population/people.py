@@ -123,13 +123,13 @@ class PatientFactory(factory.DictFactory):
 
 def _home(household: str) -> Resource:
     with seeded(f"home/{household}"):
-        return AddressFactory()
+        return AddressFactory.build()
 
 
 def patient(id: str, *, birth_date: date, **shape: object) -> Resource:
     """A US Core Patient with a readable id. `shape`: the arguments of PatientFactory."""
     with seeded(id):
-        return PatientFactory(id=id, birthDate=birth_date.isoformat(), **shape)
+        return PatientFactory.build(id=id, birthDate=birth_date.isoformat(), **shape)
 
 
 class VitalsFactory(factory.DictFactory):

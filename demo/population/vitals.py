@@ -18,7 +18,7 @@ def rounds(chart: Chart, ago: int, *, systolic: int, diastolic: int, pulse: int 
     `more`: height (inches) and weight (pounds), which also give the BMI; encounter, a reference.
     """
     with seeded(f"{chart.id}/vitals/{ago}"):
-        measured = VitalsFactory(usual_systolic=systolic, usual_diastolic=diastolic, usual_pulse=pulse)
+        measured = VitalsFactory.build(usual_systolic=systolic, usual_diastolic=diastolic, usual_pulse=pulse)
     encounter = more.get("encounter", "")
     blood_pressure(chart, ago, measured["systolic"], measured["diastolic"], encounter=encounter)
     _add(

@@ -87,7 +87,7 @@ def _logins(records: Iterable[Resource]) -> Iterable[Login]:
 
 
 def _login(record: Resource, taken: set[str]) -> Login:
-    name = next(iter(record.get("name", [])), {})
+    name: Resource = next(iter(record.get("name", [])), {})
     given, family = next(iter(name.get("given", [])), ""), name.get("family", "")
     stem = ".".join(filter(None, (_plain(given), _plain(family)))) or "patient"
     email, number = f"{stem}@demo.example", 2

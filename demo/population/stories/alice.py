@@ -53,6 +53,7 @@ def chart(today: date) -> Chart:
     )
     alice = Chart(person, today, "female")
     problems = _problems(alice)
+    _background(alice)
     seen = _course(alice)
     _other_results(alice)
     _medicines(alice, problems)
@@ -66,7 +67,7 @@ def chart(today: date) -> Chart:
 
 def _problems(alice: Chart) -> dict[str, str]:
     problem, icd = conditions.problem, conditions.icd
-    found = {
+    return {
         "diabetes": problem(
             alice,
             "diabetes",
@@ -86,7 +87,10 @@ def _problems(alice: Chart) -> dict[str, str]:
             1085,
         ),
     }
-    problem(
+
+
+def _background(alice: Chart) -> None:
+    conditions.problem(
         alice,
         "worry-weight",
         snomed("162864005", "Body mass index 30+ - obesity (finding)", text="Weight"),
@@ -94,10 +98,10 @@ def _problems(alice: Chart) -> dict[str, str]:
         category="health-concern",
         note="Alice wants to lose weight before she takes more medicine.",
     )
-    problem(
+    conditions.problem(
         alice,
         "iron",
-        icd("Low iron", "D50.9", "87522002", "Iron deficiency anemia (disorder)"),
+        conditions.icd("Low iron", "D50.9", "87522002", "Iron deficiency anemia (disorder)"),
         2100,
         status=conditions.RESOLVED,
         ended=1850,
@@ -124,7 +128,6 @@ def _problems(alice: Chart) -> dict[str, str]:
     conditions.relative(
         alice, 1085, ("FTH", "father"), (snomed("22298006", "Myocardial infarction (disorder)"), 58)
     )
-    return found
 
 
 def _course(alice: Chart) -> list[str]:
@@ -230,4 +233,5 @@ def _prevention(alice: Chart) -> None:
     social.occupation(alice, 540, "School bus driver")
     social.living_conditions(alice, 190)
     social.exercise(alice, 190, 90)
+    social.mood_survey(alice, 190, (0, 1, 2, 1, 0, 0, 1, 0, 0))
     others.device(alice, "glucose-meter", others.GLUCOSE_METER, 1050, serial="GM-204417")

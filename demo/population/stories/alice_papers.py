@@ -1,6 +1,6 @@
 """Alice's papers, plans, bills and messages, and the two things she keeps to herself."""
 
-from demo.population import conditions, documents, imaging, insurance, medicines, others, plans, social
+from demo.population import conditions, documents, imaging, insurance, medicines, others, plans
 from demo.population import visits as v
 from demo.population.chart import Chart
 from demo.population.clinic import COUNTY_HOSPITAL, HALE, KIM, OSEI, PATEL
@@ -12,15 +12,15 @@ SUBSTANCE_USE = ("SUD", "ETH", "42CFRPart2", "R")
 
 def private(alice: Chart) -> None:
     """What Alice keeps to herself: counselling last winter, and drinking that is over."""
-    talk = v.visit(alice, v.COUNSELLING, 330, "Counselling", who=HALE, labels=PRIVATE_COUNSELLING)
+    talk = v.visit(alice, v.COUNSELLING, 330, "Counseling", who=HALE, labels=PRIVATE_COUNSELLING)
     documents.note(
         alice,
         documents.PROGRESS_NOTE,
         330,
-        "Counselling note",
+        "Counseling note",
         "Alice talked about the months after her mother died. She sleeps four to five hours and "
         "worries at night about money and about Tom. No thoughts of harming herself. She keeps up"
-        " work and walks every day. We practised a way to put worries on paper before bed. Next "
+        " work and walks every day. We practiced a way to put worries on paper before bed. Next "
         "talk in three weeks.",
         encounter=talk,
         author=HALE,
@@ -41,7 +41,10 @@ def private(alice: Chart) -> None:
         labels=PRIVATE_COUNSELLING,
         recorder=HALE,
     )
-    social.mood_survey(alice, 190, (0, 1, 2, 1, 0, 0, 1, 0, 0))
+    _drinking_that_is_over(alice)
+
+
+def _drinking_that_is_over(alice: Chart) -> None:
     conditions.problem(
         alice,
         "alcohol",
@@ -53,7 +56,6 @@ def private(alice: Chart) -> None:
         ),
         1300,
         status=conditions.REMISSION,
-        ended=0,
         labels=SUBSTANCE_USE,
     )
     medicines.prescription(
@@ -71,7 +73,7 @@ def private(alice: Chart) -> None:
         700,
         "Alcohol treatment: last visit",
         "Alice has not had a drink for 18 months. She goes to her group every second week. The "
-        "programme ends today by agreement. She knows that she can come back at any time. 42 CFR "
+        "program ends today by agreement. She knows that she can come back at any time. 42 CFR "
         "part 2 prohibits unauthorized use or disclosure of these records.",
         labels=SUBSTANCE_USE,
     )

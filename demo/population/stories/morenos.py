@@ -71,11 +71,12 @@ def tom(today: date) -> Chart:
         v.visit(boy, v.WELL_CHILD, ago, "Yearly check", who=ALVAREZ)
         growth(boy, ago, height=inches, weight=pounds)
         percentile(boy, ago, centile)
-    _last_visit(boy, asthma)
+    _last_visit(boy)
+    _asthma_care(boy, asthma)
     return boy
 
 
-def _last_visit(boy: Chart, asthma: str) -> None:
+def _last_visit(boy: Chart) -> None:
     seen = v.visit(boy, v.PROBLEM, 33, "Cough at night and after football", who=ALVAREZ)
     rounds(boy, 33, systolic=106, diastolic=64, pulse=84, height=58.4, weight=85, encounter=seen, oxygen=97)
     conditions.diagnosis(
@@ -86,6 +87,34 @@ def _last_visit(boy: Chart, asthma: str) -> None:
         seen,
     )
     panel(boy, BLOOD_COUNT, 33, BLOOD_COUNT_USUAL | {"hemoglobin": 12.8, "wbc": 9.8}, ordered_by=ALVAREZ)
+    documents.note(
+        boy,
+        documents.PROGRESS_NOTE,
+        33,
+        "Visit note",
+        "Tom, 12, coughs at night twice a week and after football. Chest: light wheeze on both "
+        "sides. Asthma not fully controlled. Fluticasone daily, albuterol before sport. Spacer "
+        "technique checked with his mother.",
+        encounter=seen,
+        author=ALVAREZ,
+    )
+    documents.letter(
+        boy,
+        32,
+        "Asthma plan for school",
+        [
+            "To the school nurse,",
+            "Tom Moreno has asthma and a severe peanut allergy. He may carry his inhaler and his "
+            "epinephrine pen.",
+            "If he coughs or wheezes: 2 puffs of albuterol, wait 10 minutes, repeat once. "
+            "If he is not better, call 911 and his parents.",
+            "Dr. Lucia Alvarez, Riverside Clinic, 555-0100",
+        ],
+        author=ALVAREZ,
+    )
+
+
+def _asthma_care(boy: Chart, asthma: str) -> None:
     rx = medicines.prescription
     rx(
         boy,
@@ -122,31 +151,6 @@ def _last_visit(boy: Chart, asthma: str) -> None:
         a_day=3,
         prescriber=ALVAREZ,
         refills=0,
-    )
-    documents.note(
-        boy,
-        documents.PROGRESS_NOTE,
-        33,
-        "Visit note",
-        "Tom, 12, coughs at night twice a week and after football. Chest: light wheeze on both "
-        "sides. Asthma not fully controlled. Fluticasone daily, albuterol before sport. Spacer "
-        "technique checked with his mother.",
-        encounter=seen,
-        author=ALVAREZ,
-    )
-    documents.letter(
-        boy,
-        32,
-        "Asthma plan for school",
-        [
-            "To the school nurse,",
-            "Tom Moreno has asthma and a severe peanut allergy. He may carry his inhaler and his "
-            "epinephrine pen.",
-            "If he coughs or wheezes: 2 puffs of albuterol, wait 10 minutes, repeat once. "
-            "If he is not better, call 911 and his parents.",
-            "Dr. Lucia Alvarez, Riverside Clinic, 555-0100",
-        ],
-        author=ALVAREZ,
     )
     imaging.study(boy, imaging.WRIST_XRAY, 500, "No fracture of the left wrist.")
     plans.plan(

@@ -75,6 +75,29 @@ def grace(today: date) -> Chart:
         conditions.RASH,
         category="environment",
     )
+    last = _prenatal_visits(woman)
+    _pregnancy_tests(woman)
+    medicines.prescription(
+        woman, "ferrous-sulfate", 41, "1 tablet a day, not with milk or tea", reason=anemia, prescriber=NGUYEN
+    )
+    medicines.statement(woman, 120, "Prenatal vitamin", "1 a day")
+    vaccines.vaccine(woman, "flu", 200)
+    vaccines.vaccine(woman, "tdap", 8)
+    social.smoking(woman, 126, social.NEVER_SMOKED)
+    social.pregnancy_status(woman, 10, labels=REPRODUCTIVE)
+    social.occupation(woman, 126, "Teacher")
+    social.living_conditions(woman, 126, food_at_risk=True)
+    social.mood_survey(woman, 42, (0, 0, 2, 2, 1, 0, 0, 0, 0))
+    plans.plan(
+        woman, 126, "Pregnancy plan", ["Check every four weeks", "Iron tablets"], problems=(pregnancy, anemia)
+    )
+    plans.team(woman, 126, (NGUYEN, "Pregnancy doctor"), (KIM, "Nurse"))
+    insurance.bill(woman, insurance.coverage(woman, "HHP-31177-01"), last, 10, 180, 162)
+    _ahead(woman)
+    return woman
+
+
+def _prenatal_visits(woman: Chart) -> str:
     for ago, systolic, diastolic, pounds, hemoglobin in PRENATAL_VISITS:
         seen = v.visit(woman, v.PRENATAL, ago, "Pregnancy check", who=NGUYEN, labels=REPRODUCTIVE)
         rounds(
@@ -91,20 +114,12 @@ def grace(today: date) -> Chart:
             woman,
             BLOOD_COUNT,
             ago,
-            BLOOD_COUNT_USUAL | {"hemoglobin": hemoglobin, "hematocrit": hemoglobin * 3},
+            BLOOD_COUNT_USUAL | {"hemoglobin": hemoglobin, "hematocrit": round(hemoglobin * 3)},
         )
-    _pregnancy_tests(woman)
-    medicines.prescription(
-        woman, "ferrous-sulfate", 41, "1 tablet a day, not with milk or tea", reason=anemia, prescriber=NGUYEN
-    )
-    medicines.statement(woman, 120, "Prenatal vitamin", "1 a day")
-    vaccines.vaccine(woman, "flu", 200)
-    vaccines.vaccine(woman, "tdap", 8)
-    social.smoking(woman, 126, social.NEVER_SMOKED)
-    social.pregnancy_status(woman, 10, labels=REPRODUCTIVE)
-    social.occupation(woman, 126, "Teacher")
-    social.living_conditions(woman, 126, food_at_risk=True)
-    social.mood_survey(woman, 42, (0, 0, 2, 2, 1, 0, 0, 0, 0))
+    return seen
+
+
+def _ahead(woman: Chart) -> None:
     documents.letter(
         woman,
         9,
@@ -118,12 +133,6 @@ def grace(today: date) -> Chart:
         author=NGUYEN,
         labels=REPRODUCTIVE,
     )
-    plans.plan(
-        woman, 126, "Pregnancy plan", ["Check every four weeks", "Iron tablets"], problems=(pregnancy, anemia)
-    )
-    plans.team(woman, 126, (NGUYEN, "Pregnancy doctor"), (KIM, "Nurse"))
-    policy = insurance.coverage(woman, "HHP-31177-01")
-    insurance.bill(woman, policy, seen, 10, 180, 162)
     v.appointment(woman, 4, "Pregnancy check", who=NGUYEN)
     v.appointment(woman, 18, "Pregnancy check", who=NGUYEN)
     question = others.message(
@@ -132,7 +141,6 @@ def grace(today: date) -> Chart:
     others.message(
         woman, 14, "Yes, until week 36. Bring your notes with you. Dr. Nguyen", who=NGUYEN, answers=question
     )
-    return woman
 
 
 def _pregnancy_tests(woman: Chart) -> None:
@@ -201,10 +209,6 @@ def ella(today: date) -> Chart:
         BLOOD_COUNT_USUAL | {"hemoglobin": 11.9, "wbc": 8.1, "hematocrit": 35.8},
         ordered_by=ALVAREZ,
     )
-    ear = v.visit(girl, v.PROBLEM, 64, "Fever and ear pain", who=ALVAREZ)
-    conditions.diagnosis(
-        girl, "diagnosis", snomed("65363002", "Otitis media (disorder)", text="Middle ear infection"), 64, ear
-    )
     conditions.problem(
         girl,
         "eczema",
@@ -219,6 +223,19 @@ def ella(today: date) -> Chart:
         650,
         conditions.RASH,
         category="food",
+    )
+    _ear_infection(girl)
+    others.relative_contact(girl, ("MTH", "mother"), "Okafor", "Grace")
+    plans.team(girl, 900, (ALVAREZ, "Children's doctor"), (KIM, "Nurse"))
+    insurance.coverage(girl, "HHP-31177-02", relationship="child")
+    v.appointment(girl, 33, "Well child check", who=ALVAREZ, clock=("09:30", "10:00"))
+    return girl
+
+
+def _ear_infection(girl: Chart) -> None:
+    ear = v.visit(girl, v.PROBLEM, 64, "Fever and ear pain", who=ALVAREZ)
+    conditions.diagnosis(
+        girl, "diagnosis", snomed("65363002", "Otitis media (disorder)", text="Middle ear infection"), 64, ear
     )
     medicines.prescription(
         girl,
@@ -240,8 +257,3 @@ def ella(today: date) -> Chart:
         encounter=ear,
         author=ALVAREZ,
     )
-    others.relative_contact(girl, ("MTH", "mother"), "Okafor", "Grace")
-    plans.team(girl, 900, (ALVAREZ, "Children's doctor"), (KIM, "Nurse"))
-    insurance.coverage(girl, "HHP-31177-02", relationship="child")
-    v.appointment(girl, 33, "Well child check", who=ALVAREZ, clock=("09:30", "10:00"))
-    return girl

@@ -138,22 +138,7 @@ def jordan(today: date) -> Chart:
         labels=("SDV", "R"),
         recorder=HALE,
     )
-    for ago, cells in ((720, 540), (540, 585), (360, 610), (180, 642), (14, 655)):
-        panel(man, IMMUNE_CELLS, ago, {"cd4": cells})
-        panel(man, METABOLIC, ago, METABOLIC_USUAL | {"creatinine": 1.0})
-        # The EHR sends this one without a label: its code alone says what it is about.
-        finding(
-            man,
-            "viral-load",
-            ago,
-            loinc(
-                "20447-9",
-                "HIV 1 RNA [#/volume] (viral load) in Serum or Plasma by NAA with probe detection",
-                text="HIV viral load",
-            ),
-            quantity(20, "copies/mL", "{copies}/mL", comparator="<"),
-            usual="Below 20 copies/mL",
-        )
+    _hiv_tests(man)
     medicines.prescription(man, "bictegravir", 1600, "1 tablet a day", reason=hiv, labels=HIV_CARE)
     conditions.allergy(
         man,
@@ -182,6 +167,25 @@ def jordan(today: date) -> Chart:
     insurance.coverage(man, "HHP-71822-01")
     v.appointment(man, 28, "Video visit", by_video=True)
     return man
+
+
+def _hiv_tests(man: Chart) -> None:
+    for ago, cells in ((720, 540), (540, 585), (360, 610), (180, 642), (14, 655)):
+        panel(man, IMMUNE_CELLS, ago, {"cd4": cells})
+        panel(man, METABOLIC, ago, METABOLIC_USUAL | {"creatinine": 1.0})
+        # The EHR sends this one without a label: its code alone says what it is about.
+        finding(
+            man,
+            "viral-load",
+            ago,
+            loinc(
+                "20447-9",
+                "HIV 1 RNA [#/volume] (viral load) in Serum or Plasma by NAA with probe detection",
+                text="HIV viral load",
+            ),
+            quantity(20, "copies/mL", "{copies}/mL", comparator="<"),
+            usual="Below 20 copies/mL",
+        )
 
 
 def kenji(today: date) -> Chart:
