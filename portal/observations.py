@@ -83,6 +83,16 @@ class Result:
         return self.plain.name if self.plain else self.lab_name
 
     @property
+    def shown(self) -> str:
+        """The value as a list shows it; of a panel, its parts: "128 / 82 mmHg"."""
+        parts = [part for part in self.parts if part.value_text]
+        if self.value_text or not parts:
+            return self.value_text
+        if len({part.unit for part in parts}) == 1 and all(part.value is not None for part in parts):
+            return f"{' / '.join(f'{part.value:f}' for part in parts)} {parts[0].unit}".strip()
+        return ", ".join(part.value_text for part in parts)
+
+    @property
     def is_drawable(self) -> bool:
         """A number line may be drawn: a plain number, a range, and no contradiction."""
         return (

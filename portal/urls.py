@@ -4,11 +4,37 @@ from django.conf import settings
 from django.urls import path
 from django.views.i18n import set_language
 
-from portal.views import apps, authorize, design, downloads, home, more, readings, review
+from portal.views import (
+    apps,
+    authorize,
+    design,
+    documents,
+    downloads,
+    home,
+    more,
+    readings,
+    records,
+    results,
+    review,
+)
 
 app_name = "portal"
 urlpatterns = [
     path("", home.home, name="home"),
+    path("records/", records.records, name="records"),
+    path("results/", results.results, name="results"),
+    path("results/report/<str:report_id>/", results.lab_report, name="report"),
+    path("results/trend/<str:code>/", results.trend, name="trend"),
+    path("results/<str:result_id>/", results.result, name="result"),
+    path("vitals/", results.vitals, name="vitals"),
+    path("medicines/", records.medicines, name="medicines"),
+    path("allergies/", records.allergies, name="allergies"),
+    path("conditions/", records.conditions, name="conditions"),
+    path("vaccines/", records.vaccines, name="vaccines"),
+    path("visits/", records.visits, name="visits"),
+    path("documents/", documents.documents, name="documents"),
+    path("documents/<str:document_id>/", documents.document, name="document"),
+    path("documents/<str:document_id>/file/", documents.document_file, name="document-file"),
     path("more/", more.more, name="more"),
     path("help/", more.help_page, name="help"),
     path("language/", set_language, name="language"),

@@ -13,10 +13,13 @@ from django.utils.safestring import SafeString
 from django.utils.translation import get_language, get_language_info, pgettext_lazy
 
 from accounts.models import StaffRole, User
+from portal import dates
 from portal.guards import roles_of
 from portal.states import State
 
 register = template.Library()
+register.filter("date_words", dates.date_words)
+register.filter("time_words", dates.time_words)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +34,7 @@ class Tab:
 
 
 RECORD_PATHS = (
-    *("records", "results", "medicines", "allergies", "conditions"),
+    *("records", "results", "vitals", "medicines", "allergies", "conditions"),
     *("vaccines", "visits", "documents", "search", "add"),
 )
 PATIENT_TABS = (
@@ -56,7 +59,7 @@ def tabs(context: template.Context) -> list[dict[str, object]]:
     user = getattr(request, "user", None)
     if request is None or user is None or not user.is_authenticated:
         return []
-    shown = PATIENT_TABS if _has_record(user) else PATIENT_TABS[-1:]
+    shown = PATIENT_TABS if has_record(user) else PATIENT_TABS[-1:]
     if StaffRole.Role.CLINICIAN in roles_of(user):
         shown = CLINICIAN_TABS + shown
     return [
@@ -66,7 +69,7 @@ def tabs(context: template.Context) -> list[dict[str, object]]:
     ]
 
 
-def _has_record(user: User) -> bool:
+def has_record(user: User) -> bool:
     try:
         return bool(user.patient)
     except ObjectDoesNotExist:

@@ -1,13 +1,88 @@
 """Home: one clear next thing, and who can see the records."""
 
+from datetime import timedelta
+from functools import partial
+
+import structlog
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_GET
 
-from portal.guards import anyone
+from accounts.models import StaffRole
+from consent.models import Consent
+from portal import observations, rows, todo
+from portal.guards import PatientRequest, anyone, patient_required, roles_of
+from portal.loading import Loaded, Wanted, load
+from portal.next_action import Action, in_order
 from portal.pages import page
+from portal.states import Kind
+from portal.templatetags.portal import has_record
+from portal.views.records import APPOINTMENTS
+from portal.views.results import RESULTS
+
+log = structlog.get_logger("chartkey.home")
+MOST_TASKS, MOST_SHARES = 4, 3
 
 
-@page("home", reads=("DiagnosticReport", "Consent", "ExportJob"))
+@page(
+    "home",
+    reads=("Appointment", "Observation", "Consent", "ExportJob", "WriteCommand"),
+    states=(Kind.FRESH, Kind.PARTIAL, Kind.EMPTY, Kind.ERROR),
+)
+@require_GET
 @anyone
 def home(request: HttpRequest) -> HttpResponse:
-    return render(request, "portal/welcome.html")
+    if not request.user.is_authenticated:
+        return render(request, "portal/welcome.html")
+    if not has_record(request.user) and StaffRole.Role.CLINICIAN in roles_of(request.user):
+        return redirect("portal:review")
+    return own_home(request)
+
+
+@patient_required
+def own_home(request: PatientRequest) -> HttpResponse:
+    loaded, consents = _load(request), list(_consents(request))
+    actions = in_order(_actions(request, loaded, consents))
+    if actions:
+        log.info("home action chosen", reason=actions[0].rule.name.lower())
+    context = {
+        "state": loaded.state,
+        "first": actions[0] if actions else None,
+        "tasks": actions[1 : 1 + MOST_TASKS],
+        "shares": consents[:MOST_SHARES],
+        "more_shares": max(0, len(consents) - MOST_SHARES),
+        "soon": timezone.now() + todo.SOON,
+    }
+    return render(request, "portal/home.html", context)
+
+
+def _load(request: PatientRequest) -> Loaded:
+    since = timezone.localdate() - todo.NEW
+    return load(
+        request,
+        Wanted(
+            "Observation", RESULTS, (("category", "laboratory"), ("date", f"ge{since - timedelta(days=1)}"))
+        ),
+        Wanted("Appointment", APPOINTMENTS, (("date", f"ge{timezone.localdate()}"),)),
+    )
+
+
+def _consents(request: PatientRequest):
+    return (
+        request.patient.consents.filter(status=Consent.Status.ACTIVE, period_end__gt=timezone.now())
+        .select_related("client", "helper__user")
+        .order_by("-created_at")
+    )
+
+
+def _actions(request: PatientRequest, loaded: Loaded, consents: list[Consent]) -> list[Action]:
+    now = timezone.now()
+    new, booked = loaded.found
+    return [
+        *todo.from_results(observations.read_all(new), now),
+        *todo.from_consents(consents, now),
+        *todo.from_jobs(request.patient.export_jobs.filter(expires_at__gt=now), now),
+        *todo.from_commands(request.patient.write_commands.filter(status="sent_back")),
+        *todo.from_appointments(rows.rows_of(booked, partial(rows.appointment, now=now))),
+    ]

@@ -1,0 +1,81 @@
+"""Results put together: reports with their results, and one measure through time. Pure."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from django.utils.functional import Promise
+
+from portal import fhir
+from portal.dates import date_words
+from portal.fhir import Moment
+from portal.observations import PROGRESS, Progress, Result
+from portal.plain_names import plain_name
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A DiagnosticReport with its results that may be shown; without an id, the results of one day."""
+
+    id: str
+    name: str | Promise
+    when: Moment | None
+    progress: Progress
+    source: str
+    conclusion: str
+    results: tuple[Result, ...]
+
+    @property
+    def outside_count(self) -> int:
+        return sum(r.standing in ("low", "high") or r.is_flagged for r in self.results)
+
+
+def report(resource: Any, results: Iterable[Result]) -> Report:
+    """Read one DiagnosticReport (FHIR R4); `results` are those found, of which it takes its own."""
+    named = [fhir.text(item, "reference").rpartition("/")[2] for item in fhir.objects(resource, "result")]
+    by_id = {result.id: result for result in results}
+    concept = fhir.first(resource, "code")
+    plain = next(filter(None, map(plain_name, fhir.codes(concept, fhir.LOINC))), None)
+    when = fhir.moment(fhir.text(resource, "effectiveDateTime")) or fhir.moment(
+        fhir.text(fhir.first(resource, "effectivePeriod"), "start")
+    )
+    return Report(
+        id=fhir.text(resource, "id"),
+        name=plain.name if plain else fhir.words(concept),
+        when=when or fhir.moment(fhir.text(resource, "issued")),
+        progress=PROGRESS.get(fhir.text(resource, "status"), Progress.UNKNOWN),
+        source=fhir.display(fhir.first(resource, "performer")),
+        conclusion=fhir.text(resource, "conclusion"),
+        results=tuple(by_id[name] for name in named if name in by_id),
+    )
+
+
+def grouped(reports: Iterable[Any], results: Sequence[Result]) -> list[Report]:
+    """Reports newest first, and between them, by day, the results that belong to none."""
+    read = [report(resource, results) for resource in reports]
+    groups = [one for one in read if one.results and one.progress != Progress.WITHDRAWN]
+    taken = {result.id for one in groups for result in one.results}
+    days: dict[str, list[Result]] = {}
+    for result in results:
+        if result.id not in taken:
+            days.setdefault(date_words(result.when), []).append(result)
+    groups += [
+        Report("", "", rest[0].when, Progress.UNKNOWN, rest[0].source, "", tuple(rest))
+        for rest in days.values()
+    ]
+    dated = sorted((one for one in groups if one.when), key=lambda one: one.when.at, reverse=True)
+    return dated + [one for one in groups if not one.when]
+
+
+def series(results: Iterable[Result], code: str) -> list[Result]:
+    """All results of one code, newest first as they came; a part of a panel takes the panel's date."""
+    found = []
+    for result in results:
+        if result.code == code:
+            found.append(result)
+        found += [
+            replace(part, id=result.id, when=result.when, progress=result.progress, source=result.source)
+            for part in result.parts
+            if part.code == code
+        ]
+    return found

@@ -1,0 +1,149 @@
+"""What there is to do, out of what each room knows: the things that Home orders by `next_action`. Pure."""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from itertools import groupby
+
+from django.urls import reverse
+from django.utils.translation import npgettext, pgettext
+
+from consent.models import Consent
+from exports.models import ExportJob
+from fhirproxy.models import WriteCommand
+from portal.dates import date_words, time_words
+from portal.fhir import Moment
+from portal.next_action import Action, Rule
+from portal.observations import Result, Standing
+from portal.rows import Row
+
+NEW = timedelta(days=14)
+SOON = timedelta(days=7)
+READY = (ExportJob.Status.COMPLETED, ExportJob.Status.COMPLETED_WITH_GAPS)
+
+
+def from_results(results: Iterable[Result], now: datetime) -> list[Action]:
+    """Results of the last 14 days: those to look at soon one by one, the others by day."""
+    recent = [r for r in results if r.when and now - NEW <= r.when.at <= now]
+    actions = [_urgent(result) for result in recent if result.is_urgent]
+    calm = [result for result in recent if not result.is_urgent]
+    for _, group in groupby(calm, key=lambda result: date_words(result.when)):
+        actions.append(_new(list(group)))
+    return actions
+
+
+def _urgent(result: Result) -> Action:
+    return Action(
+        rule=Rule.SAFETY,
+        at=result.when.at,
+        heading=pgettext("home.urgent", "Your lab asks you to look at a result soon"),
+        text=pgettext("home.urgent.text", "{name}, from {date}. Call your clinic today.").format(
+            name=result.name, date=date_words(result.when)
+        ),
+        url=reverse("portal:result", args=[result.id]),
+        link=pgettext("home.urgent.link", "See the result"),
+        chip=pgettext("home.urgent.chip", "Look soon"),
+        chip_kind="warn",
+    )
+
+
+def _new(results: list[Result]) -> Action:
+    count, first = len(results), results[0]
+    outside = sum(r.standing in (Standing.LOW, Standing.HIGH) or r.is_flagged for r in results)
+    said = pgettext("home.new.from", "From {date}.").format(date=date_words(first.when))
+    if outside:
+        said += " " + npgettext(
+            "home.new.outside",
+            "{count} is outside the usual range at the lab.",
+            "{count} are outside the usual range at the lab.",
+            outside,
+        ).format(count=outside)
+    return Action(
+        rule=Rule.NEW_RESULT,
+        at=first.when.at,
+        heading=npgettext("home.new", "{count} new test result", "{count} new test results", count).format(
+            count=count
+        ),
+        text=said,
+        url=reverse("portal:result", args=[first.id]) if count == 1 else reverse("portal:results"),
+        link=pgettext("home.new.link", "See what is new"),
+        chip=pgettext("home.new.chip", "New"),
+        chip_kind="info",
+    )
+
+
+def from_consents(consents: Iterable[Consent], now: datetime) -> list[Action]:
+    """Sharing with an app that ends within 7 days."""
+    return [
+        Action(
+            rule=Rule.DEADLINE,
+            at=consent.period_end,
+            heading=pgettext("home.ends", "{app} stops seeing your records soon").format(
+                app=consent.client.name
+            ),
+            text=pgettext("home.ends.text", "Your sharing ends on {date}.").format(
+                date=date_words(Moment(consent.period_end, "time"))
+            ),
+            url=reverse("portal:app", args=[consent.id]),
+            link=pgettext("home.ends.link", "See what it can see"),
+            chip=pgettext("chip.ends_soon", "Ends soon"),
+            chip_kind="warn",
+        )
+        for consent in consents
+        if consent.client and now < consent.period_end <= now + SOON
+    ]
+
+
+def from_jobs(jobs: Iterable[ExportJob], now: datetime) -> list[Action]:
+    """Files that are ready and will be deleted within 7 days."""
+    return [
+        Action(
+            rule=Rule.DEADLINE,
+            at=job.expires_at,
+            heading=pgettext("home.file", "Your file is ready"),
+            text=pgettext("home.file.text", "You can save it until {date}. Then we delete it.").format(
+                date=date_words(Moment(job.expires_at, "time"))
+            ),
+            url=reverse("portal:download", args=[job.id]),
+            link=pgettext("home.file.link", "Save your file"),
+            chip=pgettext("chip.ready", "Ready"),
+            chip_kind="good",
+        )
+        for job in jobs
+        if job.status in READY and job.expires_at and now < job.expires_at <= now + SOON
+    ]
+
+
+def from_commands(commands: Iterable[WriteCommand]) -> list[Action]:
+    """Readings that the clinic sent back."""
+    return [
+        Action(
+            rule=Rule.DEADLINE,
+            at=command.created_at,
+            heading=pgettext("home.back", "Your clinic has a question about what you sent"),
+            text=pgettext("home.back.text", "They sent your reading back."),
+            url=reverse("portal:add-sent", args=[command.id]),
+            link=pgettext("home.back.link", "See what they say"),
+            chip=pgettext("chip.needs_you", "Needs you"),
+            chip_kind="warn",
+        )
+        for command in commands
+        if command.status == WriteCommand.Status.SENT_BACK
+    ]
+
+
+def from_appointments(appointments: Iterable[Row]) -> list[Action]:
+    return [
+        Action(
+            rule=Rule.VISIT,
+            at=row.when.at,
+            heading=pgettext("home.visit", "Your next visit"),
+            text=pgettext("home.visit.text", "{what}, on {date}.").format(
+                what=row.name, date=time_words(row.when)
+            ),
+            url=reverse("portal:visits"),
+            link=pgettext("home.visit.link", "See your visits"),
+            chip=pgettext("home.visit.chip", "Coming up"),
+        )
+        for row in appointments
+        if row.is_current and row.when
+    ]

@@ -1,0 +1,150 @@
+"""The lists of a record: medicines, allergies, conditions, vaccines, visits, and where they start."""
+
+from dataclasses import dataclass
+from functools import partial
+
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.utils.functional import Promise
+from django.utils.translation import pgettext_lazy
+from django.views.decorators.http import require_GET
+
+from portal import rows
+from portal.guards import PatientRequest, patient_required
+from portal.loading import Loaded, Wanted, load
+from portal.pages import Offline, page
+from portal.rows import Row
+from portal.states import Kind
+
+LIST_STATES = (Kind.FRESH, Kind.PARTIAL, Kind.EMPTY, Kind.ERROR)
+ONE_SOURCE = (Kind.FRESH, Kind.EMPTY, Kind.ERROR)
+MEDICINES = pgettext_lazy("records.medicines", "Medicines")
+ALLERGIES = pgettext_lazy("records.allergies", "Allergies")
+CONDITIONS = pgettext_lazy("records.conditions", "Health conditions")
+VACCINES = pgettext_lazy("records.vaccines", "Vaccines")
+VISITS = pgettext_lazy("records.visits", "Visits")
+APPOINTMENTS = pgettext_lazy("records.appointments", "Appointments")
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    heading: str | Promise
+    rows: list[Row]
+
+
+@page("records")
+@require_GET
+@patient_required
+def records(request: PatientRequest) -> HttpResponse:
+    return render(request, "portal/records.html")
+
+
+@page(
+    "medicines",
+    reads=("MedicationRequest", "MedicationStatement"),
+    offline=Offline.ALLOWED,
+    states=LIST_STATES,
+)
+@require_GET
+@patient_required
+def medicines(request: PatientRequest) -> HttpResponse:
+    loaded = load(
+        request,
+        Wanted("MedicationRequest", MEDICINES),
+        Wanted("MedicationStatement", pgettext_lazy("records.own_medicines", "Medicines you told us about")),
+    )
+    found = rows.rows_of([*loaded.found[0], *loaded.found[1]], rows.medicine)
+    sections = _now_and_past(found, pgettext_lazy("medicines.now", "Medicines you take now"))
+    return _list(
+        request,
+        "medicines",
+        MEDICINES,
+        loaded,
+        sections,
+        pgettext_lazy("medicines.none", "No medicines on your record"),
+    )
+
+
+@page("allergies", reads=("AllergyIntolerance",), offline=Offline.ALLOWED, states=ONE_SOURCE)
+@require_GET
+@patient_required
+def allergies(request: PatientRequest) -> HttpResponse:
+    loaded = load(request, Wanted("AllergyIntolerance", ALLERGIES))
+    sections = _now_and_past(
+        rows.rows_of(loaded.found[0], rows.allergy), pgettext_lazy("allergies.now", "Allergies you have now")
+    )
+    none_known = rows.no_known_allergies(loaded.found[0])
+    empty = pgettext_lazy("allergies.none", "Nobody has recorded whether you have allergies")
+    return _list(request, "allergies", ALLERGIES, loaded, sections, empty, none_known=none_known)
+
+
+@page("conditions", reads=("Condition",), states=ONE_SOURCE)
+@require_GET
+@patient_required
+def conditions(request: PatientRequest) -> HttpResponse:
+    loaded = load(request, Wanted("Condition", CONDITIONS))
+    sections = _now_and_past(
+        rows.rows_of(loaded.found[0], rows.condition),
+        pgettext_lazy("conditions.now", "Conditions you have now"),
+    )
+    empty = pgettext_lazy("conditions.none", "No health conditions on your record")
+    return _list(request, "conditions", CONDITIONS, loaded, sections, empty)
+
+
+@page("vaccines", reads=("Immunization",), states=ONE_SOURCE)
+@require_GET
+@patient_required
+def vaccines(request: PatientRequest) -> HttpResponse:
+    loaded = load(request, Wanted("Immunization", VACCINES))
+    found = rows.rows_of(loaded.found[0], rows.vaccine)
+    given = Section(pgettext_lazy("vaccines.given", "Vaccines you had"), [r for r in found if r.is_current])
+    not_given = Section(
+        pgettext_lazy("vaccines.not_given", "Vaccines not given"), [r for r in found if not r.is_current]
+    )
+    empty = pgettext_lazy("vaccines.none", "No vaccines on your record")
+    return _list(request, "vaccines", VACCINES, loaded, [given, not_given], empty)
+
+
+@page("visits", reads=("Appointment", "Encounter"), offline=Offline.ALLOWED, states=LIST_STATES)
+@require_GET
+@patient_required
+def visits(request: PatientRequest) -> HttpResponse:
+    loaded = load(request, Wanted("Appointment", APPOINTMENTS), Wanted("Encounter", VISITS))
+    booked = rows.rows_of(loaded.found[0], partial(rows.appointment, now=timezone.now()))
+    coming = [row for row in booked if row.is_current][::-1]  # the next one first
+    past = rows.rows_of(loaded.found[1], rows.visit)
+    sections = [
+        Section(pgettext_lazy("visits.coming", "Coming up"), coming),
+        Section(pgettext_lazy("visits.past", "Past visits"), past),
+    ]
+    return _list(
+        request, "visits", VISITS, loaded, sections, pgettext_lazy("visits.none", "No visits on your record")
+    )
+
+
+def _now_and_past(found: list[Row], now: Promise) -> list[Section]:
+    return [
+        Section(now, [row for row in found if row.is_current]),
+        Section(pgettext_lazy("records.past", "Past"), [row for row in found if not row.is_current]),
+    ]
+
+
+def _list(
+    request: PatientRequest,
+    name: str,
+    title: Promise,
+    loaded: Loaded,
+    sections: list[Section],
+    empty: Promise,
+    **more: object,
+) -> HttpResponse:
+    context = {
+        "name": name,
+        "title": title,
+        "state": loaded.state,
+        "sections": [section for section in sections if section.rows],
+        "empty": empty if loaded.state.kind == Kind.FRESH else "",
+        "none_known": None,
+    }
+    return render(request, "portal/record_list.html", context | more, status=loaded.status)
