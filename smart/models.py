@@ -2,12 +2,14 @@
 
 Access and refresh tokens are opaque and hashed at rest. Each carries the launch
 context and `authorization_id`, which for a patient-directed grant is its Consent;
-this app does not know what it means.
+this app does not know what it means. All that came from one code is a token family, and
+ends together when a code or a refresh token is used twice.
 """
 
 import uuid
 
-from django.db import models
+from django.conf import settings
+from django.db import models, transaction
 from django.utils import timezone
 from oauth2_provider import models as oauth
 
@@ -30,15 +32,42 @@ class Client(oauth.AbstractApplication):
 
     class Phi:
         fields: tuple[str, ...] = ()
-        safe = tuple(
-            "id client_id user redirect_uris post_logout_redirect_uris client_type "
-            "authorization_grant_type client_secret hash_client_secret name skip_authorization created "
-            "updated algorithm allowed_origins registration_source cimd_expires_at status vendor purpose "
-            "privacy_policy_uri client_uri scope".split()
+        safe = (
+            "id",
+            "client_id",
+            "user",
+            "redirect_uris",
+            "post_logout_redirect_uris",
+            "client_type",
+            "authorization_grant_type",
+            "client_secret",
+            "hash_client_secret",
+            "name",
+            "skip_authorization",
+            "created",
+            "updated",
+            "algorithm",
+            "allowed_origins",
+            "registration_source",
+            "cimd_expires_at",
+            "status",
+            "vendor",
+            "purpose",
+            "privacy_policy_uri",
+            "client_uri",
+            "scope",
         )
 
     def __str__(self) -> str:
         return f"Client/{self.client_id}"
+
+    def is_usable(self, request: object) -> bool:
+        """Asked by the toolkit at each request, so that a suspended client is out at once."""
+        return self.status == self.Status.ACTIVE or (settings.DEMO and self.status == self.Status.SANDBOX)
+
+    def redirect_uri_allowed(self, uri: str) -> bool:
+        """Exactly as registered, character by character, loopback ports too (RFC 9700, 2.1)."""
+        return uri in self.redirect_uris.split()
 
 
 class LaunchContext(models.Model):
@@ -46,20 +75,41 @@ class LaunchContext(models.Model):
 
     authorization_id = models.UUIDField(null=True, db_index=True)
     patient = models.ForeignKey("accounts.Patient", models.PROTECT, null=True, related_name="+")
-    launch = models.JSONField(default=dict)  # SMART launch context parameters of the token response
+    launch = models.JSONField(default=dict)  # launch context of the token response, besides `patient`
+    authenticated_at = models.DateTimeField(null=True)  # when the person signed in; OIDC auth_time
 
     class Meta:
         abstract = True
 
 
 class Grant(LaunchContext, oauth.AbstractGrant):
+    ends_at = models.DateTimeField(null=True)  # the authorization's own end; nothing it gives outlives it
+    token_family = models.UUIDField(default=uuid.uuid4, editable=False)
     consumed_at = models.DateTimeField(null=True)  # a replay of a consumed code revokes what it gave
 
     class Phi:
-        fields: tuple[str, ...] = ()
-        safe = tuple(
-            "id user code application expires redirect_uri scope created updated code_challenge "
-            "code_challenge_method nonce claims resource authorization_id patient launch consumed_at".split()
+        fields = ("launch",)
+        safe = (
+            "id",
+            "user",
+            "code",
+            "application",
+            "expires",
+            "redirect_uri",
+            "scope",
+            "created",
+            "updated",
+            "code_challenge",
+            "code_challenge_method",
+            "nonce",
+            "claims",
+            "resource",
+            "authorization_id",
+            "patient",
+            "authenticated_at",
+            "ends_at",
+            "token_family",
+            "consumed_at",
         )
 
     class Meta(oauth.AbstractGrant.Meta):
@@ -70,11 +120,27 @@ class Grant(LaunchContext, oauth.AbstractGrant):
 
 
 class AccessToken(LaunchContext, oauth.AbstractAccessToken):
+    token_family = models.UUIDField(null=True, editable=False, db_index=True)
+
     class Phi:
-        fields: tuple[str, ...] = ()
-        safe = tuple(
-            "id user source_refresh_token token token_checksum id_token application expires scope "
-            "resource created updated authorization_id patient launch".split()
+        fields = ("launch",)
+        safe = (
+            "id",
+            "user",
+            "source_refresh_token",
+            "token",
+            "token_checksum",
+            "id_token",
+            "application",
+            "expires",
+            "scope",
+            "resource",
+            "created",
+            "updated",
+            "authorization_id",
+            "patient",
+            "authenticated_at",
+            "token_family",
         )
 
     class Meta(oauth.AbstractAccessToken.Meta):
@@ -83,16 +149,35 @@ class AccessToken(LaunchContext, oauth.AbstractAccessToken):
     def __str__(self) -> str:
         return f"AccessToken/{self.pk}"
 
+    @property
+    def scopes(self) -> dict[str, str]:
+        """The toolkit's own would show only scopes from a list; SMART scopes have a grammar."""
+        return {scope: scope for scope in self.scope.split()}
+
 
 class RefreshToken(LaunchContext, oauth.AbstractRefreshToken):
     scope = models.TextField(blank=True)
     expires_at = models.DateTimeField(null=True)  # the absolute end, for a consent its own
 
     class Phi:
-        fields: tuple[str, ...] = ()
-        safe = tuple(
-            "id user token token_checksum application access_token token_family resource created "
-            "updated revoked authorization_id patient launch scope expires_at".split()
+        fields = ("launch",)
+        safe = (
+            "id",
+            "user",
+            "token",
+            "token_checksum",
+            "application",
+            "access_token",
+            "token_family",
+            "resource",
+            "created",
+            "updated",
+            "revoked",
+            "authorization_id",
+            "patient",
+            "authenticated_at",
+            "scope",
+            "expires_at",
         )
 
     class Meta(oauth.AbstractRefreshToken.Meta):
@@ -100,6 +185,16 @@ class RefreshToken(LaunchContext, oauth.AbstractRefreshToken):
 
     def __str__(self) -> str:
         return f"RefreshToken/{self.pk}"
+
+    @classmethod
+    def revoke_family(cls, token_family: uuid.UUID | None) -> None:
+        """End all that came from one code, access tokens without a refresh token too."""
+        if token_family is None:
+            return
+        with transaction.atomic():
+            now = timezone.now()
+            cls.objects.filter(token_family=token_family, revoked=None).update(revoked=now, updated=now)
+            AccessToken.objects.filter(token_family=token_family).delete()
 
 
 class IDToken(oauth.AbstractIDToken):
@@ -119,14 +214,26 @@ class AuthorizationRequest(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     client = models.ForeignKey(Client, models.CASCADE, related_name="+")
-    user = models.ForeignKey("accounts.User", models.CASCADE, related_name="+")
-    parameters = models.JSONField()  # the request's own, as checked
-    created_at = models.DateTimeField(default=timezone.now)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, null=True, related_name="+")
+    parameters = models.JSONField()  # the request's own, as checked; `scope` is what can be asked for
+    text_shown = models.TextField(blank=True)  # word for word what the page last said
+    text_language = models.CharField(max_length=5, blank=True)
+    created_at = models.DateTimeField(default=timezone.now, db_index=True)
     answered_at = models.DateTimeField(null=True)
+    grant = models.OneToOneField(Grant, models.SET_NULL, null=True, related_name="+")  # null: they said no
 
     class Phi:
-        fields: tuple[str, ...] = ()
-        safe = ("id", "client", "user", "parameters", "created_at", "answered_at")
+        fields = ("parameters", "text_shown")
+        safe = ("id", "client", "user", "text_language", "created_at", "answered_at", "grant")
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(answered_at=None, grant=None)
+                | models.Q(answered_at__isnull=False, user__isnull=False),
+                name="an_answer_has_a_person_and_a_time",
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"AuthorizationRequest/{self.id}"

@@ -1,5 +1,269 @@
+"""What oauthlib asks at each step of the protocol, answered as SMART App Launch 2.2 wants it.
+
+The toolkit's validator does the plain OAuth part; here stands what it leaves open. The
+letters G1 to G11 are traps of the toolkit, told in docs/smart.md and tried in tests/smart.
+"""
+
+import base64
+import hashlib
+import re
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.utils import timezone
 from oauth2_provider.oauth2_validators import OAuth2Validator
+from oauthlib.common import Request
+from oauthlib.oauth2.rfc6749 import errors
+
+from smart import authorizations, scopes, tokens, trail
+from smart.authorizations import Authorization
+from smart.models import AccessToken, Client, Grant, RefreshToken
+
+CODE_VERIFIER = re.compile(r"[A-Za-z0-9\-._~]{43,128}")  # RFC 7636, 4.1
+REPLAYED = "token.replayed"
 
 
 class SmartValidator(OAuth2Validator):
-    pass
+    """One instance serves all requests: what belongs to a request stands on `request`.
+
+    `request.smart_source` is the row that the tokens come from: a Grant or a RefreshToken.
+    """
+
+    oidc_claim_scope = OAuth2Validator.oidc_claim_scope | {"fhirUser": "fhirUser"}
+
+    # The authorization request
+
+    def validate_scopes(
+        self, client_id: str, scopes_: list[str], client: Client, request: Request, *args: Any, **kw: Any
+    ) -> bool:
+        """Parts that we do not know drop out of the request; only if nothing is left it fails."""
+        request.scopes = scopes.requestable(scopes_, most=client.scope)
+        return bool(request.scopes)
+
+    def validate_silent_login(self, request: Request) -> bool:
+        return True  # the view knows who is signed in, and says login_required itself
+
+    def validate_silent_authorization(self, request: Request) -> bool:
+        return False  # G2: nothing is ever shared without asking; the app gets consent_required
+
+    def _create_authorization_code(
+        self, request: Request, code: dict[str, str], expires: datetime | None = None
+    ) -> Grant:
+        """Only what a person said yes to becomes a code: `smart_ctx` is put there by the consent page."""
+        given: Authorization = request.smart_ctx
+        grant: Grant = super()._create_authorization_code(request, code, expires)
+        grant.authorization_id = given.id
+        grant.patient = given.patient
+        grant.ends_at = given.ends_at
+        grant.authenticated_at = given.authenticated_at
+        grant.launch = given.launch
+        grant.save()
+        return grant
+
+    # Code for tokens
+
+    def validate_code(
+        self, client_id: str, code: str, client: Client, request: Request, *a: Any, **kw: Any
+    ) -> bool:
+        """G4: the row stays locked until the tokens are written, so one code gives one set of tokens."""
+        grant = Grant.objects.select_for_update().filter(code=code, application=client).first()
+        if grant is None:
+            return False
+        if reason := _why_refused(grant, request):
+            if reason == REPLAYED:  # G5, RFC 6749 4.1.2: what the code gave ends
+                RefreshToken.revoke_family(grant.token_family)
+            trail.refused(grant, reason)
+            return False
+        request.user, request.scopes = grant.user, grant.scope.split()
+        request.nonce = grant.nonce or None
+        request.smart_source = grant
+        return True
+
+    def invalidate_authorization_code(
+        self, client_id: str, code: str, request: Request, *args: Any, **kwargs: Any
+    ) -> None:
+        """Keep the row, so that a second use can be told from a code that never was (G5)."""
+        Grant.objects.filter(pk=request.smart_source.pk).update(consumed_at=timezone.now())
+
+    # Refresh
+
+    def validate_refresh_token(
+        self, refresh_token: str, client: Client, request: Request, *args: Any, **kwargs: Any
+    ) -> bool:
+        """A rotated token that comes back ends its family: the toolkit does it, the log hears of it here.
+
+        The row stays locked until the new tokens are written. Of refreshes that run side by
+        side the first wins, and the others are refused without that being taken for theft (G3).
+        """
+        found = tokens.find_refresh(refresh_token)
+        if found is None:
+            return False
+        if found.revoked is None and _lock(found).revoked is not None:
+            trail.refused(found, "token.raced")
+            return False
+        if not super().validate_refresh_token(refresh_token, client, request, *args, **kwargs):
+            trail.refused(found, REPLAYED if _was_rotated(found) else "token.refused")
+            return False
+        if not tokens.is_active(found):  # G10: its absolute end, and the authorization's own
+            trail.refused(found, "authorization.ended")
+            return False
+        request.smart_source = found
+        return True
+
+    def get_original_scopes(self, refresh_token: str, request: Request, *args: Any, **kwargs: Any) -> str:
+        """As granted at first: narrowing at one refresh is for the access token of that refresh."""
+        return request.smart_source.scope
+
+    def is_within_original_scope(
+        self, request_scopes: Iterable[str], refresh_token: str, request: Request, *args: Any, **kwargs: Any
+    ) -> bool:
+        return scopes.is_within(request_scopes, request.smart_source.scope.split())
+
+    def refresh_id_token(self, request: Request) -> bool:
+        return False  # who signed in was said once, with the code (OIDC Core 12.2 leaves it open)
+
+    # Tokens
+
+    def _save_bearer_token(self, token: dict[str, Any], request: Request, *args: Any, **kwargs: Any) -> None:
+        """Issue what the authorization still allows; `token` is the answer that the client gets."""
+        source: Grant | RefreshToken = request.smart_source
+        token["expires_in"] = _lifetime(token["expires_in"], source)
+        if "offline_access" not in source.scope.split():
+            token.pop("refresh_token", None)
+        super()._save_bearer_token(token, request, *args, **kwargs)
+        if source.patient:
+            token["patient"] = authorizations.fhir_id_of(source.patient)
+        token.update(source.launch)
+        trail.issued(source, token["scope"])
+
+    def _create_access_token(
+        self,
+        expires: datetime,
+        request: Request,
+        token: dict[str, Any],
+        source_refresh_token: RefreshToken | None = None,
+    ) -> AccessToken:
+        access = super()._create_access_token(expires, request, token, source_refresh_token)
+        _carry_over(request.smart_source, access)
+        access.save()
+        return access
+
+    def _create_refresh_token(
+        self,
+        request: Request,
+        refresh_token_code: str,
+        access_token: AccessToken,
+        previous_refresh_token: RefreshToken | None,
+    ) -> RefreshToken:
+        source = request.smart_source
+        refresh = super()._create_refresh_token(
+            request, refresh_token_code, access_token, previous_refresh_token
+        )
+        _carry_over(source, refresh)
+        refresh.scope = source.scope
+        refresh.expires_at = _end_of(source)
+        refresh.save()
+        return refresh
+
+    def _check_and_set_request_resource(self, request: Request) -> None:
+        """RFC 8707: there is one resource server, and a token for any other is not to be had."""
+        if request.resource not in (None, "", [], settings.FHIR_BASE_URL):
+            raise errors.CustomOAuth2Error("invalid_target", status_code=400, request=request)
+        request.resource = []
+
+    def revoke_token(
+        self, token: str, token_type_hint: str, request: Request, *args: Any, **kwargs: Any
+    ) -> None:
+        """RFC 7009. The family of a token ends as a whole; someone else's token is left alone."""
+        found = tokens.find(token) or tokens.find_refresh(token)
+        if found is None or found.application_id != request.client.pk:
+            return
+        RefreshToken.revoke_family(found.token_family)
+        trail.revoked(found)
+
+    # Who signed in
+
+    def get_additional_claims(self, request: Request) -> dict[str, str]:
+        """`profile` gives the name, `fhirUser` the person as a FHIR resource; see `oidc_claim_scope`."""
+        claims = {"name": request.user.name}
+        if person := authorizations.fhir_user_of(request.user):
+            claims["fhirUser"] = person
+        return claims
+
+    def get_id_token_dictionary(
+        self, token: dict[str, Any], token_handler: Any, request: Request
+    ) -> tuple[dict[str, Any], datetime]:
+        """`auth_time` is the session's own; the toolkit would tell of the latest sign-in anywhere."""
+        claims, expires = super().get_id_token_dictionary(token, token_handler, request)
+        claims["auth_time"] = int(request.smart_source.authenticated_at.timestamp())
+        return claims, expires
+
+    # Bearers
+
+    def validate_bearer_token(self, token: str, scopes_: list[str], request: Request) -> bool:
+        """For the endpoints of this room; the FHIR gate loads all it needs in one statement of its own."""
+        return super().validate_bearer_token(token, scopes_, request) and tokens.is_active(
+            request.access_token
+        )
+
+    def validate_jwt_bearer_token(self, token: str, scopes_: list[str], request: Request) -> bool:
+        return False  # G1: an id_token tells who someone is and opens nothing
+
+
+def _why_refused(grant: Grant, request: Request) -> str:
+    """Why a code is not honoured, empty if it is. A missing verifier is oauthlib's to refuse."""
+    verifier = request.code_verifier
+    if grant.consumed_at is not None:
+        return REPLAYED
+    if grant.is_expired():
+        return "code.expired"
+    if not grant.user.is_active:
+        return "account.closed"
+    if request.redirect_uri != grant.redirect_uri:
+        return "redirect.mismatch"
+    if verifier is not None and not (
+        CODE_VERIFIER.fullmatch(verifier) and _s256(verifier) == grant.code_challenge
+    ):
+        return "pkce.mismatch"
+    if not authorizations.is_in_force(grant.authorization_id):
+        return "authorization.ended"
+    return ""
+
+
+def _s256(verifier: str) -> str:
+    return base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
+
+
+def _lock(token: RefreshToken) -> RefreshToken:
+    return RefreshToken.objects.select_for_update().get(pk=token.pk)
+
+
+def _was_rotated(token: RefreshToken) -> bool:
+    """One that was ended on purpose has no successor, and coming back is no theft."""
+    successors = RefreshToken.objects.filter(token_family=token.token_family, pk__gt=token.pk)
+    return token.revoked is not None and successors.exists()
+
+
+def _end_of(source: Grant | RefreshToken) -> datetime:
+    end = source.ends_at if isinstance(source, Grant) else source.expires_at
+    if end is None:
+        raise errors.InvalidGrantError
+    return end
+
+
+def _lifetime(seconds: int, source: Grant | RefreshToken) -> int:
+    """No access token outlives its authorization."""
+    left = (_end_of(source) - timezone.now()) // timedelta(seconds=1)
+    if left <= 0:
+        raise errors.InvalidGrantError
+    return min(seconds, left)
+
+
+def _carry_over(source: Grant | RefreshToken, token: AccessToken | RefreshToken) -> None:
+    token.authorization_id = source.authorization_id
+    token.patient = source.patient
+    token.launch = source.launch
+    token.authenticated_at = source.authenticated_at
+    token.token_family = source.token_family

@@ -1,0 +1,102 @@
+"""The form on which a person answers an app."""
+
+from datetime import timedelta
+
+from django import forms
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import pgettext, pgettext_lazy
+
+from consent.models import Consent
+from consent.vocabulary import TOPICS, Category
+from consent.words import CATEGORY, TOPIC
+from portal import authorization
+from portal.authorization import ONCE, PERIODS, Answer, Question
+from portal.categories import DETAILS
+from smart.models import AuthorizationRequest
+
+
+class AnswerForm(forms.Form):
+    """Chooses from what was asked for. Nothing about what to share is ticked beforehand."""
+
+    what = forms.ChoiceField(
+        label=pgettext_lazy("consent.what", "What to share"),
+        widget=forms.RadioSelect,
+        choices=[
+            ("all", pgettext_lazy("consent.what.all", "Share all of these")),
+            ("choose", pgettext_lazy("consent.what.choose", "Let me choose")),
+        ],
+        error_messages={
+            "required": pgettext_lazy("consent.what.missing", "Choose what to share, or say no.")
+        },
+    )
+    categories = forms.MultipleChoiceField(
+        label=pgettext_lazy("consent.categories", "Choose what to share"),
+        widget=forms.CheckboxSelectMultiple,
+        required=False,
+    )
+    topics = forms.MultipleChoiceField(
+        label=pgettext_lazy("consent.topics", "Private topics"),
+        widget=forms.CheckboxSelectMultiple,
+        required=False,
+        choices=[(topic.code, TOPIC[topic.code]) for topic in TOPICS],
+    )
+    can_write = forms.BooleanField(
+        label=pgettext_lazy("consent.write.yes", "Yes, it can send new readings"), required=False
+    )
+    days = forms.TypedChoiceField(
+        label=pgettext_lazy("consent.days", "How long"), widget=forms.RadioSelect, coerce=int, initial=30
+    )
+
+    def __init__(self, asked: AuthorizationRequest, before: Consent | None, data: object = None) -> None:
+        super().__init__(data, initial=_chosen(before))
+        self.question = Question.of(asked)
+        self.fields["categories"].choices = [(c.value, CATEGORY[c]) for c in self.question.categories]
+        self.fields["days"].choices = [(days, _period(asked, days)) for days in PERIODS]
+
+    def clean(self) -> dict[str, object]:
+        cleaned = super().clean()
+        if cleaned.get("what") == "choose" and not cleaned.get("categories"):
+            message = pgettext("consent.categories.missing", "Choose at least one, or say no.")
+            self.add_error("categories", message)
+        return cleaned
+
+    def answer(self) -> Answer:
+        chosen = self.cleaned_data
+        everything = chosen["what"] == "all"
+        return Answer(
+            categories=frozenset(
+                self.question.categories if everything else map(Category, chosen["categories"])
+            ),
+            topics=frozenset(chosen["topics"]),
+            can_write=chosen["can_write"],
+            days=chosen["days"],
+        )
+
+    def kinds(self) -> list[tuple[object, object]]:
+        """(name, what is in it) of each kind that the app asks to see."""
+        return [(CATEGORY[c], DETAILS[c]) for c in self.question.categories]
+
+
+def _chosen(before: Consent | None) -> dict[str, object]:
+    """What the person shares with this app now, for a page that is shown again."""
+    if before is None:
+        return {}
+    permit = before.current.provisions[0]
+    labels = set(permit["security_labels"])
+    return {
+        "what": "choose",
+        "categories": permit["categories"],
+        "topics": [topic.code for topic in TOPICS if topic.labels <= labels],
+        "can_write": permit["writes"],
+    }
+
+
+def _period(asked: AuthorizationRequest, days: int) -> str:
+    if days == ONCE:
+        return pgettext("consent.days.once", "Just this once")
+    end = authorization.until(asked, days) - timedelta(microseconds=1)
+    date = date_format(timezone.localtime(end), "DATE_FORMAT")
+    if days == 30:
+        return pgettext("consent.days.month", "30 days, until {date}").format(date=date)
+    return pgettext("consent.days.year", "1 year, until {date}").format(date=date)

@@ -1,0 +1,168 @@
+"""An app's question and a patient's answer to it, in the patient's terms.
+
+Scopes become categories for the page, and the chosen categories become scopes again:
+what is granted is within what was chosen, and what was chosen within what was asked.
+"""
+
+import html
+import re
+import unicodedata
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime, time, timedelta
+
+from django.db import transaction
+from django.utils import timezone
+from django.utils.html import strip_tags
+
+from accounts.models import Patient, User
+from consent import commands
+from consent.vocabulary import CATEGORY_OF_CODE, TOPICS, Category, categories_of_scope
+from smart import requests
+from smart.authorizations import Authorization
+from smart.models import AuthorizationRequest
+from smart.resource_types import R4
+from smart.scopes import SPECIAL, Scope
+
+ONCE = 0  # days: a day and a night, and no refresh token
+PERIODS = (ONCE, 30, 365)  # nothing longer is on offer
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What an app asks for."""
+
+    scopes: tuple[str, ...]
+    categories: tuple[Category, ...]  # in the order of the vocabulary
+    everything: bool  # it named no kinds
+    can_write: bool
+    offline: bool  # it wants to go on while the person is away
+    identity: bool  # it wants to know who signed in
+
+    @classmethod
+    def of(cls, asked: AuthorizationRequest) -> "Question":
+        texts = asked.parameters["scope"].split()
+        clinical = list(Scope.parse_all(asked.parameters["scope"]))
+        reached = frozenset().union(*(_reach(s, s.resource_type) for s in clinical))
+        return cls(
+            scopes=tuple(texts),
+            categories=tuple(category for category in Category if category in reached),
+            everything=any(s.resource_type == "*" for s in clinical),
+            can_write=any(s.writes for s in clinical),
+            offline="offline_access" in texts,
+            identity=bool({"openid", "fhirUser", "profile"} & set(texts)),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What the person chose."""
+
+    categories: frozenset[Category]
+    topics: frozenset[str] = frozenset()
+    can_write: bool = False
+    days: int = ONCE
+
+
+def granted_scopes(question: Question, answer: Answer) -> list[str]:
+    """The scopes of a question that an answer allows, as the app wrote them where nothing was taken away."""
+    kept: list[str] = []
+    for text in question.scopes:
+        if text in SPECIAL:
+            kept += [text] if text != "offline_access" or answer.days != ONCE else []
+            continue
+        scope = Scope.parse(text)
+        allowed = scope if answer.can_write or not scope.writes else scope.without_writes()
+        parts = list(_narrowed(allowed, answer.categories)) if allowed else []
+        kept += [text] if parts == [scope] else [str(part) for part in parts]
+    return list(dict.fromkeys(kept))
+
+
+def _narrowed(scope: Scope, chosen: Collection[Category]) -> Iterator[Scope]:
+    """The parts of a scope that stay within the chosen categories.
+
+    A type that is only partly chosen is granted code by code; what has no code there
+    cannot be told apart, and is left out.
+    """
+    if _reach(scope, scope.resource_type) <= set(chosen):
+        yield scope
+        return
+    for resource_type in sorted(R4) if scope.resource_type == "*" else [scope.resource_type]:
+        one = replace(scope, resource_type=resource_type)
+        if _reach(one, resource_type) <= set(chosen):
+            yield one
+            continue
+        for (system, code), category in CATEGORY_OF_CODE.get(resource_type, {}).items():
+            coding = f"{system}|{code}"
+            if category in chosen and one.admits([coding]):
+                yield replace(one, params=(("category", coding),))
+
+
+def _reach(scope: Scope, resource_type: str) -> frozenset[Category]:
+    """Every category of which the scope could reach something."""
+    reached = categories_of_scope(resource_type)
+    for _, value in scope.params:
+        tokens = (categories_of_scope(resource_type, token) for token in value.split(","))
+        reached &= frozenset().union(*tokens)
+    return reached
+
+
+def until(asked: AuthorizationRequest, days: int) -> datetime:
+    """When a sharing of so many days ends: at the end of that day, where the person is.
+
+    It counts from the moment the app asked, so that the page and the consent say the same.
+    """
+    if days == ONCE:
+        return asked.created_at + timedelta(days=1)
+    day = timezone.localdate(asked.created_at) + timedelta(days=days + 1)
+    return timezone.make_aware(datetime.combine(day, time.min))
+
+
+@transaction.atomic
+def share(
+    asked: AuthorizationRequest, *, user: User, patient: Patient, answer: Answer, authenticated_at: datetime
+) -> str:
+    """Record the consent and answer the app, or neither. Returns where to send the person."""
+    question = Question.of(asked)
+    categories = answer.categories & set(question.categories)
+    can_write = answer.can_write and question.can_write
+    answer = replace(answer, categories=categories, can_write=can_write)
+    consent = commands.grant(
+        patient=patient,
+        client=asked.client,
+        categories=categories,
+        labels=_labels(answer.topics),
+        until=until(asked, answer.days),
+        by=user,
+        channel="smart",
+        text_shown=asked.text_shown,
+        language=asked.text_language,
+        can_write=can_write,
+    )
+    given = Authorization(
+        id=consent.id,
+        patient=patient,
+        ends_at=consent.period_end,
+        authenticated_at=authenticated_at,
+        launch={"need_patient_banner": True},
+    )
+    return requests.accept(asked, user=user, scopes=granted_scopes(question, answer), given=given)
+
+
+def _labels(topics: Iterable[str]) -> frozenset[str]:
+    return frozenset().union(*(topic.labels for topic in TOPICS if topic.code in topics))
+
+
+def plain(text: str, cap: int) -> str:
+    """What an app says of itself, safe to show: no control or direction characters, not long."""
+    shown = "".join(c for c in text if unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Co", "Zl", "Zp"))
+    return shown if len(shown) <= cap else f"{shown[: cap - 1]}…"
+
+
+BLOCK_ENDS = re.compile(r"</(?:p|li|h\d|legend|label|summary|button|dt|dd)>|<br>")
+
+
+def text_of(page: str) -> str:
+    """The words of a piece of HTML, a line for each block, as a consent keeps them."""
+    lines = strip_tags(BLOCK_ENDS.sub("\n", page.replace("\n", " "))).split("\n")
+    return "\n".join(line for line in (" ".join(html.unescape(part).split()) for part in lines) if line)

@@ -1,0 +1,188 @@
+"""The authorization request: checked, kept on the server, answered.
+
+Nothing is ever sent to an address that is not registered for the client that asks. What
+the form of the consent page sends back chooses from the kept request and adds nothing.
+"""
+
+import re
+from datetime import timedelta
+from urllib.parse import parse_qs, urlsplit
+
+from django.conf import settings
+from django.db import transaction
+from django.http import HttpRequest
+from django.utils import timezone
+from oauth2_provider.exceptions import FatalClientError, OAuthToolkitError
+from oauth2_provider.settings import oauth2_settings
+from oauthlib.common import Request, add_params_to_uri
+from oauthlib.oauth2.rfc6749 import errors
+
+from accounts.models import User
+from smart import trail
+from smart.authorizations import Authorization
+from smart.models import AuthorizationRequest, Client, Grant
+from smart.scopes import Scope
+from smart.server import core, is_readable
+
+OPEN_FOR = timedelta(hours=1)  # a request that nobody answered ends then
+CODE_CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")  # S256, RFC 7636 4.2
+KEPT = ("redirect_uri", "state", "code_challenge", "nonce", "prompt", "max_age")
+# What else oauthlib would read from an authorization request; set, so that it stands nowhere else.
+UNUSED = dict.fromkeys(("claims", "prompt", "response_mode", "resource", "id_token_hint", "ui_locales"))
+
+
+class Unsafe(Exception):
+    """There is no address that an answer may be sent to; the person sees a page."""
+
+
+class Refused(Exception):
+    """The app gets an error at its own address. `location` is where to."""
+
+    def __init__(self, location: str) -> None:
+        super().__init__("authorization request refused")
+        self.location = location
+
+
+def receive(request: HttpRequest) -> AuthorizationRequest:
+    """Check a request and keep it. Raises Unsafe or Refused."""
+    if not is_readable(request):
+        raise Unsafe
+    try:
+        scopes, found = core().validate_authorization_request(request)
+    except FatalClientError as error:
+        raise Unsafe from error
+    except OAuthToolkitError as error:
+        raise _refusal(error.oauthlib_error, request) from error
+    asked: Request = found["request"]
+    if error := _fault(asked, scopes):
+        raise _refusal(error, request)
+    parameters = {name: getattr(asked, name, None) for name in KEPT}
+    return AuthorizationRequest.objects.create(
+        client=asked.client, parameters=parameters | {"scope": " ".join(scopes)}
+    )
+
+
+def _fault(asked: Request, scopes: list[str]) -> errors.OAuth2Error | None:
+    """What SMART App Launch 2.2 asks of a request besides RFC 6749, and what we do not offer."""
+    invalid = [
+        (not asked.state, "state is required"),
+        (asked.code_challenge_method != "S256", "code_challenge_method must be S256"),
+        (not CODE_CHALLENGE.fullmatch(asked.code_challenge or ""), "code_challenge is malformed"),
+        (_extra(asked, "aud").removesuffix("/") != settings.FHIR_BASE_URL, "aud is not our FHIR base URL"),
+        (asked.response_mode not in (None, "query"), "response_mode must be query"),
+        (len(asked.nonce or "") > 255, "nonce is longer than 255 characters"),
+        (not (asked.max_age or "0").isdecimal(), "max_age is not a number of seconds"),
+        (bool(_extra(asked, "launch")), "launch is not one of ours"),
+        (bool(asked.duplicate_params), "a parameter stands there twice"),
+    ]
+    for wrong, why in invalid:
+        if wrong:
+            return errors.InvalidRequestError(why, request=asked)
+    for name in ("request", "request_uri"):
+        if _extra(asked, name):
+            return errors.CustomOAuth2Error(f"{name}_not_supported", request=asked)
+    if asked.resource not in (None, settings.FHIR_BASE_URL):
+        return errors.CustomOAuth2Error("invalid_target", request=asked)
+    if not any(Scope.parse_all(" ".join(scopes))):
+        return errors.InvalidScopeError("no scope for a record that a patient can share", request=asked)
+    return None
+
+
+def _extra(asked: Request, name: str) -> str:
+    return getattr(asked, name, None) or ""
+
+
+def _refusal(error: errors.OAuth2Error, request: HttpRequest) -> Refused | Unsafe:
+    """Back to the app, if the address is its own; the check is made again, here, where it matters."""
+    client = Client.objects.filter(client_id=error.client_id or "").first()
+    if client is None or not client.redirect_uri_allowed(error.redirect_uri or ""):
+        return Unsafe()
+    state = error.state
+    if error.error == "consent_required" and not request.user.is_authenticated:
+        return Refused(_error_location(error.redirect_uri, errors.LoginRequired(), state))
+    return Refused(_error_location(error.redirect_uri, error, state))
+
+
+def _error_location(redirect_uri: str, error: errors.OAuth2Error, state: str | None) -> str:
+    description = [("error_description", error.description)] if error.description else []
+    return _location(redirect_uri, [("error", error.error), *description], state)
+
+
+def _location(redirect_uri: str, answer: list[tuple[str, str]], state: str | None) -> str:
+    """RFC 9207: every answer says who gives it."""
+    issuer = str(oauth2_settings.OIDC_ISS_ENDPOINT)
+    parameters = [*answer, *([("state", state)] if state else []), ("iss", issuer)]
+    return str(add_params_to_uri(redirect_uri, parameters))
+
+
+def lock(request_id: object) -> AuthorizationRequest | None:
+    """The kept request, for the rest of the transaction; a second answer waits for the first."""
+    waiting = AuthorizationRequest.objects.select_for_update(of=("self",)).select_related("client", "grant")
+    return waiting.filter(pk=request_id).first()
+
+
+def is_open(asked: AuthorizationRequest) -> bool:
+    return asked.answered_at is None and timezone.now() < asked.created_at + OPEN_FOR
+
+
+def earlier_answer(asked: AuthorizationRequest, user: User) -> str | None:
+    """Where the same person's answer went, for a form that was sent twice; None once that is over."""
+    if asked.answered_at is None or asked.user_id != user.pk:
+        return None
+    if asked.grant is None:
+        return _denial(asked)
+    if asked.grant.consumed_at is not None or asked.grant.is_expired():
+        return None
+    return _location(asked.grant.redirect_uri, [("code", asked.grant.code)], asked.parameters["state"])
+
+
+@transaction.atomic
+def accept(asked: AuthorizationRequest, *, user: User, scopes: list[str], given: Authorization) -> str:
+    """Answer yes. Returns where to send the person. Raises Unsafe if the client may no longer ask.
+
+    No scopes is no yes (G6): oauthlib would fall back to all that was asked for.
+    """
+    if not any(Scope.parse_all(" ".join(scopes))):
+        raise ValueError("a yes to nothing is a no")
+    parameters = asked.parameters
+    credentials = {
+        "client_id": asked.client.client_id,
+        "response_type": "code",
+        "redirect_uri": parameters["redirect_uri"],
+        "state": parameters["state"],
+        "code_challenge": parameters["code_challenge"],
+        "code_challenge_method": "S256",
+        "nonce": parameters["nonce"],
+        "user": user,
+        "smart_ctx": given,
+    }
+    try:
+        headers, _, _ = core().server.create_authorization_response(
+            f"{settings.BASE_URL}/o/authorize/", scopes=scopes, credentials=UNUSED | credentials
+        )
+    except errors.OAuth2Error as error:
+        raise Unsafe from error
+    code = parse_qs(urlsplit(headers["Location"]).query).get("code", [""])[0]
+    grant = Grant.objects.filter(code=code).first()
+    if grant is None:
+        raise Unsafe
+    _answered(asked, user, grant)
+    return _location(grant.redirect_uri, [("code", grant.code)], parameters["state"])
+
+
+@transaction.atomic
+def decline(asked: AuthorizationRequest, *, user: User) -> str:
+    """Answer no, in the log too. Returns where to send the person."""
+    _answered(asked, user, None)
+    trail.declined(asked, user)
+    return _denial(asked)
+
+
+def _denial(asked: AuthorizationRequest) -> str:
+    error = errors.AccessDeniedError()
+    return _error_location(asked.parameters["redirect_uri"], error, asked.parameters["state"])
+
+
+def _answered(asked: AuthorizationRequest, user: User, grant: Grant | None) -> None:
+    asked.user, asked.grant, asked.answered_at = user, grant, timezone.now()
+    asked.save(update_fields=["user", "grant", "answered_at"])

@@ -1,0 +1,37 @@
+"""The one oauthlib server of this process, and how its views speak with it."""
+
+import re
+from functools import cache
+
+from django.http import HttpRequest, JsonResponse
+from oauth2_provider.oauth2_backends import OAuthLibCore, get_oauthlib_core
+from oauthlib.common import Request
+
+BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
+NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}  # RFC 6749, 5.1
+
+
+@cache
+def core() -> OAuthLibCore:
+    """Settings are read once; it holds nothing of a request, so threads share it."""
+    return get_oauthlib_core()
+
+
+def oauth_request(request: HttpRequest) -> Request:
+    """The request as oauthlib's validator methods want it."""
+    return Request(*core()._extract_params(request))
+
+
+def is_readable(request: HttpRequest) -> bool:
+    """False where a parameter holds a NUL, which PostgreSQL cannot, or is not encoded as it must be."""
+    if BAD_ESCAPE.search(request.META.get("QUERY_STRING", "")):
+        return False
+    parameters = [*request.GET.lists(), *request.POST.lists()]
+    texts = [text for name, values in parameters for text in (name, *values)]
+    return not any("\x00" in text or "\ufffd" in text for text in texts)
+
+
+def error(code: str, description: str = "", status: int = 400, **headers: str) -> JsonResponse:
+    """An OAuth error answer (RFC 6749, 5.2)."""
+    body = {"error": code} | ({"error_description": description} if description else {})
+    return JsonResponse(body, status=status, headers=NO_STORE | headers)

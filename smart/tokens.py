@@ -1,0 +1,76 @@
+"""Tokens by their value, and the end of all that an authorization gave.
+
+Values are not kept: a row is found by SHA-256 of the token, in hexadecimal, in
+`token_checksum` (`token` is blank).
+"""
+
+import hashlib
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import F
+from django.utils import timezone
+
+from smart import authorizations
+from smart.models import AccessToken, Grant, RefreshToken
+
+
+def checksum(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def find(token: str) -> AccessToken | None:
+    """The access token with this value, with client, person and patient, in one SQL statement.
+
+    Whether it has run out, and whether what stands behind it is in force, is for the caller.
+    """
+    return (
+        AccessToken.objects.select_related("application", "user", "patient")
+        .filter(token_checksum=checksum(token))
+        .first()
+    )
+
+
+def find_refresh(token: str) -> RefreshToken | None:
+    """The refresh token with this value, revoked or not."""
+    return (
+        RefreshToken.objects.select_related("application", "user", "patient")
+        .filter(token_checksum=checksum(token))
+        .order_by(F("revoked").desc(nulls_first=True))
+        .first()
+    )
+
+
+def is_active(token: AccessToken | RefreshToken) -> bool:
+    """Whether it can be used now: living, its client and person too, and the authorization in force."""
+    now = timezone.now()
+    if isinstance(token, AccessToken):
+        living = token.expires > now
+    else:
+        living = token.revoked is None and token.expires_at is not None and token.expires_at > now
+    return (
+        living
+        and token.application.is_usable(None)
+        and (token.user is None or token.user.is_active)
+        and authorizations.is_in_force(token.authorization_id)
+    )
+
+
+@transaction.atomic
+def revoke_all(authorization_id: UUID) -> int:
+    """End every code and token of an authorization, now. Returns how many tokens that were.
+
+    The caller writes the audit row: it knows why. Rows lock in the order in which a refresh
+    takes them (refresh token, then access token), so the two cannot deadlock.
+    """
+    now = timezone.now()
+    Grant.objects.filter(authorization_id=authorization_id, expires__gt=now).update(expires=now)
+    refresh = RefreshToken.objects.filter(authorization_id=authorization_id, revoked=None)
+    list(refresh.select_for_update().values_list("pk"))  # a refresh under way ends first, and is seen below
+    ended = refresh.update(revoked=now, updated=now)
+    ended += (
+        AccessToken.objects.filter(authorization_id=authorization_id)
+        .delete()[1]
+        .get(AccessToken._meta.label, 0)
+    )
+    return ended

@@ -1,0 +1,81 @@
+"""The audit rows of this room. Each is written in the transaction of what it tells of.
+
+Only what concerns a grant that a person gave gets a row: whoever knocks without one
+fills no log.
+"""
+
+from accounts.models import Patient, User
+from audit.events import EventType, Outcome, Role
+from audit.log import Entry, record
+from smart.models import AccessToken, AuthorizationRequest, Client, Grant, RefreshToken
+from smart.scopes import Scope
+
+Token = Grant | AccessToken | RefreshToken
+
+
+def issued(source: Grant | RefreshToken, scope: str) -> None:
+    kind = EventType.TOKEN_ISSUE if isinstance(source, Grant) else EventType.TOKEN_REFRESH
+    types = {granted.resource_type for granted in Scope.parse_all(scope)}
+    _record(
+        kind,
+        Outcome.DONE,
+        source,
+        resource_types=tuple(sorted(types - {"*"})),
+        detail={"every_type": "*" in types, "offline": "offline_access" in scope.split()},
+    )
+
+
+def refused(token: Token, reason: str) -> None:
+    """A code or refresh token that is ours was not honoured. `token.replayed`: all it gave has ended."""
+    _record(EventType.TOKEN_REFUSE, Outcome.DENY, token, reasons=(reason,))
+
+
+def revoked(token: Token) -> None:
+    _record(EventType.TOKEN_REVOKE, Outcome.DONE, token)
+
+
+def declined(asked: AuthorizationRequest, user: User) -> None:
+    """A person said no to an app; one without a record has no log that it could stand in."""
+    patient = Patient.objects.filter(user=user).first()
+    if patient is None:
+        return
+    record(
+        Entry(
+            type=EventType.CONSENT_REFUSE,
+            outcome=Outcome.DONE,
+            actor=f"User/{user.pk}",
+            role=Role.PATIENT,
+            patient=f"Patient/{patient.pk}",
+            client=f"Client/{asked.client.client_id}",
+        )
+    )
+
+
+def registered(client: Client, by: User | None) -> None:
+    record(
+        Entry(
+            type=EventType.ADMIN_CHANGE,
+            outcome=Outcome.DONE,
+            actor=f"User/{by.pk}" if by else "System/registration",
+            role=Role.COMPLIANCE if by else Role.SYSTEM,
+            client=f"Client/{client.client_id}",
+            target=f"Client/{client.client_id}",
+            detail={"change": "register", "status": client.status},
+        )
+    )
+
+
+def _record(kind: EventType, outcome: Outcome, token: Token, **more: object) -> None:
+    record(
+        Entry(
+            type=kind,
+            outcome=outcome,
+            actor=f"Client/{token.application.client_id}",
+            role=Role.CLIENT,
+            on_behalf_of=f"User/{token.user_id}" if token.user_id else "",
+            patient=f"Patient/{token.patient_id}" if token.patient_id else "",
+            client=f"Client/{token.application.client_id}",
+            consent=f"Consent/{token.authorization_id}" if token.authorization_id else "",
+            **more,
+        )
+    )
