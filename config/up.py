@@ -29,7 +29,7 @@ VAR = Path(os.environ.get("CHARTKEY_VAR") or ROOT / "var").resolve()
 PATIENCE = 120.0  # seconds for one program to answer
 OF_THE_DEMO = [
     *("postgres", "valkey", "demo.env", "oidc.pem", "seeded.json", "stamps.json", "people.txt"),
-    *("exports", "audit", "mail", "static", "log", "population", "celerybeat-schedule*"),
+    *("exports", "audit", "mail", "static", "log", "celerybeat-schedule*"),
 ]
 
 
@@ -124,7 +124,7 @@ def manage(
     if running:
         raise Stopped
     if child.process.returncode:
-        raise Trouble(f"manage.py {'  '.join(command)} failed:\n{child.last_lines()}")
+        raise Trouble(f"manage.py {' '.join(command)} failed:\n{child.last_lines()}")
     return child.output()
 
 
