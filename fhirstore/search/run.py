@@ -1,0 +1,214 @@
+"""Search run: a page of matches, what is included with it, and the searchset Bundle."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+from urllib.parse import urlencode
+
+import msgspec
+from django.conf import settings
+from django.db import connection
+
+from fhirstore import documents, terms
+from fhirstore.definitions import TYPES
+from fhirstore.index import relative
+from fhirstore.outcome import operation_outcome
+from fhirstore.paths import Path, compile_path
+from fhirstore.search.query import Include, Query, SortKey, write_cursor
+
+MAX_INCLUDED = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One resource of a result."""
+
+    type: str
+    fhir_id: str
+    body: str
+    position: tuple[Any, ...] = ()  # sort values and key, for the cursor
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    matches: list[Found]
+    has_more: bool
+
+
+def page(query: Query) -> Page:
+    """Matches behind `query.after`, at most `query.count`. One statement."""
+    condition, params = query.where.sql()
+    sorts = "".join(f", {key.sql}::text" for key in query.sort)
+    sort_params = [param for key in query.sort for param in key.params]
+    behind, behind_params = _behind(query.sort, query.after)
+    # The statement is put together from constants of ours; whatever comes from outside is a parameter.
+    statement = (
+        f"SELECT r.fhir_id, r.body{sorts}, r.key FROM fhirstore_resource r"  # noqa: S608
+        f" WHERE r.type = %s AND NOT r.deleted AND {condition} AND {behind}"
+        f" ORDER BY {_order(query.sort)} LIMIT %s"
+    )
+    order_params = sort_params
+    with connection.cursor() as cursor:
+        cursor.execute(
+            statement,
+            [*sort_params, query.type, *params, *behind_params, *order_params, query.count + 1],
+        )
+        found = [Found(query.type, fhir_id, body, tuple(rest)) for fhir_id, body, *rest in cursor.fetchall()]
+    return Page(found[: query.count], len(found) > query.count)
+
+
+def _order(sort: Sequence[SortKey]) -> str:
+    keys = [f"{key.sql} {'DESC' if key.descending else 'ASC'}" for key in sort]
+    last = "DESC" if sort and sort[-1].descending else "ASC"
+    return ", ".join([*keys, f"r.key {last}"])
+
+
+def _behind(sort: Sequence[SortKey], after: Sequence[Any]) -> tuple[str, list[Any]]:
+    """The condition for rows behind `after`: for keys a, b it is a > x OR (a = x AND (b > y))."""
+    if not after:
+        return "TRUE", []
+    last = bool(sort) and sort[-1].descending
+    keys = [*sort, SortKey("r.key", last, "bigint")]
+    if len({key.descending for key in keys}) == 1:
+        # One direction: a row comparison, which an index can answer.
+        left, right = ", ".join(k.sql for k in keys), ", ".join(f"%s::{k.cast}" for k in keys)
+        params = [param for key in keys for param in key.params]
+        return f"({left}) {'<' if last else '>'} ({right})", [*params, *after]
+    condition, params = "FALSE", []
+    for key, value in zip(reversed(keys), reversed(after), strict=True):
+        further = f"{key.sql} {'<' if key.descending else '>'} %s::{key.cast}"
+        condition = f"({further} OR ({key.sql} = %s::{key.cast} AND {condition}))"
+        params = [*key.params, value, *key.params, value, *params]
+    return condition, params
+
+
+def count(query: Query) -> int:
+    condition, params = query.where.sql()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT count(*) FROM fhirstore_resource r WHERE r.type = %s AND NOT r.deleted AND {condition}",  # noqa: S608
+            [query.type, *params],
+        )
+        return int(cursor.fetchone()[0])
+
+
+def answer(query: Query) -> bytes:
+    """The searchset Bundle. One statement; one more each for _include, _revinclude and _total."""
+    if query.count_only:
+        return _bundle(query, [], total=count(query))
+    found = page(query)
+    entries = [_entry(each, "match", query.elements) for each in found.matches]
+    entries += [_entry(each, "include") for each in _included(query, found.matches)]
+    if len(entries) - len(found.matches) > MAX_INCLUDED:
+        told = f"Only the first {MAX_INCLUDED} included resources of each kind are shown."
+        entries.append(
+            {"resource": operation_outcome("warning", "incomplete", told), "search": {"mode": "outcome"}}
+        )
+    total = None
+    if query.with_total:
+        total = count(query)
+    elif not query.after and not found.has_more:
+        total = len(found.matches)
+    after = found.matches[-1].position if found.has_more else ()
+    return _bundle(query, entries, total=total, after=after)
+
+
+def _bundle(
+    query: Query, entries: Sequence[dict[str, Any]], *, total: int | None, after: Sequence[Any] = ()
+) -> bytes:
+    links = [{"relation": "self", "url": _url(query.type, query.used)}]
+    if after:
+        onward = [*query.used, ("_cursor", write_cursor(after))]
+        links.append({"relation": "next", "url": _url(query.type, onward)})
+    bundle: dict[str, Any] = {"resourceType": "Bundle", "type": "searchset"}
+    if total is not None:
+        bundle["total"] = total
+    bundle["link"] = links
+    if entries:  # FHIR has no empty arrays
+        bundle["entry"] = entries
+    return documents.encode(bundle)
+
+
+def _url(kind: str, pairs: Sequence[tuple[str, str]]) -> str:
+    """Relative to the base: whoever stands before us has an address of its own."""
+    return f"{kind}?{urlencode(pairs, safe='/:,|')}" if pairs else kind
+
+
+def _entry(found: Found, mode: str, elements: frozenset[str] = frozenset()) -> dict[str, Any]:
+    resource = subset(found, elements) if elements else msgspec.Raw(found.body)
+    url = f"{settings.FHIR_BASE_URL}/{found.type}/{found.fhir_id}"
+    return {"fullUrl": url, "resource": resource, "search": {"mode": mode}}
+
+
+_SUBSETTED = {"system": "http://terminology.hl7.org/CodeSystem/v3-ObservationValue", "code": "SUBSETTED"}
+
+
+def subset(found: Found, elements: frozenset[str]) -> documents.Document:
+    """The wanted elements with those that must be there, tagged SUBSETTED (R4, 3.1.1.6)."""
+    document = documents.parse(found.body.encode())
+    always = {"resourceType", "id", "meta", "implicitRules", "modifierExtension", *TYPES[found.type]}
+    wanted = {element.removeprefix(f"{found.type}.").partition(".")[0] for element in elements}
+    kept = {name: value for name, value in document.items() if _element_name(name, always) or name in wanted}
+    kept["meta"] = {**kept["meta"], "tag": [*kept["meta"].get("tag", []), _SUBSETTED]}
+    return kept
+
+
+def _element_name(name: str, always: set[str]) -> bool:
+    plain = name.removeprefix("_")
+    return plain in always or any(plain.startswith(a[:-3]) for a in always if a.endswith("[x]"))
+
+
+def _included(query: Query, matches: Sequence[Found]) -> Iterable[Found]:
+    shown = {(each.type, each.fhir_id) for each in matches}
+    wanted = {ref for include in query.includes for ref in _references(include, matches)} - shown
+    if wanted:
+        for each in fetch(sorted(wanted)):
+            shown.add((each.type, each.fhir_id))
+            yield each
+    if query.revincludes and matches:
+        for each in _referring(query.revincludes, matches):
+            if (each.type, each.fhir_id) not in shown:
+                yield each
+
+
+@cache
+def _compiled(expression: str) -> Path:
+    return compile_path(expression)
+
+
+def _references(include: Include, matches: Sequence[Found]) -> Iterable[tuple[str, str]]:
+    path = _compiled(include.parameter.expression)
+    for each in matches:
+        for node in path(msgspec.json.decode(each.body)):
+            target = node if isinstance(node, str) else node.get("reference", "")
+            kind, _, fhir_id = relative(target).partition("/")
+            if kind in TYPES and documents.ID.fullmatch(fhir_id) and include.target in {"", kind}:
+                yield kind, fhir_id
+
+
+def fetch(wanted: Sequence[tuple[str, str]]) -> list[Found]:
+    """Resources by type and id, those that are there. One statement."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT type, fhir_id, body FROM fhirstore_resource"
+            " WHERE (type, fhir_id) IN (SELECT * FROM unnest(%s::text[], %s::text[])) AND NOT deleted"
+            " ORDER BY key LIMIT %s",
+            [[kind for kind, _ in wanted], [fhir_id for _, fhir_id in wanted], MAX_INCLUDED + 1],
+        )
+        return [Found(*row) for row in cursor.fetchall()]
+
+
+def _referring(revincludes: Sequence[Include], matches: Sequence[Found]) -> list[Found]:
+    wanted = [
+        terms.reference(include.parameter.name, f"{each.type}/{each.fhir_id}")
+        for include in revincludes
+        for each in matches
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT type, fhir_id, body FROM fhirstore_resource r"
+            " WHERE r.terms && %s::bigint[] AND NOT r.deleted ORDER BY r.key LIMIT %s",
+            [wanted, MAX_INCLUDED + 1],
+        )
+        return [Found(*row) for row in cursor.fetchall()]

@@ -1,0 +1,248 @@
+"""Search parameters as SQL conditions on `fhirstore_resource r`.
+
+No text of the caller's ever stands in the SQL; it is all in the parameters.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from fhirstore import terms
+from fhirstore.dates import Span
+from fhirstore.definitions import PARAMETERS, PATIENT_CODES, TYPES, Parameter
+from fhirstore.index import normal, relative
+from fhirstore.outcome import Refused
+from fhirstore.search import values
+
+
+@dataclass(slots=True)
+class Where:
+    """Conditions that must all hold. Single terms are gathered, so that one index look-up takes all."""
+
+    conditions: list[str] = field(default_factory=list)
+    params: list[Any] = field(default_factory=list)
+    terms: set[int] = field(default_factory=set)
+
+    def add(self, condition: str, *params: Any) -> None:
+        self.conditions.append(condition)
+        self.params += params
+
+    def add_terms(self, wanted: Sequence[int]) -> None:
+        """Any of `wanted`."""
+        if len(wanted) == 1:
+            self.terms.update(wanted)
+        else:
+            self.add("r.terms && %s::bigint[]", list(wanted))
+
+    def sql(self) -> tuple[str, list[Any]]:
+        conditions, params = list(self.conditions), list(self.params)
+        if self.terms:
+            conditions.append("r.terms @> %s::bigint[]")
+            params.append(sorted(self.terms))
+        return " AND ".join(conditions) or "TRUE", params
+
+
+def is_known(kind: str, name: str) -> bool:
+    code = name.partition(":")[0]
+    return code in {"_id", "_lastUpdated"} or code in PARAMETERS[kind]
+
+
+def add(where: Where, kind: str, name: str, value: str) -> None:
+    """Add one search parameter as it stands in a query. Raises Refused (400)."""
+    code, _, modifier = name.partition(":")
+    if not value:
+        raise values.bad_value(name, "a value; it is empty")
+    if code == "_id" and not modifier:
+        where.add("r.fhir_id = ANY(%s)", values.split(value, ","))
+    elif code == "_lastUpdated" and not modifier:
+        _any_of(where, [_moment(values.date(name, each)) for each in values.split(value, ",")])
+    elif code in {"_id", "_lastUpdated"}:
+        raise _unsupported(name)
+    elif modifier == "missing":
+        _missing(where, PARAMETERS[kind][code], value)
+    else:
+        parameter = PARAMETERS[kind][code]
+        _ADD[parameter.kind](where, parameter, modifier, values.split(value, ","))
+
+
+def _unsupported(name: str) -> Refused:
+    return Refused(400, "not-supported", f"The search parameter `{name}` is not supported.")
+
+
+def _missing(where: Where, parameter: Parameter, value: str) -> None:
+    if value not in {"true", "false"}:
+        raise values.bad_value(f"{parameter.code}:missing", "true or false")
+    term = terms.present(parameter.name)
+    if value == "false":
+        where.terms.add(term)
+    else:
+        where.add("NOT r.terms @> %s::bigint[]", [term])
+
+
+def _token(where: Where, parameter: Parameter, modifier: str, wanted: list[str]) -> None:
+    found = [_token_term(parameter.name, each) for each in wanted]
+    if modifier == "not":
+        where.add("NOT r.terms && %s::bigint[]", found)
+    elif modifier:
+        raise _unsupported(f"{parameter.code}:{modifier}")
+    else:
+        where.add_terms(found)
+
+
+def _token_term(param: str, value: str) -> int:
+    system, *rest = (values.plain(part) for part in values.split(value, "|"))
+    if not rest:
+        return terms.code(param, system)
+    code = "|".join(rest)
+    return terms.coding(param, system, code) if code else terms.system(param, system)
+
+
+def _uri(where: Where, parameter: Parameter, modifier: str, wanted: list[str]) -> None:
+    if modifier:
+        raise _unsupported(f"{parameter.code}:{modifier}")
+    where.add_terms([terms.text(parameter.name, values.plain(each)) for each in wanted])
+
+
+def _reference(where: Where, parameter: Parameter, modifier: str, wanted: list[str]) -> None:
+    if modifier and modifier not in TYPES:
+        raise _unsupported(f"{parameter.code}:{modifier}")
+    targets = [relative(values.plain(each)) for each in wanted]
+    if modifier or parameter.code == "patient":
+        kind = modifier or "Patient"
+        targets = [target if "/" in target or ":" in target else f"{kind}/{target}" for target in targets]
+    if modifier:
+        targets = [target for target in targets if target.startswith(f"{modifier}/")]
+    patients = [t.removeprefix("Patient/") for t in targets if t.startswith("Patient/")]
+    if parameter.code in PATIENT_CODES[parameter.type] and len(patients) == len(targets):
+        where.add("r.patient = ANY(%s)", patients)
+    else:
+        where.add_terms([terms.reference(parameter.name, target) for target in targets])
+
+
+def _string(where: Where, parameter: Parameter, modifier: str, wanted: list[str]) -> None:
+    texts = [values.plain(each) for each in wanted]
+    if modifier == "exact":
+        where.add_terms([terms.text(parameter.name, text) for text in texts])
+        return
+    if modifier not in {"", "contains"}:
+        raise _unsupported(f"{parameter.code}:{modifier}")
+    before = "%" if modifier else ""
+    patterns = [before + _like(normal(text)) + "%" for text in texts]
+    _any_row(where, "stringrow", parameter.name, [("i.value LIKE %s", [p]) for p in patterns])
+
+
+def _like(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+
+
+def _date(where: Where, parameter: Parameter, modifier: str, wanted: list[str]) -> None:
+    if modifier:
+        raise _unsupported(f"{parameter.code}:{modifier}")
+    dates = [values.date(parameter.code, each) for each in wanted]
+    if parameter.is_main_date:
+        _any_of(where, [_range("r.date_low", "r.date_high", each) for each in dates])
+        where.add("r.date_high IS NOT NULL")
+    else:
+        _any_row(where, "daterow", parameter.name, [_range("i.low", "i.high", each) for each in dates])
+
+
+_Condition = tuple[str, list[Any]]
+
+
+def _range(low: str, high: str, date: tuple[str, Span]) -> _Condition:
+    """A range of time [low, high) against a searched one (R4, 3.1.1.4.7 and 3.1.1.4.5.1)."""
+    prefix, (start, end) = date
+    if prefix == "ap":
+        slack = abs(datetime.now(UTC) - start) * 0.1
+        try:
+            return f"({low} < %s AND {high} > %s)", [end + slack, start - slack]
+        except OverflowError:
+            raise values.bad_value("date", "a date nearer to today with the prefix ap") from None
+    within = f"{low} >= %s AND {high} <= %s"
+    return {
+        "eq": (f"({within})", [start, end]),
+        "ne": (f"NOT ({within})", [start, end]),
+        "gt": (f"{high} > %s", [end]),
+        "ge": (f"({high} > %s OR ({within}))", [end, start, end]),
+        "lt": (f"{low} < %s", [start]),
+        "le": (f"({low} < %s OR ({within}))", [start, start, end]),
+        "sa": (f"{low} >= %s", [end]),
+        "eb": (f"{high} <= %s", [start]),
+    }[prefix]
+
+
+def _moment(date: tuple[str, Span]) -> _Condition:
+    """`last_updated`, one moment, against a searched range of time."""
+    prefix, (start, end) = date
+    if prefix == "ap":
+        raise values.bad_value("_lastUpdated", "a date without the prefix ap")
+    column = "r.last_updated"
+    return {
+        "eq": (f"({column} >= %s AND {column} < %s)", [start, end]),
+        "ne": (f"({column} < %s OR {column} >= %s)", [start, end]),
+        "gt": (f"{column} >= %s", [end]),
+        "sa": (f"{column} >= %s", [end]),
+        "ge": (f"{column} >= %s", [start]),
+        "lt": (f"{column} < %s", [start]),
+        "eb": (f"{column} < %s", [start]),
+        "le": (f"{column} < %s", [end]),
+    }[prefix]
+
+
+def _quantity(where: Where, parameter: Parameter, modifier: str, wanted: list[str]) -> None:
+    if modifier:
+        raise _unsupported(f"{parameter.code}:{modifier}")
+    _any_row(where, "quantityrow", parameter.name, [_amount(parameter.code, each) for each in wanted])
+
+
+def _amount(name: str, text: str) -> _Condition:
+    written, *unit = values.split(text, "|")
+    number = values.number(name, written)
+    half = abs(number.value) * 0.1 if number.prefix == "ap" else number.half_step
+    within = ("i.low >= %s AND i.high < %s", [number.value - half, number.value + half])
+    condition, params = {
+        "eq": within,
+        "ap": within,
+        "ne": (f"NOT ({within[0]})", within[1]),
+        "gt": ("i.high > %s", [number.value]),
+        "ge": ("i.high >= %s", [number.value]),
+        "lt": ("i.low < %s", [number.value]),
+        "le": ("i.low <= %s", [number.value]),
+        "sa": ("i.low > %s", [number.value]),
+        "eb": ("i.high < %s", [number.value]),
+    }[number.prefix]
+    system, code = ([values.plain(part) for part in unit] + ["", ""])[:2]
+    if system:
+        condition, params = f"{condition} AND i.system = %s", [*params, system]
+    if code:
+        # Without a system, a unit may be meant by its code or by its printed form.
+        either = "i.code = %s" if system else "%s IN (i.code, i.unit)"
+        condition, params = f"{condition} AND {either}", [*params, code]
+    return f"({condition})", params
+
+
+def _any_of(where: Where, conditions: Sequence[_Condition]) -> None:
+    sql = " OR ".join(condition for condition, _ in conditions)
+    where.add(f"({sql})", *(param for _, params in conditions for param in params))
+
+
+def _any_row(where: Where, table: str, param: str, conditions: Sequence[_Condition]) -> None:
+    any_of = " OR ".join(condition for condition, _ in conditions)
+    where.add(
+        f"EXISTS (SELECT 1 FROM fhirstore_{table} i"  # noqa: S608 (names of ours only)
+        f" WHERE i.resource_id = r.key AND i.param = %s AND ({any_of}))",
+        param,
+        *(each for _, params in conditions for each in params),
+    )
+
+
+_ADD: dict[str, Callable[[Where, Parameter, str, list[str]], None]] = {
+    "token": _token,
+    "uri": _uri,
+    "reference": _reference,
+    "string": _string,
+    "date": _date,
+    "quantity": _quantity,
+    "number": _quantity,
+}
