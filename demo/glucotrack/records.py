@@ -117,7 +117,9 @@ def _ended() -> AccessEnded:
 
 
 def _read(client: FHIRClient) -> Reading:
-    notes, patient, rows = [], None, ()
+    notes: list[str] = []
+    patient: Patient | None = None
+    rows: tuple[Row, ...] = ()
     try:
         patient = Patient.read(client.patient_id, client.server)
     except REFUSALS:
