@@ -45,7 +45,11 @@ class AnswerForm(forms.Form):
         label=pgettext_lazy("consent.write.yes", "Yes, it can send new readings"), required=False
     )
     days = forms.TypedChoiceField(
-        label=pgettext_lazy("consent.days", "How long"), widget=forms.RadioSelect, coerce=int, initial=30
+        label=pgettext_lazy("consent.days", "How long"),
+        widget=forms.RadioSelect,
+        coerce=int,
+        initial=30,
+        error_messages={"required": pgettext_lazy("consent.days.missing", "Choose how long.")},
     )
 
     def __init__(self, asked: AuthorizationRequest, before: Consent | None, data: object = None) -> None:

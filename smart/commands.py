@@ -9,6 +9,7 @@ from oauth2_provider.settings import oauth2_settings
 from accounts.models import User
 from smart import trail
 from smart.models import Client
+from smart.scopes import SPECIAL, Scope
 
 LEAST_SECRET = 43  # characters: 256 bits in base64url, since secrets are hashed fast
 
@@ -36,15 +37,7 @@ def register_client(
     A confidential client needs a generated `client_secret` of at least 256 bits
     (`secrets.token_urlsafe(32)`); only its hash is kept. Raises InvalidClient.
     """
-    schemes = set(oauth2_settings.ALLOWED_REDIRECT_URI_SCHEMES)
-    for uri in redirect_uris:
-        parts = urlsplit(uri)
-        if parts.scheme not in schemes or not parts.hostname or "#" in uri or parts.username is not None:
-            raise InvalidClient(f"{uri!r} cannot be a redirect URI here.")
-    if not redirect_uris:
-        raise InvalidClient("An app needs a redirect URI.")
-    if client_type == Client.CLIENT_CONFIDENTIAL and len(client_secret) < LEAST_SECRET:
-        raise InvalidClient(f"A client secret has {LEAST_SECRET} characters or more.")
+    _validate(redirect_uris, client_type, client_secret, scope)
     client = Client(
         client_id=client_id,
         name=name,
@@ -62,3 +55,26 @@ def register_client(
     client.save()
     trail.registered(client, by)
     return client
+
+
+def _validate(redirect_uris: Collection[str], client_type: str, client_secret: str, scope: str) -> None:
+    schemes = set(oauth2_settings.ALLOWED_REDIRECT_URI_SCHEMES)
+    for uri in redirect_uris:
+        parts = urlsplit(uri)
+        if (
+            parts.scheme not in schemes
+            or not parts.hostname
+            or "@" in parts.netloc
+            or "#" in uri
+            or " " in uri
+        ):
+            raise InvalidClient(f"{uri!r} cannot be a redirect URI here.")
+    if not redirect_uris:
+        raise InvalidClient("An app needs a redirect URI.")
+    if client_type not in (Client.CLIENT_PUBLIC, Client.CLIENT_CONFIDENTIAL):
+        raise InvalidClient("A client is public or confidential.")
+    if client_type == Client.CLIENT_CONFIDENTIAL and len(client_secret) < LEAST_SECRET:
+        raise InvalidClient(f"A client secret has {LEAST_SECRET} characters or more.")
+    unknown = [text for text in scope.split() if text not in SPECIAL and not any(Scope.parse_all(text))]
+    if unknown:
+        raise InvalidClient(f"These are no SMART scopes: {', '.join(unknown)}")

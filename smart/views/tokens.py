@@ -16,6 +16,7 @@ from smart.server import NO_STORE, core, error, is_readable, oauth_request
 
 log = structlog.get_logger()
 
+JSON = {"Content-Type": "application/json"}  # the toolkit leaves it out of some errors
 GRANT_TYPES = ("authorization_code", "refresh_token")
 
 
@@ -32,7 +33,7 @@ def token(request: HttpRequest) -> HttpResponse:
     _, headers, body, status = core().create_token_response(request)
     if status != 200:
         log.info("token_refused", status=status)
-    return HttpResponse(body, status=status, headers=headers | NO_STORE)
+    return HttpResponse(body, status=status, headers=JSON | headers | NO_STORE)
 
 
 @csrf_exempt
@@ -44,7 +45,7 @@ def revoke(request: HttpRequest) -> HttpResponse:
     if not is_readable(request):
         return error("invalid_request")
     _, headers, body, status = core().create_revocation_response(request)
-    return HttpResponse(body or "", status=status, headers=headers | NO_STORE)
+    return HttpResponse(body or "", status=status, headers=JSON | headers | NO_STORE)
 
 
 @csrf_exempt
@@ -98,8 +99,10 @@ def _facts(found: AccessToken | RefreshToken) -> dict[str, Any]:
 @csrf_exempt
 @require_http_methods(["GET", "POST"])
 def userinfo(request: HttpRequest) -> HttpResponse:
-    """OIDC Core, 5.3; the access token comes in the Authorization header."""
-    if not is_readable(request):
+    """OIDC Core 5.3. The access token comes in the Authorization header and nowhere else (RFC 9700 4.3.2)."""
+    if not is_readable(request) or "access_token" in request.GET:
         return error("invalid_request")
+    if not request.headers.get("Authorization", "").startswith("Bearer "):
+        return error("invalid_token", status=401, **{"WWW-Authenticate": "Bearer"})
     _, headers, body, status = core().create_userinfo_response(request)
-    return HttpResponse(body or "", status=status, headers=headers | NO_STORE)
+    return HttpResponse(body or "", status=status, headers=JSON | headers | NO_STORE)

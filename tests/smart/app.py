@@ -69,7 +69,7 @@ class App:
     def code(self, *, asked: dict[str, str | None] | None = None, **choice: Any) -> str:
         return answer_of(self.answer(self.page(**(asked or {})), **choice))["code"]
 
-    def redeem(self, code: str, **changes: str | None) -> HttpResponse:
+    def redeem(self, code: str, /, **changes: str | None) -> HttpResponse:
         body = {
             "grant_type": "authorization_code",
             "code": code,
@@ -85,7 +85,7 @@ class App:
         assert response.status_code == 200, response.content
         return response.json()
 
-    def refresh(self, refresh_token: str, **changes: str) -> HttpResponse:
+    def refresh(self, refresh_token: str, /, **changes: str) -> HttpResponse:
         body = {
             "grant_type": "refresh_token",
             "refresh_token": refresh_token,

@@ -245,9 +245,12 @@ def test_max_age_counts_from_the_sign_in(app):
     assert app.browser.get(app.page(max_age="0"))["Location"]
 
 
-def test_G7_nobody_registers_a_client_through_the_toolkits_pages(app):
-    for path in ("applications/", "applications/register/", "authorized_tokens/", "register/", "device/"):
-        assert app.browser.get(f"/o/{path}").status_code == 404
+@pytest.mark.parametrize(
+    "path",
+    ["applications/", "applications/register/", "authorized_tokens/", "register/", "device/", "logout/"],
+)
+def test_G7_G8_G11_the_toolkits_own_pages_are_not_served(app, path):
+    assert app.browser.get(f"/o/{path}").status_code == 404
 
 
 def test_the_address_of_a_request_that_never_was_is_404(app):
