@@ -50,7 +50,7 @@ INSTALLED_APPS = [
     "audit",
     "fhirstore",
     "config",
-    "django.contrib.admin",
+    "compliance.apps.ConsoleConfig",  # django.contrib.admin with our site in it
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -247,6 +247,7 @@ TIME_ZONE = env.text("TIME_ZONE", "America/New_York")  # of the clinic; times ar
 STATIC_URL = "static/"
 STATIC_ROOT = env.path("STATIC_ROOT", VAR / "static")
 STATICFILES_DIRS = [ROOT / "static"]
+WHITENOISE_USE_FINDERS = WHITENOISE_AUTOREFRESH = MODE == "test"  # tests collect nothing
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {

@@ -20,7 +20,7 @@ from smart.scopes import Scope
 # One row tells of token, client, person, patient and consent; the clock is the database's, so that
 # web servers whose clocks differ still agree on what has ended.
 BEARER = """
-SELECT t.id, t.scope, t.patient_id, t.expires > now(), now(),
+SELECT t.id, t.scope, t.patient_id, t.expires > clock_timestamp(), clock_timestamp(),
        u.id, u.is_active, c.client_id, c.status,
        k.id, k.status, k.current_number, k.period_end, k.revoked_at, v.provisions,
        (SELECT jsonb_object_agg(i.source, i.fhir_id) FROM accounts_patientidentity i

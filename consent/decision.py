@@ -49,18 +49,19 @@ class GrantedScope(Protocol):
 class Access:
     """One thing that somebody wants to do with a record.
 
-    Before the EHR was asked, `categories` and `codings` are None: the question then is
-    whether the interaction could be allowed for any resource at all.
+    Before the EHR was asked (`beforehand`) the categories are all those that the answer could
+    have, and `codings` is None: the question then is whether any resource could be allowed at all.
     """
 
     interaction: str  # FHIR restful-interaction code: "read", "search-type", "create"
     resource_type: str
     at: datetime
     purpose: str
-    categories: frozenset[str] | None = None
+    categories: frozenset[str]
     security_labels: frozenset[str] = frozenset()
     codings: frozenset[str] | None = None  # system|code of the resource's `category`
     belongs_to_patient: bool = True
+    beforehand: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,13 +84,13 @@ class Provision:
     def reaches(self, access: Access) -> bool:
         """Category and period; purposes and labels are asked apart, for their own reasons."""
         return (self.period_end is None or access.at < self.period_end) and (
-            not self.categories or access.categories is None or bool(self.categories & access.categories)
+            not self.categories or bool(self.categories & access.categories)
         )
 
     def denies(self, access: Access) -> bool:
-        # A denial of some categories or labels says nothing yet while those are unknown.
-        known = not self.categories or access.categories is not None
-        return known and (not self.security_labels or bool(self.security_labels & access.security_labels))
+        if access.beforehand and self.categories and not access.categories <= self.categories:
+            return False  # some of what may come is not denied
+        return not self.security_labels or bool(self.security_labels & access.security_labels)
 
     def serves(self, access: Access) -> bool:
         return not self.purposes or access.purpose in self.purposes

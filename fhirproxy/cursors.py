@@ -6,7 +6,6 @@ from django.core import signing
 
 from consent.authority import Requester
 from fhirproxy.models import Source
-from fhirproxy.outcomes import Refusal
 from fhirproxy.upstream import Params
 
 SALT = "fhirproxy.cursor"
@@ -35,12 +34,12 @@ def make(next_url: str, requester: Requester, resource_type: str, source: Source
     return signing.dumps([_bound_to(requester, resource_type), query], salt=SALT, compress=True)
 
 
-def follow(cursor: str, requester: Requester, resource_type: str) -> Params:
-    """The EHR's own parameters for the next page. Raises Refusal for a cursor that is not this caller's."""
+def follow(cursor: str, requester: Requester, resource_type: str) -> Params | None:
+    """The EHR's own parameters for the next page; None for a cursor that is not this caller's."""
     try:
         bound, query = signing.loads(cursor, salt=SALT, max_age=LIFETIME)
     except signing.BadSignature:
-        raise Refusal(400, "The page link is not valid any more. Start the search again.") from None
+        return None
     if bound != _bound_to(requester, resource_type):
-        raise Refusal(400, "The page link is not valid any more. Start the search again.")
+        return None
     return tuple((name, value) for name, value in query)

@@ -18,7 +18,7 @@ from audit.events import EventType
 from consent.authority import Requester
 from consent.decision import Access, Decision, Reason, decide
 from consent.labels import labels_of
-from consent.vocabulary import Category, categories_of, codings
+from consent.vocabulary import Category, categories_of, categories_of_scope, codings
 from fhirproxy import cursors, release, upstream
 from fhirproxy.compartment import belongs_to
 from fhirproxy.interactions import Interaction
@@ -86,6 +86,8 @@ def _decide_interaction(call: Call) -> None:
         call.interaction.resource_type,
         at=call.requester.now,
         purpose=call.requester.purpose,
+        categories=categories_of_scope(call.interaction.resource_type),
+        beforehand=True,
     )
     decision = decide(access, call.authority)
     if not decision.permitted:
@@ -116,6 +118,8 @@ def _search(call: Call) -> FhirResponse:
     asked = call.interaction
     if asked.cursor:
         params = cursors.follow(asked.cursor, call.requester, asked.resource_type)
+        if params is None:
+            raise release.refuse(call, ("cursor.invalid",), 400)
     else:
         params = narrow(call)
     if params is None:

@@ -17,6 +17,10 @@ from fhirproxy.interactions import Interaction
 from fhirproxy.models import Source
 from fhirproxy.outcomes import LOG_DOWN, NOT_FOUND, Refusal
 
+SAID = {
+    400: "The page link is not valid any more. Start the search again.",
+    404: NOT_FOUND,
+}
 log = structlog.get_logger("chartkey.gate")
 
 
@@ -68,8 +72,8 @@ def refuse(call: Call, reasons: Sequence[str], status: int) -> Refusal:
     if status == 401:
         challenge = {"WWW-Authenticate": 'Bearer error="invalid_token"'}
         return Refusal(401, "The access token has ended.", challenge)
-    if status == 404:
-        return Refusal(404, NOT_FOUND)
+    if status in SAID:
+        return Refusal(status, SAID[status])
     return Refusal(403, "scope-not-granted" if Reason.SCOPE in reasons else "no-consent")
 
 

@@ -11,16 +11,16 @@ RETURN hashtextextended(consent::text, 0)
 # for first and the consent is read afresh after it. In a plain WHERE clause the snapshot would be
 # older than the lock, and a revoke that was just committed would go unseen.
 IN_FORCE = """
-CREATE FUNCTION consent_in_force(consent uuid, version int, token bigint) RETURNS boolean
+CREATE FUNCTION consent_in_force(_consent uuid, _version int, _token bigint) RETURNS boolean
 LANGUAGE plpgsql VOLATILE AS $$
 BEGIN
-  PERFORM pg_advisory_xact_lock_shared(consent_lock_key(consent));
+  PERFORM pg_advisory_xact_lock_shared(consent_lock_key(_consent));
   RETURN EXISTS (
     SELECT FROM consent_consent k
-     WHERE k.id = consent AND k.status = 'active' AND k.current_number = version
+     WHERE k.id = _consent AND k.status = 'active' AND k.current_number = _version
        AND k.period_end > clock_timestamp()
-  ) AND (token IS NULL OR EXISTS (
-    SELECT FROM smart_accesstoken t WHERE t.id = token AND t.expires > clock_timestamp()
+  ) AND (_token IS NULL OR EXISTS (
+    SELECT FROM smart_accesstoken t WHERE t.id = _token AND t.expires > clock_timestamp()
   ));
 END $$
 """

@@ -14,7 +14,7 @@ LABS, MEDS = frozenset({Category.TEST_RESULTS}), frozenset({Category.MEDICINES})
 LABORATORY = "http://terminology.hl7.org/CodeSystem/observation-category|laboratory"
 
 READ = Access("read", "Observation", NOW, "PATRQT", LABS, codings=frozenset({LABORATORY}))
-BEFORE = replace(READ, categories=None, codings=None)  # the EHR was not asked yet
+BEFORE = replace(READ, categories=LABS | MEDS, codings=None, beforehand=True)  # the EHR was not asked yet
 READ_SUD = replace(READ, security_labels=frozenset({Label.SUD}))
 READ_TWO = replace(READ, security_labels=frozenset({Label.SUD, Label.PSY}))
 CREATE = replace(READ, interaction="create")
@@ -116,7 +116,9 @@ def test_taking_a_permit_away_never_opens_anything(access, provisions, data):
 def test_what_is_refused_beforehand_would_be_refused_for_every_resource(access, provisions):
     """Asking before the EHR is asked must not refuse what some resource could still be allowed."""
     authority = Authority(YES, tuple(provisions))
-    early = decide(replace(access, categories=None, codings=None, security_labels=frozenset()), authority)
+    possible = access.categories | {Category.OTHER}
+    before = replace(access, categories=possible, security_labels=frozenset(), beforehand=True)
+    early = decide(before, authority)
 
     assert early.permitted or not decide(access, authority).permitted
 

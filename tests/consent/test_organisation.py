@@ -31,9 +31,7 @@ def oracle(facts: Facts, action: str) -> bool:
 
 
 def test_the_policies_are_valid_under_their_schema():
-    result = cedarpy.validate_policies(
-        organisation.POLICIES.read_text(), organisation.SCHEMA.read_text()
-    )
+    result = cedarpy.validate_policies(organisation.POLICIES.read_text(), organisation.SCHEMA.read_text())
 
     assert result.errors == []
 
