@@ -4,7 +4,7 @@ It is a list of signed notes with an empty line after each.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 
 from audit import notes
@@ -24,12 +24,16 @@ def append(path: Path, note: str) -> None:
         os.close(file)
 
 
-def read(path: Path, verifier: notes.Verifier, length: int) -> Iterator[tuple[int, notes.TreeHead]]:
+def read(
+    path: Path, verifier: notes.Verifier, length: int
+) -> Generator[tuple[int, notes.TreeHead], None, None]:
     """(line number, tree head) of each checkpoint in the file's first `length` bytes, one at a time.
 
     A note that a power cut left half is passed over. Raises `notes.InvalidNote`, with the line,
     for one that does not verify.
     """
+    if not length:
+        return
     start, lines = 0, []
     origin = f"{verifier.name}\n".encode()
     with path.open("rb") as file:

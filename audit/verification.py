@@ -5,7 +5,8 @@ snapshot: memory does not grow with the log.
 """
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,6 +48,7 @@ class Report:
     entries: int = 0  # events with their place in the tree
     checkpoints: int = 0
     anchors: int = 0
+    anchored: int = 0  # entries under the last anchor
     waiting: int = 0  # events that the sequencer has not placed yet, each right in itself
     root: bytes = merkle.EMPTY_ROOT
 
@@ -61,15 +63,21 @@ def verify(progress: Progress = lambda done, total: None) -> Report:
     path = Path(settings.AUDIT_ANCHOR_FILE)
     # Before the snapshot: what is anchored by now was committed before, so the snapshot has it.
     length = path.stat().st_size if path.exists() else 0
-    with transaction.atomic():
-        with connection.cursor() as cursor:
-            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
-            cursor.execute(SNAPSHOT)
-            next_xid, total = cursor.fetchone()
-        anchored = anchors.read(path, verifier, length) if length else iter(())
-        tree = _Tree(verifier, _stream(CHECKPOINTS), anchored)
-        report = Report()
-        for leaf, event in _side_by_side(_stream(LEAVES), _events()):
+    report = Report()
+    # Streams are closed here, not by the garbage collector: it may come while the connection is locked.
+    with transaction.atomic(), ExitStack() as streams:
+        next_xid, total = _snapshot()
+        leaves, events, checkpoints, anchored = (
+            streams.enter_context(closing(stream))
+            for stream in (
+                _stream(LEAVES),
+                _stream(EVENTS),
+                _stream(CHECKPOINTS),
+                anchors.read(path, verifier, length),
+            )
+        )
+        tree = _Tree(verifier, checkpoints, anchored)
+        for leaf, event in _side_by_side(leaves, events):
             _check_event(event, leaf and leaf[0], next_xid)
             if leaf is None:
                 report.waiting += 1
@@ -79,28 +87,33 @@ def verify(progress: Progress = lambda done, total: None) -> Report:
             if (tree.size + report.waiting) % ROWS == 0:
                 progress(tree.size, total)
         tree.finish()
-    if tree.checkpoints and not path.exists():
-        raise Tampered(f"the anchor file {path} is missing")
+    if tree.checkpoints and not (path.exists() and path.stat().st_size):
+        raise Tampered(f"the anchor file {path} is missing or empty")
     report.entries, report.checkpoints, report.anchors = tree.size, tree.checkpoints, tree.anchors
-    report.root = merkle.root(tree.frontier)
+    report.anchored, report.root = tree.anchored, merkle.root(tree.frontier)
     return report
 
 
-def _stream(sql: str) -> Iterator[tuple[Any, ...]]:
+def _snapshot() -> tuple[int, int]:
+    """Fix what is looked at; the next transaction id, and about how many entries there are."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        cursor.execute(SNAPSHOT)
+        return cursor.fetchone()
+
+
+def _stream(sql: str) -> Generator[tuple[Any, ...], None, None]:
     with connection.chunked_cursor() as cursor:
         cursor.execute(sql)
         while rows := cursor.fetchmany(ROWS):
             yield from rows
 
 
-def _events() -> Iterator[Row]:
-    return (dict(zip(EVENT_COLUMNS, row, strict=True)) for row in _stream(EVENTS))
-
-
 def _side_by_side(
-    leaves: Iterator[tuple[Any, ...]], events: Iterator[Row]
+    leaves: Iterator[tuple[Any, ...]], rows: Iterator[tuple[Any, ...]]
 ) -> Iterator[tuple[tuple[Any, ...] | None, Row]]:
     """Each event with its leaf; without one after the last leaf, where events wait for their place."""
+    events = (dict(zip(EVENT_COLUMNS, row, strict=True)) for row in rows)
     event = next(events, None)
     for leaf in leaves:
         seq, event_id, xid, _ = leaf
@@ -157,7 +170,7 @@ class _Tree:
         checkpoints: Iterator[tuple[Any, ...]],
         anchored: Iterator[tuple[int, notes.TreeHead]],
     ) -> None:
-        self.size, self.checkpoints, self.anchors = 0, 0, 0
+        self.size, self.checkpoints, self.anchors, self.anchored = 0, 0, 0, 0
         self.frontier: list[bytes] = []
         self._verifier = verifier
         self._rows, self._anchored = checkpoints, self._readable(anchored)
@@ -211,7 +224,7 @@ class _Tree:
                 f"the checkpoint for {head.size} entries was deleted: line {line} of the anchor file has it",
                 seq=head.size - 1,
             )
-        self.anchors += 1
+        self.anchors, self.anchored = self.anchors + 1, head.size
 
     @staticmethod
     def _readable(anchored: Iterator[tuple[int, notes.TreeHead]]) -> Iterator[tuple[int, notes.TreeHead]]:

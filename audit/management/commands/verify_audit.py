@@ -48,7 +48,7 @@ class Command(BaseCommand):
         self.stdout.write(
             f"  {report.entries:,} events: each as this application wrote it, and in its place.\n"
             f"  {report.checkpoints:,} signed checkpoints, and {report.anchors:,} anchors outside the "
-            "database, agree with them.\n"
+            f"database (the last at {report.anchored:,} events), agree with them.\n"
             f"  Nothing was changed, removed or slipped in. It took {seconds:.1f} s."
         )
         if report.waiting:
