@@ -66,6 +66,18 @@ def cancel(job: ExportJob, *, by: User) -> ExportJob:
 
 
 @transaction.atomic
+def block(job: ExportJob) -> None:
+    """End a job whose authority went away while it ran."""
+    job = ExportJob.objects.select_for_update().get(pk=job.pk)
+    if job.status not in LIVING:
+        return
+    job.status, job.finished_at = Status.BLOCKED, timezone.now()
+    job.save(update_fields=["status", "finished_at"])
+    log(EventType.EXPORT_CANCEL, job, by=None)
+    transaction.on_commit(lambda: files.destroy(job.id))
+
+
+@transaction.atomic
 def expire(job: ExportJob) -> None:
     """Destroy the files of a job whose time is over."""
     job = ExportJob.objects.select_for_update().get(pk=job.pk)

@@ -38,6 +38,10 @@ class Stopped(Exception):
     """The job was cancelled, or another worker holds it."""
 
 
+class Blocked(Exception):
+    """The person may not have this any more: the decision changed while the file was made."""
+
+
 class Page(msgspec.Struct):
     entry: list[dict[str, msgspec.Raw]] = msgspec.field(default_factory=list)
     link: list[dict[str, str]] = msgspec.field(default_factory=list)
@@ -57,6 +61,8 @@ def run(job_id: UUID) -> None:
         _package(job, gaps)
     except Stopped:
         files.destroy(job.id)
+    except Blocked:
+        commands.block(job)
 
 
 def _take(job_id: UUID) -> bool:
@@ -90,7 +96,7 @@ def _export_type(job: ExportJob, resource_type: str, gaps: list[str]) -> None:
     except Refusal as refusal:
         path.unlink(missing_ok=True)
         if refusal.status < 500:
-            raise
+            raise Blocked from refusal
         gaps.append(resource_type)
         return
     with transaction.atomic():

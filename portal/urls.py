@@ -42,6 +42,7 @@ urlpatterns = [
     path("o/authorize/<uuid:request_id>/", authorize.answer, name="authorize-answer"),
     path("apps/", apps.apps, name="apps"),
     path("apps/<uuid:consent_id>/", apps.app, name="app"),
+    path("apps/<uuid:consent_id>/consent.json", apps.consent_fhir, name="consent-fhir"),
     path("apps/<uuid:consent_id>/stop/", apps.stop, name="app-stop"),
     path("apps/<uuid:consent_id>/stopped/", apps.stopped, name="app-stopped"),
     path("downloads/", downloads.downloads, name="downloads"),

@@ -36,6 +36,14 @@ def app(request: PatientRequest, consent_id: UUID) -> HttpResponse:
     return render(request, "portal/app.html", {"app": _facts(consent)})
 
 
+@require_GET
+@patient_required
+def consent_fhir(request: PatientRequest, consent_id: UUID) -> HttpResponse:
+    """The consent as it stands, as the FHIR R4 resource that is kept: byte for byte what was digested."""
+    version = _own(request, consent_id).current
+    return HttpResponse(version.fhir, content_type="application/fhir+json")
+
+
 @require_POST
 @patient_required
 def stop(request: PatientRequest, consent_id: UUID) -> HttpResponse:
