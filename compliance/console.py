@@ -1,0 +1,107 @@
+"""The compliance console: Django admin, read-only, for some roles, with every look at it in the log."""
+
+import re
+from collections.abc import Callable, Iterable
+from functools import wraps
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.admin.utils import unquote
+from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import PermissionDenied
+from django.db.models import Model
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
+
+from accounts.models import StaffRole
+from audit.events import EventType, Outcome, Role
+from audit.log import REFERENCE, Entry, record
+from compliance.readonly import ReadOnlyAdmin
+
+View = Callable[..., HttpResponse]
+
+MAY_OPEN = (StaffRole.Role.COMPLIANCE, StaffRole.Role.PRIVACY_OFFICER, StaffRole.Role.ADMINISTRATOR)
+A_PATIENT = re.compile(r"Patient/[0-9a-f-]{36}")
+
+
+class Console(admin.AdminSite):
+    site_header = site_title = "Chartkey compliance"
+    index_title = "What the log and the consents say"
+    site_url = "/"
+
+    def register(
+        self, model_or_iterable: type[Model] | Iterable[type[Model]], admin_class: Any = None, **options: Any
+    ) -> None:
+        """Take in what is read-only. Libraries register their models with every site there is;
+        tokens and addresses among them have no place here."""
+        if admin_class and issubclass(admin_class, ReadOnlyAdmin):
+            super().register(model_or_iterable, admin_class, **options)
+
+    def has_permission(self, request: HttpRequest) -> bool:
+        if not hasattr(request, "may_open_console"):
+            user = request.user
+            request.may_open_console = (
+                user.is_active and user.is_staff and user.staff_roles.filter(role__in=MAY_OPEN).exists()
+            )
+        return request.may_open_console
+
+    def admin_view(self, view: View, cacheable: bool = False) -> View:
+        """The guard of every page here: sign-in, role, and a row in the log before anything is read."""
+
+        @wraps(view)
+        def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            if not request.user.is_authenticated:
+                return redirect_to_login(request.get_full_path())
+            if not self.has_permission(request):
+                record(_look(request, view, kwargs, refused=True))
+                raise PermissionDenied
+            if not cacheable:  # the script of translations is no page
+                record(_look(request, view, kwargs))
+            return protected(request, *args, **kwargs)
+
+        protected = super().admin_view(view, cacheable)
+        return guarded
+
+    def get_urls(self) -> list[Any]:
+        """Without the two pages that no table here has a use for."""
+        unused = {"autocomplete", "view_on_site"}
+        return [url for url in super().get_urls() if getattr(url, "name", "") not in unused]
+
+    def login(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        """Sign-in is the portal's, with its second factors."""
+        return redirect_to_login(reverse("admin:index"))
+
+    def password_change(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        return redirect("account_change_password")
+
+
+def _look(request: HttpRequest, view: View, kwargs: dict[str, Any], *, refused: bool = False) -> Entry:
+    """Who looks at what. Of a search only the kind of reference is kept, and whose record it names."""
+    page, term = getattr(view, "__self__", None), request.GET.get("q", "").strip()
+    target, patient = f"Console/{request.resolver_match.url_name}", ""
+    if isinstance(page, ReadOnlyAdmin):
+        target = _target(page, kwargs)
+        patient = _patient(page, kwargs, term) if not refused else ""
+    return Entry(
+        type=EventType.ADMIN_VIEW,
+        outcome=Outcome.DENY if refused else Outcome.PERMIT,
+        actor=f"User/{request.user.pk}",
+        role="" if refused else Role.COMPLIANCE,
+        target=target,
+        patient=patient,
+        reasons=("role-not-allowed",) if refused else (),
+        detail={"search": page.kind_of(term) or "text"} if term and isinstance(page, ReadOnlyAdmin) else {},
+    )
+
+
+def _target(page: ReadOnlyAdmin, kwargs: dict[str, Any]) -> str:
+    kind = page.model.__name__
+    target = f"{kind}/{unquote(kwargs.get('object_id', '*'))}"
+    return target if REFERENCE.fullmatch(target) else f"{kind}/-"
+
+
+def _patient(page: ReadOnlyAdmin, kwargs: dict[str, Any], term: str) -> str:
+    if "object_id" in kwargs:
+        return page.patient_reference(unquote(kwargs["object_id"]))
+    return term if A_PATIENT.fullmatch(term) else ""

@@ -1,0 +1,97 @@
+"""How the console shows a table: nothing can be changed, nothing is counted to the end."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from django.contrib import admin
+from django.core.exceptions import ValidationError
+from django.core.paginator import Paginator
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest
+from django.utils.functional import cached_property
+
+KIND = re.compile(r"([A-Z][A-Za-z]+)/(\S+)")
+
+
+class CappedPaginator(Paginator):
+    """Counts no further than MOST rows, so that a page costs the same in a log of any length."""
+
+    MOST = 1000
+
+    @cached_property
+    def count(self) -> int:
+        return self.object_list.order_by()[: self.MOST].count()
+
+
+class ReadOnly:
+    """Nobody adds, changes or deletes; who may open the console may read."""
+
+    def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return self.admin_site.has_permission(request)
+
+    has_module_permission = has_view_permission
+
+    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    has_change_permission = has_delete_permission = has_add_permission
+
+
+class ReadOnlyInline(ReadOnly, admin.TabularInline):
+    extra = 0
+    can_delete = False
+
+
+class ReadOnlyAdmin(ReadOnly, admin.ModelAdmin):
+    """A table that is searched by reference ("Patient/…") or by bare id, never by name."""
+
+    actions = None
+    view_on_site = False
+    list_per_page = 50
+    show_full_result_count = False
+    paginator = CappedPaginator
+    search_fields = ("pk",)  # shows the box; `find` says what it takes
+    find: Mapping[str, str] = {}  # type of reference -> column
+    patient_column = ""  # holds the patient's id, or a reference
+
+    @property
+    def search_help_text(self) -> str:
+        return "An id, or a reference: " + ", ".join(f"{kind}/…" for kind in self.find)
+
+    def kind_of(self, term: str) -> str:
+        """The type that a search term refers to; empty where it is not a reference."""
+        match = KIND.fullmatch(term)
+        return match[1] if match and match[1] in self.find else ""
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet, search_term: str
+    ) -> tuple[QuerySet, bool]:
+        term = search_term.strip()
+        if not term:
+            return queryset, False
+        kind = self.kind_of(term)
+        column, value = (self.find[kind], self.value_of(term)) if kind else ("pk", term)
+        try:
+            return queryset.filter(**{column: value}), False
+        except (ValidationError, ValueError):  # not an id at all
+            return queryset.none(), False
+
+    def value_of(self, reference: str) -> str:
+        return reference.split("/", 1)[1]
+
+    def patient_reference(self, object_id: str) -> str:
+        """Whose record a row speaks of ("Patient/<uuid>"); empty for none, or where there is no row."""
+        if not self.patient_column:
+            return ""
+        try:
+            rows = self.model._default_manager.filter(pk=object_id).values_list(
+                self.patient_column, flat=True
+            )
+            found = str(rows.first() or "")
+        except (ValidationError, ValueError):
+            return ""
+        return found if "/" in found or not found else f"Patient/{found}"
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        return tuple(self.fields)

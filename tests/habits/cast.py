@@ -1,0 +1,120 @@
+"""Alice, one of each thing of hers that an address can name, and those who come looking for it."""
+
+from datetime import date, timedelta
+
+from django.utils import timezone
+
+from accounts.models import Patient, RelatedPerson, StaffRole, User
+from consent import commands as consents
+from consent.vocabulary import Category
+from exports.models import ExportFile, ExportJob
+from fhirproxy.models import Source, WriteCommand
+from notices import commands as notices
+from smart.models import AuthorizationRequest, Client
+
+REDIRECT = "http://127.0.0.1:8001/callback"
+MARKER = "Moreno-Marker"  # stands in Alice's things, where a page could show it
+
+
+def create_user(name: str, *roles: str) -> User:
+    user = User.objects.create_user(f"{name}@walk.example", name=f"{name} {MARKER * (name == 'alice')}")
+    for role in roles:
+        StaffRole.objects.create(user=user, role=role)
+    return user
+
+
+def create_patient(name: str) -> User:
+    user = create_user(name)
+    Patient.objects.create(user=user, name=user.name, birth_date=date(1980, 5, 1))
+    return user
+
+
+def create_people() -> dict[str, User]:
+    """Who walks: by the name of their column in routes.txt."""
+    auditor = create_user("compliance", "compliance")
+    auditor.is_staff = True
+    auditor.save(update_fields=["is_staff"])
+    return {
+        "mallory": create_patient("mallory"),
+        "patient": create_patient("alice"),
+        "clinician": create_user("clinician", "clinician"),
+        "compliance": auditor,
+    }
+
+
+def create_client(client_id: str, name: str) -> Client:
+    return Client.objects.create(
+        client_id=client_id,
+        name=name,
+        status="active",
+        client_type="public",
+        authorization_grant_type="authorization-code",
+        redirect_uris=REDIRECT,
+    )
+
+
+def create_request(client: Client) -> AuthorizationRequest:
+    """An authorization request that waits; its page names the client to whoever has the link."""
+    names = ("redirect_uri", "state", "code_challenge", "nonce", "prompt", "max_age")
+    kept = dict.fromkeys(names) | {"redirect_uri": REDIRECT, "state": "s", "code_challenge": "c" * 43}
+    return AuthorizationRequest.objects.create(
+        client=client, parameters=kept | {"scope": "patient/Observation.rs"}
+    )
+
+
+def create_things(alice: User, client_id: str = "walk-app") -> dict[str, str]:
+    """What an address of Alice's pages can name: the argument's name in the URLconf, and its value."""
+    patient, a_week = alice.patient, timezone.now() + timedelta(days=7)
+    client = create_client(client_id, f"App {MARKER}")
+    consent = consents.grant(
+        patient=patient,
+        client=client,
+        categories=[Category.TEST_RESULTS],
+        labels=[],
+        until=a_week,
+        by=alice,
+        channel="portal",
+        text_shown="Share your records?",
+        language="en",
+    )
+    job = ExportJob.objects.create(
+        patient=patient, requested_by=alice, status="completed", resource_types=["Patient"], expires_at=a_week
+    )
+    file = ExportFile.objects.create(job=job, resource_type="Patient", count=1, size=1, sha256="0" * 64)
+    source, _ = Source.objects.get_or_create(
+        is_primary=True, defaults={"slug": "walk", "name": "Walk", "kind": "embedded"}
+    )
+    write = WriteCommand.objects.create(
+        patient=patient,
+        author=alice,
+        source=source,
+        channel="portal",
+        interaction="create",
+        resource_type="Observation",
+        resource=f'{{"resourceType": "Observation", "note": [{{"text": "{MARKER}"}}]}}',
+        idempotency_scope="walk",
+        idempotency_key=client_id,
+        body_sha256="0" * 64,
+        status="awaiting_review",
+    )
+    helper = RelatedPerson.objects.create(
+        patient=patient, user=create_user(f"amir-{client_id}"), relationship="SPS", status="confirmed"
+    )
+    notice = notices.enqueue(
+        "app_connected", recipient=f"User/{alice.id}", email="", language="en", context={"app": MARKER}
+    )
+    asked = create_request(create_client(f"asking-{client_id}", "An app that asks"))
+    return {
+        "patient_id": str(patient.pk),
+        "consent_id": str(consent.pk),
+        "job_id": str(job.pk),
+        "file_id": str(file.pk),
+        "command_id": str(write.pk),
+        "helper_id": str(helper.pk),
+        "notice_id": str(notice.pk),
+        "request_id": str(asked.pk),
+        "client_id": client.client_id,
+        "pk": str(client.pk),
+        "object_id": str(consent.pk),  # the console's; its own tests open every table
+        "path": f"Patient/{patient.pk}",  # below the FHIR base
+    }
