@@ -63,10 +63,6 @@ EMPTY_WORDS = re.compile(
 Key = tuple[str | None, str]
 
 
-class Conflict(ValueError):
-    """Two parts translate one text differently."""
-
-
 def extract_template(source: IO[bytes], keywords: object, tags: object, options: object) -> Iterator:
     """Babel's extraction method for Django templates. Django turns a template into Python-like
     text, of which only the gettext calls are Python; without indents it can be tokenized."""
@@ -124,19 +120,17 @@ def is_translated(message: Message) -> bool:
     return all(forms(message.string))
 
 
-def translations() -> dict[Key, Message]:
-    """What is translated so far: the catalogue, and over it the parts.
-
-    Raises `Conflict` where two parts differ.
-    """
-    found: dict[Key, tuple[Message, str]] = {}
+def parts() -> Iterator[tuple[str, Message]]:
+    """Every text of every part that is translated, with the part's file name."""
     for path in sorted(PARTS.glob("*.po")):
-        for message in texts(read(path)):
-            other, name = found.setdefault(key(message), (message, path.name))
-            if other.string != message.string:
-                raise Conflict(f"{message.context}: {name} and {path.name} differ")
-    parts = {k: message for k, (message, _) in found.items()}
-    return {key(message): message for message in texts(read(PO))} | parts
+        yield from ((path.name, message) for message in texts(read(path)) if is_translated(message))
+
+
+def translations() -> dict[Key, Message]:
+    """What is translated so far: the catalogue, and over it the parts. Of two parts the first one wins,
+    and `problems` names both."""
+    known = {key(message): message for message in texts(read(PO))}
+    return known | {key(message): message for _, message in reversed(list(parts()))}
 
 
 def merged() -> Catalog:
@@ -195,7 +189,8 @@ def has_same_placeholders(message: Message) -> bool:
 def problems() -> list[str]:
     """What stands between the catalogue and its rules, one sentence each; empty when all is well."""
     now, committed = extracted(), read(PO)
-    found = [*_problems_of_ids(now), *(f"{m.context}: fuzzy" for m in texts(committed) if m.fuzzy)]
+    found = [*_problems_of_ids(now), *_conflicts()]
+    found += [f"{message.context}: fuzzy" for message in texts(committed) if message.fuzzy]
     translated = {key(message): message for message in texts(committed)}
     for message in texts(now):
         spanish = translated.pop(key(message), None)
@@ -219,3 +214,11 @@ def _problems_of_ids(catalog: Catalog) -> Iterator[str]:
     for context, msgids in by_id.items():
         if len(msgids) > 1:
             yield f"{context}: one id for {len(msgids)} texts: {msgids}"
+
+
+def _conflicts() -> Iterator[str]:
+    first: dict[Key, tuple[str, Message]] = {}
+    for name, message in parts():
+        other, text = first.setdefault(key(message), (name, message))
+        if text.string != message.string:
+            yield f"{message.context}: {other} and {name} differ"

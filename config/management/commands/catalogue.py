@@ -9,14 +9,11 @@ from config import catalogue
 
 
 def update() -> Iterator[str]:
-    try:
-        catalog = catalogue.update()
-    except catalogue.Conflict as conflict:
-        raise CommandError(str(conflict)) from None
+    catalog = catalogue.update()
     catalogue.compile_catalogue()
-    missing = [message for message in catalogue.texts(catalog) if not catalogue.is_translated(message)]
-    yield f"{len(catalog)} texts, {len(missing)} without Spanish."
-    yield from (f"  {message.context}: {catalogue.key(message)[1]}" for message in missing)
+    problems = catalogue.problems()
+    yield f"{len(catalog)} texts, {len(problems)} problems."
+    yield from (f"  {problem}" for problem in problems)
 
 
 def compile_() -> Iterator[str]:
