@@ -1,0 +1,1 @@
+import tests.habits.plugin  # noqa: F401  compiles the copy catalogue
