@@ -2,8 +2,10 @@
 
 from dataclasses import dataclass
 from datetime import date
+from functools import cache
 
 from django.conf import settings
+from django.contrib.auth.hashers import make_password
 
 from accounts.models import Patient, PatientIdentity, RelatedPerson, StaffRole, User
 from demo.population.coding import Resource
@@ -70,19 +72,39 @@ def make_source() -> None:
     )
 
 
+@cache
+def password_hash() -> str:
+    """PASSWORD, hashed once for all: hashing is slow on purpose, and everybody knows this password."""
+    return make_password(PASSWORD)
+
+
 def make_user(login: Login, *, language: str = "en", is_staff: bool = False) -> User:
-    return User.objects.filter(email=login.email).first() or User.objects.create_user(
-        login.email, PASSWORD, name=login.name, language=language, is_staff=is_staff
-    )
+    return User.objects.get_or_create(
+        email=login.email,
+        defaults={
+            "name": login.name,
+            "password": password_hash(),
+            "language": language,
+            "is_staff": is_staff,
+        },
+    )[0]
+
+
+def find_patient(fhir_id: str) -> Patient | None:
+    """Whose record it is in the embedded store."""
+    return Patient.objects.filter(identities__source=SOURCE, identities__fhir_id=fhir_id).first()
 
 
 def make_patient(record: Resource, name: str, user: User | None) -> Patient:
-    """The Patient row of a FHIR Patient, found again by its id in the embedded store."""
-    born = date.fromisoformat(record["birthDate"])
-    known = PatientIdentity.objects.filter(source=SOURCE, fhir_id=record["id"]).first()
-    if known:
-        Patient.objects.filter(pk=known.patient_id).update(birth_date=born)
-        return known.patient
+    """The Patient row of a FHIR Patient that has a birth date; of one that is known, its row.
+
+    Where the date gives no day or month (R4 date), the first one stands for it.
+    """
+    born = date.fromisoformat((record["birthDate"] + "-01-01")[:10])
+    if known := find_patient(record["id"]):
+        known.birth_date = born
+        known.save(update_fields=["birth_date"])
+        return known
     patient = Patient.objects.create(user=user, name=name, birth_date=born)
     PatientIdentity.objects.create(patient=patient, source=SOURCE, fhir_id=record["id"])
     return patient
@@ -127,7 +149,6 @@ def make_client() -> Client:
             redirect_uris=[redirect],
             client_type=Client.CLIENT_PUBLIC,
             scope="",
-            privacy_policy_uri=f"{settings.DEMO_CLIENT_URL}/privacy",
         )
     if client.redirect_uris != redirect:
         client.redirect_uris = redirect

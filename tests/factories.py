@@ -15,7 +15,7 @@ from consent import commands as consents
 from consent.models import Consent
 from consent.vocabulary import Category
 from demo import store
-from demo.people import PASSWORD, SOURCE
+from demo.people import PASSWORD, SOURCE, password_hash
 from demo.population import clinic
 from demo.population.coding import Resource
 from fhirproxy.models import Source
@@ -28,7 +28,7 @@ __all__ = ["PASSWORD"]
 def create_user(name: str = "Pat Example", *, email: str = "", **fields: object) -> User:
     """A person who can sign in with PASSWORD. Without an address they get one that nobody has."""
     email = email or f"{name.split()[0].lower()}-{uuid.uuid4().hex[:8]}@demo.example"
-    return User.objects.create_user(email, PASSWORD, name=name, **fields)
+    return User.objects.create(email=email, name=name, password=password_hash(), **fields)
 
 
 def create_source() -> Source:

@@ -1,12 +1,8 @@
-"""`manage.py demo_seed`: people and records, once, and only in a demo."""
+"""`manage.py demo_seed`: the people and the records of the demo, once."""
 
-import json
 from datetime import date
-from io import StringIO
-from pathlib import Path
 
 import pytest
-from django.core.management import CommandError, call_command
 from django.db import connection
 
 from accounts.models import Patient, PatientIdentity, RelatedPerson, StaffRole, User
@@ -15,160 +11,120 @@ from demo import people, population, store
 from fhirproxy.models import Source
 from fhirproxy.treating import treats
 from smart.models import Client
+from tests.demo.conftest import seed
 
-pytestmark = pytest.mark.django_db
 MONDAY = date(2026, 3, 9)
 
-
-def seed(*arguments: str, today: str = "2026-03-09") -> str:
-    out = StringIO()
-    call_command("demo_seed", *arguments, *(["--today", today] if today else []), stdout=out)
-    return out.getvalue()
+# `seeded` first: its transaction is the outer one.
+pytestmark = [pytest.mark.usefixtures("seeded", "db")]
 
 
-def rows_of_the_store() -> list[tuple]:
+def rows_of_the_store() -> list[tuple[str, str]]:
     """Every row of every table of the embedded store, as text."""
     tables = [name for name in connection.introspection.table_names() if name.startswith("fhirstore_")]
     rows = []
     with connection.cursor() as cursor:
         for table in sorted(tables):
             cursor.execute(f"SELECT t::text FROM {table} t ORDER BY 1")
-            rows += [(table, *row) for row in cursor.fetchall()]
+            rows += [(table, text) for (text,) in cursor.fetchall()]
     return rows
 
 
-def test_seed_makes_people_who_can_sign_in(client):
-    printed = seed()
-
-    alice = User.objects.get(email="alice@demo.example")
-    assert alice.check_password(people.PASSWORD)
-    assert alice.patient.identities.get().fhir_id == "alice"
-    assert "alice@demo.example" in printed
-    assert people.PASSWORD in printed
-    assert client.post(
-        "/accounts/login/", {"login": alice.email, "password": people.PASSWORD}
-    ).status_code == 302  # fmt: skip
+def counts() -> dict[str, int]:
+    models = (User, Patient, PatientIdentity, RelatedPerson, StaffRole, Source, Client, AuditEvent)
+    return {model.__name__: model.objects.count() for model in models}
 
 
-def test_seed_makes_helpers_staff_source_and_client():
-    seed()
+def test_log_ins_are_printed_and_work(seeded, client):
+    logins = [*people.PATIENTS.values(), *people.HELPERS, *(login for login, _ in people.STAFF)]
 
-    helpers = {(r.user.name, r.patient.name, r.relationship, r.status) for r in RelatedPerson.objects.all()}
-    assert {
+    assert all(f"  {login.email} " in seeded for login in logins)
+    assert set(User.objects.values_list("email", flat=True)) == {login.email for login in logins}
+    assert set(User.objects.values_list("password", flat=True)) == {people.password_hash()}
+    assert people.PASSWORD in seeded
+
+    response = client.post("/accounts/login/", {"login": "alice@demo.example", "password": people.PASSWORD})
+    assert response.status_code == 302
+
+
+def test_patients_are_tied_to_their_records():
+    tied = {row.fhir_id: row.patient for row in PatientIdentity.objects.filter(source="embedded")}
+
+    assert set(tied) == {chart[0]["id"] for chart in population.charts(MONDAY)}
+    assert tied["alice"].user.email == "alice@demo.example"
+    assert tied["tom"].user is None
+    assert tied["tom"].birth_date.year in {2013, 2014}
+    assert tied["raymond"].user.language == "es"
+
+
+def test_helpers_have_their_relationships():
+    rows = RelatedPerson.objects.values_list("user__name", "patient__name", "relationship", "status")
+
+    assert set(rows) == {
         ("Amir Moreno", "Alice Moreno", "SPS", "confirmed"),
         ("Alice Moreno", "Tom Moreno", "PRN", "confirmed"),
+        ("Amir Moreno", "Tom Moreno", "PRN", "confirmed"),
+        ("Grace Okafor", "Ella Okafor", "PRN", "confirmed"),
+        ("Rosa Bennett", "Evelyn Bennett", "CHILD", "confirmed"),
         ("Dana Lindqvist", "Maya Lindqvist", "PRN", "narrowed"),
-    } <= helpers
-    assert Patient.objects.get(name="Tom Moreno").user is None
-    assert set(StaffRole.objects.values_list("user__email", "role")) == {
-        ("dr.osei@demo.example", "clinician"),
-        ("cora@demo.example", "compliance"),
-        ("sam@demo.example", "support"),
-        ("ada@demo.example", "administrator"),
-        ("ada@demo.example", "app_reviewer"),
+    }
+
+
+def test_staff_have_their_roles_and_nobody_is_superuser():
+    rows = StaffRole.objects.values_list("user__email", "role", "practitioner")
+
+    assert set(rows) == {
+        ("dr.osei@demo.example", "clinician", "Practitioner/dr-osei"),
+        ("cora@demo.example", "compliance", ""),
+        ("sam@demo.example", "support", ""),
+        ("ada@demo.example", "administrator", ""),
+        ("ada@demo.example", "app_reviewer", ""),
     }
     assert set(User.objects.filter(is_staff=True).values_list("name", flat=True)) == {
         "Cora Lind",
         "Ada Brook",
     }
     assert not User.objects.filter(is_superuser=True).exists()
-    assert Source.primary().slug == "embedded"
-    glucotrack = Client.objects.get(client_id="glucotrack")
-    assert (glucotrack.status, glucotrack.client_type) == ("active", "public")
-    assert glucotrack.redirect_uris == "http://127.0.0.1:8001/callback"
 
 
-def test_seed_puts_every_resource_into_the_store():
-    seed()
+def test_client_is_registered_and_in_the_log(settings):
+    client = Client.objects.get(client_id="glucotrack")
 
-    for resource_type in ("Patient", "Organization"):
-        wanted = {r["id"] for r in population.resources(MONDAY) if r["resourceType"] == resource_type}
-        assert {r["id"] for r in store.search(resource_type, ("_count", "200"))} == wanted
+    assert (client.name, client.vendor, client.status) == ("GlucoTrack", "Acme Health", "active")
+    assert (client.client_type, client.authorization_grant_type) == ("public", "authorization-code")
+    assert client.redirect_uris == f"{settings.DEMO_CLIENT_URL}/callback"
+    assert AuditEvent.objects.filter(client="Client/glucotrack").count() == 1
+
+
+def test_every_resource_is_in_the_store():
+    wanted = population.resources(MONDAY)
+    for resource_type in {resource["resourceType"] for resource in wanted} - {"Observation", "Binary"}:
+        ids = {r["id"] for r in wanted if r["resourceType"] == resource_type}
+        assert {r["id"] for r in store.search(resource_type, ("_count", "200"))} == ids
+
     ldl = store.search("Observation", ("patient", "alice"), ("code", "http://loinc.org|13457-7"))
     assert sorted(r["valueQuantity"]["value"] for r in ldl) == [118, 121, 127, 134, 139, 148, 152]
 
 
-def test_seeding_twice_changes_nothing():
-    seed()
-    before = (rows_of_the_store(), _counts())
-    seed()
+def test_seeding_again_changes_nothing():
+    before = (rows_of_the_store(), counts())
+    seed("--today", MONDAY.isoformat())
 
     assert len(before[0]) > len(population.resources(MONDAY))
-    assert (rows_of_the_store(), _counts()) == before
+    assert (rows_of_the_store(), counts()) == before
 
 
 def test_another_day_moves_the_dates_and_makes_nobody_new():
-    seed()
-    before = _counts()
-    seed(today="2026-06-09")
+    before = counts()
+    seed("--today", "2026-06-09")
 
-    assert _counts() == before
-    drawn = [
-        r["effectiveDateTime"][:10]
-        for r in store.search("Observation", ("patient", "alice"), ("status", "preliminary"))
-    ]
-    assert drawn == ["2026-06-05"]
+    assert counts() == before
+    preliminary = store.search("Observation", ("patient", "alice"), ("status", "preliminary"))
+    assert [r["effectiveDateTime"][:10] for r in preliminary] == ["2026-06-05"]
 
 
 def test_dr_osei_treats_alice_and_not_mallory():
-    seed()
     osei = User.objects.get(email="dr.osei@demo.example")
-    patient = {row.fhir_id: row.patient for row in PatientIdentity.objects.select_related("patient")}
 
-    assert treats(osei, patient["alice"])
-    assert not treats(osei, patient["mallory"])
-
-
-def test_own_records_get_log_ins_and_a_clinician(tmp_path: Path):
-    names = [("José", "Añez123"), ("Jose", "Anez"), ("", "")]
-    for number, (given, family) in enumerate(names):
-        (tmp_path / f"{number}.json").write_text(json.dumps(_patient(f"p{number}", given, family)))
-    printed = seed("--data", str(tmp_path), today="")
-
-    assert set(User.objects.filter(patient__isnull=False).values_list("email", flat=True)) == {
-        "jose.anez@demo.example",
-        "jose.anez2@demo.example",
-        "patient@demo.example",
-    }
-    assert "jose.anez2@demo.example" in printed
-    osei = User.objects.get(email="dr.osei@demo.example")
-    assert all(treats(osei, patient) for patient in Patient.objects.all())
-
-
-def test_own_records_that_are_not_there_are_named(tmp_path: Path):
-    with pytest.raises(CommandError, match="nowhere is not there"):
-        seed("--data", str(tmp_path / "nowhere"), today="")
-
-    assert not User.objects.exists()
-
-
-def test_seed_refuses_outside_the_demo(settings):
-    settings.DEMO = False
-
-    with pytest.raises(CommandError, match="runs only where CHARTKEY_MODE is demo or test"):
-        seed()
-    assert not User.objects.exists()
-
-
-def test_registration_of_the_client_is_in_the_log():
-    seed()
-
-    assert (
-        AuditEvent.objects.filter(target="Client/glucotrack").exists()
-        or AuditEvent.objects.filter(client="Client/glucotrack").exists()
-    )
-
-
-def _patient(id: str, given: str, family: str) -> dict:
-    name = [{"given": [given], "family": family}] if family else []
-    return {
-        "resourceType": "Patient",
-        "id": id,
-        "birthDate": "1970-01-01",
-        **({"name": name} if name else {}),
-    }
-
-
-def _counts() -> dict[str, int]:
-    models = (User, Patient, PatientIdentity, RelatedPerson, StaffRole, Source, Client, AuditEvent)
-    return {model.__name__: model.objects.count() for model in models}
+    assert treats(osei, Patient.objects.get(name="Alice Moreno"))
+    assert not treats(osei, Patient.objects.get(name="Mallory Quinn"))
