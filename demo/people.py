@@ -102,8 +102,8 @@ def make_patient(record: Resource, name: str, user: User | None) -> Patient:
     """
     born = date.fromisoformat((record["birthDate"] + "-01-01")[:10])
     if known := find_patient(record["id"]):
-        known.birth_date = born
-        known.save(update_fields=["birth_date"])
+        known.birth_date, known.user = born, known.user or user
+        known.save(update_fields=["birth_date", "user"])
         return known
     patient = Patient.objects.create(user=user, name=name, birth_date=born)
     PatientIdentity.objects.create(patient=patient, source=SOURCE, fhir_id=record["id"])

@@ -96,7 +96,8 @@ class Command(BaseCommand):
 def _make_login(record: Resource) -> Login:
     """A Patient row and a log-in for a FHIR Patient; one that is known keeps what it has."""
     what = f"patient, born {record['birthDate']}"
-    if known := people.find_patient(record["id"]):
+    known = people.find_patient(record["id"])
+    if known and known.user:
         return Login(known.user.email, known.name, what)
     name: Resource = next(iter(record.get("name", [])), {})
     given, family = next(iter(name.get("given", [])), ""), name.get("family", "")
