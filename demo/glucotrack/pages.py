@@ -24,6 +24,13 @@ table { border-collapse: collapse; width: 100%; background: #fff }
 caption { text-align: start; font-weight: 600; padding: .5rem 0 }
 th, td { text-align: start; padding: .5rem .75rem; border-bottom: 1px solid var(--line); vertical-align: top }
 thead th { background: #f6e9da } td.number { font-weight: 600; white-space: nowrap }
+@media (max-width: 40rem) {
+  thead { position: absolute; clip-path: inset(50%) }
+  tr { display: grid; grid-template-columns: 1fr auto; padding: .5rem .75rem;
+    border-bottom: 1px solid var(--line) }
+  th, td { border: 0; padding: 0 } th { grid-column: 1 / 3 } td:nth-child(n+3) { font-size: .875rem }
+  td:nth-child(2n+1) { text-align: end } td:last-child { grid-column: 2; text-align: end }
+}
 footer { max-width: 46rem; margin: 0 auto; padding: 1.25rem; font-size: .875rem }
 """
 
@@ -56,9 +63,9 @@ def _connected(reading: Reading | None) -> str:
     born = f" (born {escape(reading.born)})" if reading.born else ""
     notes = "".join(f'<p class="message">{escape(note)}</p>' for note in reading.notes)
     return f"""<h1>Records of <bdi id="patient">{escape(reading.patient) or "you"}</bdi>{born}</h1>
-{notes}{_table(reading)}
-<p>Read at <time datetime="{reading.read_at.isoformat()}">{reading.read_at:%H:%M:%S} UTC</time>.</p>
-{buttons}"""
+{notes}<p>Read at <time datetime="{reading.read_at.isoformat()}">{reading.read_at:%H:%M:%S} UTC</time>.</p>
+{buttons}
+{_table(reading)}"""
 
 
 def _table(reading: Reading) -> str:

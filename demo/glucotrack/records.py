@@ -16,7 +16,7 @@ from fhirclient.server import FHIRNotFoundException, FHIRPermissionDeniedExcepti
 LABORATORY = "http://terminology.hl7.org/CodeSystem/observation-category|laboratory"
 # fhirclient puts launch/patient in front of these
 SCOPE = f"openid fhirUser offline_access patient/Patient.rs patient/Observation.rs?category={LABORATORY}"
-MOST_ROWS = 50
+MOST_ROWS = 25
 REFUSALS = (FHIRPermissionDeniedException, FHIRNotFoundException)
 
 
