@@ -127,3 +127,30 @@ class SendBackForm(forms.Form):
         widget=forms.RadioSelect,
         error_messages={"required": pgettext_lazy("review.reason_needed", "Choose a reason.")},
     )
+
+
+class ActivityFilter(forms.Form):
+    """Filters of the activity list, as a plain GET form."""
+
+    who = forms.ChoiceField(
+        label=pgettext_lazy("activity.who", "Who"),
+        required=False,
+        choices=[
+            ("", pgettext_lazy("activity.everyone", "Everyone")),
+            ("apps", pgettext_lazy("activity.apps", "Apps")),
+            ("people", pgettext_lazy("activity.people", "Helpers")),
+            ("clinic", pgettext_lazy("activity.clinic", "Your clinic")),
+            ("me", pgettext_lazy("activity.me", "You")),
+        ],
+    )
+    result = forms.ChoiceField(
+        label=pgettext_lazy("activity.result", "What happened"),
+        required=False,
+        choices=[
+            ("", pgettext_lazy("activity.all", "All")),
+            ("allowed", pgettext_lazy("activity.allowed", "Allowed")),
+            ("blocked", pgettext_lazy("activity.blocked", "We said no")),
+            ("failed", pgettext_lazy("activity.failed", "Did not work")),
+        ],
+    )
+    after = forms.CharField(widget=forms.HiddenInput, required=False, max_length=200)

@@ -5,6 +5,7 @@ from django.urls import path
 from django.views.i18n import set_language
 
 from portal.views import (
+    activity,
     apps,
     authorize,
     design,
@@ -40,6 +41,8 @@ urlpatterns = [
     path("language/", set_language, name="language"),
     path("o/authorize/", authorize.begin, name="authorize"),
     path("o/authorize/<uuid:request_id>/", authorize.answer, name="authorize-answer"),
+    path("activity/", activity.activity, name="activity"),
+    path("activity/<uuid:event_id>/", activity.event, name="activity-event"),
     path("apps/", apps.apps, name="apps"),
     path("apps/<uuid:consent_id>/", apps.app, name="app"),
     path("apps/<uuid:consent_id>/consent.json", apps.consent_fhir, name="consent-fhir"),

@@ -1,0 +1,58 @@
+"""Activity as people read it: the audit rows themselves, with names, and repeats folded into one line."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+from accounts.models import User
+from audit.events import Role
+from audit.models import AuditEvent
+from smart.models import Client
+
+FOLDED_WITHIN = timedelta(hours=1)
+
+
+@dataclass(slots=True)
+class Line:
+    """One line of the list: the newest of the events it stands for, and how many those are."""
+
+    event: AuditEvent
+    ids: list[str]
+
+    @property
+    def count(self) -> int:
+        return len(self.ids)
+
+
+def fold(events: Iterable[AuditEvent]) -> list[Line]:
+    """Newest first, as the events came. The same thing by the same actor within an hour is one line."""
+    lines: list[Line] = []
+    open_lines: dict[tuple[object, ...], Line] = {}
+    for event in events:
+        key = _key(event)
+        line = open_lines.get(key)
+        if line and line.event.recorded_at - event.recorded_at <= FOLDED_WITHIN:
+            line.ids.append(str(event.id))
+            continue
+        open_lines[key] = line = Line(event, [str(event.id)])
+        lines.append(line)
+    return lines
+
+
+def _key(event: AuditEvent) -> tuple[object, ...]:
+    # People who page through their own record make a line, not a page of lines.
+    own_reading = event.role == Role.PATIENT and event.type.startswith("record:")
+    categories = () if own_reading else tuple(event.categories)
+    kind = "record" if own_reading else event.type
+    return (event.actor, kind, event.outcome, tuple(event.reasons), event.consent, categories, event.target)
+
+
+def names_of(events: Iterable[AuditEvent]) -> Mapping[str, str]:
+    """ "User/…" and "Client/…" → the name to show; two queries, whatever the number of events."""
+    events = list(events)
+    references = {r for e in events for r in (e.actor, e.on_behalf_of, e.client) if r}
+    users = [r.removeprefix("User/") for r in references if r.startswith("User/") and len(r) == 41]
+    clients = [r.removeprefix("Client/") for r in references if r.startswith("Client/")]
+    names = {f"User/{pk}": name for pk, name in User.objects.filter(pk__in=users).values_list("pk", "name")}
+    rows = Client.objects.filter(client_id__in=clients).values_list("client_id", "name")
+    return names | {f"Client/{client_id}": name for client_id, name in rows}
