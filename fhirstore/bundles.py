@@ -10,10 +10,11 @@ from urllib.parse import urlencode
 import msgspec
 from django.db import transaction
 
-from fhirstore import conditions, documents, references
+from fhirstore import conditions, documents
 from fhirstore.dates import instant
 from fhirstore.interactions import location, update_target
 from fhirstore.outcome import JSON, Answer, Refused
+from fhirstore.references import Links
 from fhirstore.requests import Request
 from fhirstore.store import Change, Effect, Stored, Written, fetch, write
 
@@ -89,7 +90,7 @@ def _batch_answer(raw: Any, number: int, prefer: Mapping[str, str], route: Route
         entry = _read(raw, number, prefer)
         body = b""
         if entry.document is not None and entry.request.method in {"POST", "PUT"}:
-            _resolve(entry.place, entry.document)
+            _resolve(Links.of(entry.document))
             body = documents.encode(entry.document)
         with transaction.atomic():
             status, headers, answered = route(replace(entry.request, body=body))
@@ -111,16 +112,16 @@ def _response(status: int, headers: Mapping[str, str], body: bytes) -> dict[str,
     return {"resource": msgspec.Raw(body), "response": response} if body else {"response": response}
 
 
-def _resolve(place: str, document: documents.Document) -> None:
+def _resolve(links: Links) -> None:
     """Put what they find in the place of conditional references."""
     found = {}
-    for reference in references.criteria(document):
+    for reference in links.criteria():
         kind, _, criteria = reference.partition("?")
         if (fhir_id := conditions.match(kind, criteria)) is None:
             told = f"A conditional reference to {kind} fits no resource."
-            raise Refused(412, "not-found", told, place)
+            raise Refused(412, "not-found", told)
         found[reference] = f"{kind}/{fhir_id}"
-    references.replace(document, found)
+    links.replace(found)
 
 
 def _transact(entries: Sequence[_Entry], route: Route) -> list[dict[str, Any]]:
@@ -130,10 +131,7 @@ def _transact(entries: Sequence[_Entry], route: Route) -> list[dict[str, Any]]:
         _in_place(entry, _aim)
     targets = {e.full_url: e.target for e in entries if e.full_url and e.target}
     for entry in entries:
-        if entry.document is not None:
-            _check_urns(entry, targets)
-            references.replace(entry.document, targets)
-            _in_place(entry, lambda e: _resolve("", e.document or {}))
+        _in_place(entry, lambda e: _rewrite(e, targets))
     _write(entries)
     for entry in entries:
         if entry.request.method == "GET":
@@ -194,10 +192,16 @@ def _write_id(entry: _Entry, document: documents.Document) -> str:
     return str(uuid.uuid4())
 
 
-def _check_urns(entry: _Entry, targets: Mapping[str, str]) -> None:
-    if entry.document and (lost := references.urns(entry.document) - targets.keys()):
+def _rewrite(entry: _Entry, targets: Mapping[str, str]) -> None:
+    """References within the Bundle, and conditional ones, become Type/id."""
+    if entry.document is None:
+        return
+    links = Links.of(entry.document)
+    if lost := links.urns() - targets.keys():
         told = f"{len(lost)} reference(s) to a urn that no entry of the Bundle has as fullUrl."
-        raise Refused(400, "not-found", told, entry.place)
+        raise Refused(400, "not-found", told)
+    links.replace(targets)
+    _resolve(links)
 
 
 def _write(entries: Sequence[_Entry]) -> None:

@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 
 from django.db import DataError, connection, transaction
 
-from fhirstore import conditions, documents, references
+from fhirstore import conditions, documents
 from fhirstore.outcome import Refused
+from fhirstore.references import Links
 from fhirstore.sources import Item, Reject, Unit
 from fhirstore.store import Change, Effect, write
 
@@ -27,6 +28,7 @@ class _Waiting:
 
     item: Item
     fhir_id: str
+    links: Links
     unresolved: set[str] = field(default_factory=set)
 
 
@@ -54,7 +56,7 @@ class Loader:
             elif (found := self._aim(item, targets)) is not None:
                 aimed.append(found)
         for each in aimed:
-            references.replace(each.item.document, targets)
+            each.links.replace(targets)
             self._settle(each)
 
     def finish(self) -> None:
@@ -87,19 +89,17 @@ class Loader:
             return None
         if item.full_url:
             targets[item.full_url] = f"{kind}/{fhir_id}"
-        return _Waiting(item, fhir_id)
+        return _Waiting(item, fhir_id, Links.of(item.document))
 
     def _settle(self, each: _Waiting) -> None:
         """Resolve what links beyond the unit, then put the resource into the batch."""
-        document = each.item.document
-        criteria, urns = references.criteria(document), references.urns(document)
-        if criteria or urns:
+        if beyond := each.links.criteria() | each.links.urns():
             try:
-                found = {link: self._look_up(link) for link in criteria | urns}
+                found = {link: self._look_up(link) for link in beyond}
             except Refused as refused:
                 self._refuse(each.item, str(refused))
                 return
-            references.replace(document, {link: target for link, target in found.items() if target})
+            each.links.replace({link: target for link, target in found.items() if target})
             each.unresolved = {link for link, target in found.items() if not target}
             if each.unresolved:
                 self._waiting.append(each)

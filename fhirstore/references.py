@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from fhirstore.documents import Document
@@ -11,40 +12,44 @@ _LINKS = {"reference", "url", "uri", "valueUri", "valueUrl"}
 _CRITERIA = re.compile(r"[A-Z][A-Za-z]+\?.+")
 
 
-def _links(node: Any) -> Iterable[tuple[Document, str, str]]:
-    """(object, property, value) of every link at any depth."""
-    stack = [node]
-    while stack:
-        current = stack.pop()
-        if isinstance(current, list):
-            stack.extend(current)
-        elif isinstance(current, dict):
+@dataclass(frozen=True, slots=True)
+class Links:
+    """The links in one resource, at any depth: found once, read and replaced in place."""
+
+    _holders: list[tuple[Document, str]]
+
+    @classmethod
+    def of(cls, document: Document) -> "Links":
+        holders: list[tuple[Document, str]] = []
+        # A Bundle that is kept as a resource is a scope of its own: its links stay as they are.
+        stack: list[Any] = [] if document.get("resourceType") == "Bundle" else [document]
+        while stack:
+            current = stack.pop()
+            if isinstance(current, list):
+                stack += current
+                continue
+            if not isinstance(current, dict):
+                continue
             for name, value in current.items():
-                if isinstance(value, str):
-                    if name in _LINKS:
-                        yield current, name, value
-                elif isinstance(value, dict | list):
+                if isinstance(value, dict | list):
                     stack.append(value)
+                elif name in _LINKS and isinstance(value, str):
+                    holders.append((current, name))
+        return cls(holders)
 
+    def replace(self, targets: Mapping[str, str]) -> None:
+        """Put `targets[link]` in the place of each link that is in `targets`."""
+        for holder, name in self._holders:
+            if (found := targets.get(holder[name])) is not None:
+                holder[name] = found
 
-def replace(document: Document, targets: Mapping[str, str]) -> None:
-    """Put `targets[link]` in the place of each link that is in `targets`."""
-    for holder, name, value in list(_links(document)):
-        if value in targets:
-            holder[name] = targets[value]
+    def _references(self) -> Iterable[str]:
+        return (holder[name] for holder, name in self._holders if name == "reference")
 
+    def urns(self) -> set[str]:
+        """References that only mean something within a Bundle."""
+        return {value for value in self._references() if value.startswith(("urn:uuid:", "urn:oid:"))}
 
-def urns(document: Document) -> set[str]:
-    """References that only mean something within a Bundle."""
-    return {
-        value
-        for _, name, value in _links(document)
-        if name == "reference" and value.startswith(("urn:uuid:", "urn:oid:"))
-    }
-
-
-def criteria(document: Document) -> set[str]:
-    """Conditional references, as `Practitioner?identifier=http://hl7.org/fhir/sid/us-npi|123`."""
-    return {
-        value for _, name, value in _links(document) if name == "reference" and _CRITERIA.fullmatch(value)
-    }
+    def criteria(self) -> set[str]:
+        """Conditional references, as `Practitioner?identifier=http://hl7.org/fhir/sid/us-npi|123`."""
+        return {value for value in self._references() if "?" in value and _CRITERIA.fullmatch(value)}
