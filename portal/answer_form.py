@@ -1,6 +1,8 @@
 """The form on which a person answers an app."""
 
+from collections.abc import Mapping
 from datetime import timedelta
+from typing import Any
 
 from django import forms
 from django.utils import timezone
@@ -52,14 +54,19 @@ class AnswerForm(forms.Form):
         error_messages={"required": pgettext_lazy("consent.days.missing", "Choose how long.")},
     )
 
-    def __init__(self, asked: AuthorizationRequest, before: Consent | None, data: object = None) -> None:
+    def __init__(
+        self, asked: AuthorizationRequest, before: Consent | None, data: Mapping[str, Any] | None = None
+    ) -> None:
         super().__init__(data, initial=_chosen(before))
         self.question = Question.of(asked)
-        self.fields["categories"].choices = [(c.value, CATEGORY[c]) for c in self.question.categories]
-        self.fields["days"].choices = [(days, _period(asked, days)) for days in PERIODS]
+        categories, days = self.fields["categories"], self.fields["days"]
+        assert isinstance(categories, forms.MultipleChoiceField)
+        assert isinstance(days, forms.TypedChoiceField)
+        categories.choices = [(c.value, CATEGORY[c]) for c in self.question.categories]
+        days.choices = [(count, _period(asked, count)) for count in PERIODS]
 
-    def clean(self) -> dict[str, object]:
-        cleaned = super().clean()
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
         if cleaned.get("what") == "choose" and not cleaned.get("categories"):
             message = pgettext("consent.categories.missing", "Choose at least one, or say no.")
             self.add_error("categories", message)

@@ -7,6 +7,7 @@ the form of the consent page sends back chooses from the kept request and adds n
 import re
 from datetime import timedelta
 from urllib.parse import parse_qs, urlsplit
+from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
@@ -54,8 +55,8 @@ def receive(request: HttpRequest) -> AuthorizationRequest:
     except OAuthToolkitError as error:
         raise _refusal(error.oauthlib_error, request) from error
     asked: Request = found["request"]
-    if error := _fault(asked, scopes):
-        raise _refusal(error, request)
+    if fault := _fault(asked, scopes):
+        raise _refusal(fault, request)
     parameters = {name: getattr(asked, name, None) for name in KEPT}
     return AuthorizationRequest.objects.create(
         client=asked.client, parameters=parameters | {"scope": " ".join(scopes)}
@@ -115,7 +116,7 @@ def _location(redirect_uri: str, answer: list[tuple[str, str]], state: str | Non
     return str(add_params_to_uri(redirect_uri, parameters))
 
 
-def lock(request_id: object) -> AuthorizationRequest | None:
+def lock(request_id: UUID) -> AuthorizationRequest | None:
     """The kept request, for the rest of the transaction; a second answer waits for the first."""
     waiting = AuthorizationRequest.objects.select_for_update(of=("self",)).select_related("client", "grant")
     return waiting.filter(pk=request_id).first()

@@ -5,14 +5,16 @@ Values are not kept: a row is found by SHA-256 of the token, in hexadecimal, in
 """
 
 import hashlib
+from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from smart import authorizations
-from smart.models import AccessToken, Grant, RefreshToken
+from smart.models import AccessToken, AuthorizationRequest, Grant, IDToken, RefreshToken
 
 
 def checksum(token: str) -> str:
@@ -71,3 +73,21 @@ def revoke_all(authorization_id: UUID) -> int:
     # Their rows stay: the next call with one is then a refusal in its patient's log, not a stranger's.
     access = AccessToken.objects.filter(authorization_id=authorization_id, expires__gt=now)
     return ended + access.update(expires=now)
+
+
+def sweep() -> int:
+    """Delete rows that can no longer decide anything. Returns how many.
+
+    Used codes stay for a day and used refresh tokens for 90, so that one that comes back is
+    known for what it is; a refresh token whose access token ran out needs that row still.
+    """
+    now = timezone.now()
+    day_ago, long_ago = now - timedelta(days=1), now - timedelta(days=90)
+    useless: list[QuerySet[Any]] = [
+        AuthorizationRequest.objects.filter(created_at__lt=day_ago),
+        Grant.objects.filter(expires__lt=day_ago),
+        RefreshToken.objects.filter(Q(revoked__lt=long_ago) | Q(expires_at__lt=long_ago)),
+        AccessToken.objects.filter(expires__lt=now, refresh_token=None),
+        IDToken.objects.filter(expires__lt=now, access_token=None),
+    ]
+    return sum(rows.delete()[0] for rows in useless)

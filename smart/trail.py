@@ -4,6 +4,8 @@ Only what concerns a grant that a person gave gets a row: whoever knocks without
 fills no log.
 """
 
+from typing import Any
+
 from accounts.models import Patient, User
 from audit.events import EventType, Outcome, Role
 from audit.log import Entry, record
@@ -65,7 +67,7 @@ def registered(client: Client, by: User | None) -> None:
     )
 
 
-def _record(kind: EventType, outcome: Outcome, token: Token, **more: object) -> None:
+def _record(kind: EventType, outcome: Outcome, token: Token, **more: Any) -> None:
     record(
         Entry(
             type=kind,

@@ -1,6 +1,7 @@
 """Where an app asks for a person's records, and the person answers (SMART App Launch 2.2)."""
 
 from datetime import datetime, timedelta
+from typing import cast
 from urllib.parse import urlencode
 from uuid import UUID
 
@@ -30,6 +31,10 @@ from smart import requests
 from smart.models import AuthorizationRequest
 
 
+class SignedInRequest(HttpRequest):
+    user: User
+
+
 @page("authorize", reads=("Client",))
 @anyone
 @csrf_exempt
@@ -56,20 +61,23 @@ def answer(request: HttpRequest, request_id: UUID) -> HttpResponse:
         raise Http404
     if request.method == "POST" and request.user.is_authenticated:
         try:
-            return _decide(request, asked)
+            return _decide(cast(SignedInRequest, request), asked)
         except requests.Unsafe:
             return _unsafe(request)
     if not requests.is_open(asked):
         return _over(request, asked)
     if not request.user.is_authenticated:
         return render(request, "portal/authorize_sign_in.html", _who(asked) | {"sign_in": _sign_in(request)})
-    if _authenticated_at(request) < _fresh_since(asked):
+    signed_in = cast(SignedInRequest, request)
+    if _authenticated_at(signed_in) < _fresh_since(asked):
         logout(request)
         return redirect(request.path)
-    return _ask(request, asked)
+    return _ask(signed_in, asked)
 
 
-def _ask(request: HttpRequest, asked: AuthorizationRequest, form: AnswerForm | None = None) -> HttpResponse:
+def _ask(
+    request: SignedInRequest, asked: AuthorizationRequest, form: AnswerForm | None = None
+) -> HttpResponse:
     patient = Patient.objects.filter(user=request.user).first()
     if patient is None:
         return render(request, "portal/authorize_no_record.html", _who(asked), status=403)
@@ -87,7 +95,7 @@ def _ask(request: HttpRequest, asked: AuthorizationRequest, form: AnswerForm | N
 
 
 @transaction.atomic
-def _decide(request: HttpRequest, asked: AuthorizationRequest) -> HttpResponse:
+def _decide(request: SignedInRequest, asked: AuthorizationRequest) -> HttpResponse:
     """One answer to one request: a form that is sent twice gets what the first one got."""
     locked = requests.lock(asked.pk)
     if locked is None or not requests.is_open(locked):
@@ -143,13 +151,12 @@ def _sign_in(request: HttpRequest) -> str:
     return f"{reverse('account_login')}?{urlencode({'next': request.path})}"
 
 
-def _authenticated_at(request: HttpRequest) -> datetime:
+def _authenticated_at(request: SignedInRequest) -> datetime:
     """When this session's person last proved who they are."""
     times = [record["at"] for record in get_authentication_records(request, request.user)]
     if times:
         return datetime.fromtimestamp(max(times), tz=timezone.get_default_timezone())
-    user: User = request.user
-    return user.last_login or user.date_joined
+    return request.user.last_login or request.user.date_joined
 
 
 def _fresh_since(asked: AuthorizationRequest) -> datetime:

@@ -4,9 +4,11 @@ import json
 from datetime import UTC, datetime
 
 import pytest
+from django.test import RequestFactory
 from jwcrypto import jwk, jwt
 
 from smart.models import AccessToken, Grant
+from smart.server import core
 from tests import factories
 
 
@@ -63,11 +65,25 @@ def test_no_openid_no_id_token(app):
     assert app.userinfo(answer["access_token"]).status_code == 401
 
 
+def opens(token: str) -> bool:
+    """Whether the toolkit's own check of protected resources lets it in."""
+    request = RequestFactory().get("/anything", headers={"Authorization": f"Bearer {token}"})
+    return core().verify_request(request, scopes=[])[0]
+
+
 def test_G1_A7_an_id_token_opens_nothing(app):
     answer = app.connect()
 
+    assert opens(answer["access_token"])
+    assert not opens(answer["id_token"])
+    assert not opens(answer["refresh_token"])
     assert app.userinfo(answer["id_token"]).status_code == 401
-    assert app.userinfo(answer["refresh_token"]).status_code == 401
+    assert (
+        app.machine.get(
+            "/fhir/r4/Patient/x", headers={"Authorization": f"Bearer {answer['id_token']}"}
+        ).status_code
+        == 401
+    )
 
 
 def test_A7_a_token_opens_nothing_outside_its_header(app):

@@ -13,7 +13,7 @@ from audit.models import AuditEvent
 from consent import commands as consents
 from consent.models import Consent
 from smart import tokens
-from smart.models import AccessToken, Client, Grant, RefreshToken
+from smart.models import AccessToken, AuthorizationRequest, Client, Grant, IDToken, RefreshToken
 from tests import factories
 from tests.smart.app import LABORATORY, App
 
@@ -469,3 +469,35 @@ def test_introspection_is_for_confidential_clients_that_prove_themselves(app, se
         assert (response.status_code, response.json()["error"]) == (401, "invalid_client")
         assert "Basic" in response["WWW-Authenticate"]
     assert server_app.post("/o/introspect/", {}, **basic(server_app.client, SECRET)).status_code == 400
+
+
+# Sweeping
+
+
+def test_sweeping_takes_nothing_that_still_decides(app):
+    code = app.code()
+    first = app.redeem(code).json()
+    second = app.refresh(first["refresh_token"]).json()
+    app.page()
+
+    tokens.sweep()
+
+    assert app.refresh(second["refresh_token"]).status_code == 200
+    assert app.redeem(code).json()["error"] == "invalid_grant"
+    assert reasons() == ["token.replayed"]
+
+
+def test_sweeping_takes_what_is_over(app):
+    answer = app.connect()
+    app.post("/o/revoke_token/", {"token": answer["access_token"], "client_id": app.client.client_id})
+    long_ago = timezone.now() - timedelta(days=100)
+    AuthorizationRequest.objects.update(created_at=long_ago)
+    Grant.objects.update(expires=long_ago)
+    RefreshToken.objects.update(revoked=long_ago)
+    IDToken.objects.update(expires=long_ago)
+
+    tokens.sweep()
+
+    for model in (AuthorizationRequest, Grant, RefreshToken, AccessToken, IDToken):
+        assert not model.objects.exists()
+    assert Consent.objects.exists()
