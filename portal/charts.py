@@ -17,7 +17,7 @@ from portal.observations import Range, Standing
 
 WIDTH, EDGE, AXIS_Y, BAND_HEIGHT = 340.0, 8.0, 66.0, 24.0
 MARK = 8.0  # half a mark's width
-CHARACTER = 8.6  # width of one character at 15 px, on the wide side
+CHARACTER = 10.2  # width of one character at 15 px bold, in the widest of the system fonts
 FAR = 3  # range-widths away, from where a value is pinned to the end
 NOTHING = SafeString("")
 

@@ -27,6 +27,11 @@ def month_words(moment: Moment) -> str:
     return date_format(_local(moment), "YEAR_MONTH_FORMAT")
 
 
+def axis_words(moment: Moment) -> str:
+    """The same, short: "Jun 2025"."""
+    return f"{moment.at.year}" if moment.precision == "year" else date_format(_local(moment), "M Y")
+
+
 def time_words(moment: Moment | None) -> str:
     """ "June 12, 2025 at 9:30 a.m."; without a time where none was written."""
     if moment is None or moment.precision != "time":

@@ -100,6 +100,6 @@ def _value_sentence(result: Result) -> str:
         return pgettext(
             "lab.text_range", "Your result is {value}. The lab says this about the range: {range}."
         ).format(value=value, range=words)
-    return pgettext(
-        "lab.value_only", "Your result is {value}. The lab did not send a usual range for this test."
-    ).format(value=value)
+    return pgettext("lab.value_only", "Your result is {value}. It came without a usual range.").format(
+        value=value
+    )

@@ -127,6 +127,8 @@ UNITS = {  # UCUM codes that people do not read
     "/min": "per minute",
     "10*3/uL": "×10³/µL",
     "10*6/uL": "×10⁶/µL",
+    "mL/min/1.73m2": "mL/min/1.73 m²",
+    "mL/min/{1.73_m2}": "mL/min/1.73 m²",
     "{score}": "",
     "{#}": "",
     "1": "",
@@ -232,7 +234,7 @@ def quantity_text(number: Decimal | None, unit: str, comparator: str = "") -> st
 def _unit(quantity: dict[str, Any]) -> str:
     code = fhir.text(quantity, "code")
     unit = fhir.text(quantity, "unit") or code
-    return UNITS.get(unit, UNITS.get(code, unit) if unit == code else unit).strip("{}")
+    return UNITS.get(unit, unit).replace("[IU]", "IU").strip("{}")
 
 
 def _ranges(resource: Any, unit: str) -> tuple[Range | None, str, tuple[Range, ...]]:

@@ -79,25 +79,29 @@ def _line(result: Result, id: str) -> SafeString:
 
 
 def _table(results: Sequence[Result]) -> tuple[list[str], list[list[dict[str, object]]]]:
-    head = [
+    """Head and rows; without the columns about the usual range where no result has one."""
+    date, value, usual, compared = (
         pgettext("result.table.date", "Date"),
         pgettext("result.table.result", "Result"),
         pgettext("result.table.usual", "Usual range"),
         pgettext("result.table.compared", "Compared"),
-    ]
+    )
     rows = [
         [
             {"text": date_words(result.when) or pgettext("result.no_date", "No date")},
-            {"label": head[1], "text": result.shown, "number": True},
-            {
-                "label": head[2],
-                "text": lab_words.range_words(result.range, result.unit) or result.range_text or "–",
-            },
-            {"label": head[3], "text": _compared(result)},
+            {"label": value, "text": result.shown, "number": True},
+            {"label": usual, "text": _range(result) or "–"},
+            {"label": compared, "text": _compared(result)},
         ]
         for result in results
     ]
-    return head, rows
+    if any(_range(result) or lab_words.standing_chip(result) for result in results):
+        return [date, value, usual, compared], rows
+    return [date, value], [row[:2] for row in rows]
+
+
+def _range(result: Result) -> str:
+    return lab_words.range_words(result.range, result.unit) or result.range_text
 
 
 def _compared(result: Result) -> str:

@@ -79,3 +79,11 @@ def series(results: Iterable[Result], code: str) -> list[Result]:
             if part.code == code
         ]
     return found
+
+
+def newest_of_each(results: Iterable[Result]) -> list[Result]:
+    """The newest result of each code, in the order in which codes first appear."""
+    newest: dict[str, Result] = {}
+    for result in results:
+        newest.setdefault(result.code or result.id, result)
+    return list(newest.values())

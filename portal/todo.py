@@ -132,6 +132,8 @@ def from_commands(commands: Iterable[WriteCommand]) -> list[Action]:
 
 
 def from_appointments(appointments: Iterable[Row]) -> list[Action]:
+    """The next visit alone: the ones after it have their time."""
+    coming = sorted((row for row in appointments if row.is_current and row.when), key=lambda r: r.when.at)
     return [
         Action(
             rule=Rule.VISIT,
@@ -144,6 +146,5 @@ def from_appointments(appointments: Iterable[Row]) -> list[Action]:
             link=pgettext("home.visit.link", "See your visits"),
             chip=pgettext("home.visit.chip", "Coming up"),
         )
-        for row in appointments
-        if row.is_current and row.when
+        for row in coming[:1]
     ]

@@ -10,7 +10,7 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import pgettext
 
 from portal.charts import NOTHING, WIDTH, _n, mark
-from portal.dates import month_words
+from portal.dates import axis_words, month_words
 from portal.fhir import Moment
 from portal.observations import Progress, Range, Result, Standing
 
@@ -127,9 +127,9 @@ def _svg(points: Sequence[Point], made: Trend, id: str, name: str) -> SafeString
         _n(scale.y(last.value) + 5),
         _short(last.value),
         _n(LEFT),
-        _month(points[0]),
+        axis_words(points[0].when),
         _n(WIDTH - RIGHT),
-        _month(last),
+        axis_words(last.when),
     )
 
 

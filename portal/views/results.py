@@ -10,11 +10,11 @@ from portal import observations, plain_names, records
 from portal.fhir import LOINC
 from portal.guards import PatientRequest, patient_required
 from portal.lab_words import PROGRESS
-from portal.loading import Loaded, Wanted, load, needs_records
+from portal.loading import Wanted, load, needs_records
 from portal.observations import Progress, Result
 from portal.pages import page
 from portal.result_page import list_rows, panels
-from portal.series import grouped, report
+from portal.series import grouped, newest_of_each, report
 from portal.states import Kind
 
 RESULTS = pgettext_lazy("records.results", "Test results")
@@ -38,14 +38,26 @@ def results(request: PatientRequest) -> HttpResponse:
         Wanted("Observation", RESULTS, LABORATORY),
         Wanted("DiagnosticReport", REPORTS, (("category", "LAB"),)),
     )
-    return _list(request, RESULTS, loaded, "results")
+    found = observations.read_all(loaded.found[0])
+    shown = Paginator(grouped(loaded.found[1], found), GROUPS_ON_A_PAGE).get_page(request.GET.get("page"))
+    context = {
+        "title": RESULTS,
+        "state": loaded.state,
+        "page": shown,
+        "groups": [(group, list_rows(group.results, found)) for group in shown],
+    }
+    return render(request, "portal/results.html", context, status=loaded.status)
 
 
 @page("vitals", reads=("Observation",), states=(Kind.FRESH, Kind.EMPTY, Kind.ERROR))
 @require_GET
 @patient_required
 def vitals(request: PatientRequest) -> HttpResponse:
-    return _list(request, VITALS, load(request, Wanted("Observation", VITALS, VITAL_SIGNS)), "vitals")
+    """The newest of each measure; its page has the others."""
+    loaded = load(request, Wanted("Observation", VITALS, VITAL_SIGNS))
+    found = observations.read_all(loaded.found[0])
+    context = {"title": VITALS, "state": loaded.state, "rows": list_rows(newest_of_each(found), found)}
+    return render(request, "portal/vitals.html", context, status=loaded.status)
 
 
 @page("report", reads=("DiagnosticReport", "Observation"))
@@ -94,17 +106,3 @@ def trend(request: PatientRequest, code: str) -> HttpResponse:
 def _same_code(request: PatientRequest, code: str) -> list[Result]:
     value = f"{LOINC}|{code}" if code in plain_names.CODES else code
     return observations.read_all(records.search(request, "Observation", ("code", value)))
-
-
-def _list(request: PatientRequest, title: object, loaded: Loaded, name: str) -> HttpResponse:
-    found = observations.read_all(loaded.found[0])
-    groups = grouped(loaded.found[1] if len(loaded.found) > 1 else [], found)
-    shown = Paginator(groups, GROUPS_ON_A_PAGE).get_page(request.GET.get("page"))
-    context = {
-        "title": title,
-        "name": name,
-        "state": loaded.state,
-        "page": shown,
-        "groups": [(group, list_rows(group.results, found)) for group in shown],
-    }
-    return render(request, "portal/results.html", context, status=loaded.status)

@@ -41,3 +41,13 @@ def test_problem_pages_name_a_cure(view, rf):
     assert response.status_code in {400, 403, 404}
     assert "secret words" not in response.text
     assert "Go to Home" in response.text
+
+
+@pytest.mark.django_db
+def test_too_many_tries_are_explained(client, settings):
+    settings.ACCOUNT_RATE_LIMITS = {"login": "1/m/ip"}
+    for _ in range(2):
+        response = client.post("/accounts/login/", {"login": "nobody@demo.example", "password": "wrong"})
+
+    assert response.status_code == 429
+    assert "Wait 5 minutes and try again." in response.text

@@ -1,0 +1,91 @@
+"""Every page in a real browser: axe, reflow, target size, and nothing that our own CSP must stop.
+
+With CHARTKEY_SCREENSHOTS=folder each page is also kept as a picture.
+"""
+
+import os
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from django.http import HttpResponse
+from django.test import Client
+from django.urls import reverse
+from playwright.sync_api import Page
+
+from demo.people import PASSWORD
+from tests.portal.browsing import SITE, browsing
+
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+# Links in running text may be smaller; a radio's label and a row's link make the whole line the target.
+SMALL = """() => [...document.querySelectorAll('a, button, input, select, summary')].filter(e => {
+  const box = e.getBoundingClientRect()
+  return box.width && getComputedStyle(e).display !== 'inline' && !e.matches('.vh, .pick input')
+    && (box.height < 44 || box.width < 24)
+}).map(e => e.outerHTML.slice(0, 90))"""
+OVERFLOW = "() => document.documentElement.scrollWidth - innerWidth"
+VISITOR = ["/", "/help/", "/accounts/login/", "/accounts/password/reset/", "/nowhere/"]
+ALICE = [
+    *("/", "/records/", "/results/", "/vitals/", "/medicines/", "/allergies/", "/conditions/", "/vaccines/"),
+    *("/visits/", "/documents/", "/more/", "/design/", "/accounts/logout/", "/accounts/password/change/"),
+    *("/accounts/2fa/", "/accounts/sessions/"),
+]
+ITEMS = {"result": "alice-ldl-4", "report": "alice-lipids-report-4", "document": "alice-document-3"}
+Pages = dict[str, HttpResponse]
+
+
+@pytest.fixture
+def pages(alice, client: Client) -> Pages:
+    """Address → response, of a visitor's pages (under /visitor) and of Alice's."""
+    inside = [
+        *ALICE,
+        *(reverse(f"portal:{kind}", args=[id]) for kind, id in ITEMS.items()),
+        reverse("portal:result", args=["alice-bp-4"]),
+        reverse("portal:trend", args=["13457-7"]),
+    ]
+    # A real sign-in, so that the list of sessions has one.
+    client.post("/accounts/login/", {"login": alice.email, "password": PASSWORD})
+    visitor = Client()
+    wrong = visitor.post("/accounts/login/", {"login": "nobody@demo.example", "password": "wrong"})
+    return {
+        **{f"/visitor{path}": visitor.get(path) for path in VISITOR},
+        "/visitor/wrong-password/": wrong,
+        **{path: client.get(path) for path in inside},
+    }
+
+
+@pytest.fixture
+def spanish(alice, client: Client) -> Pages:
+    client.post("/language/", {"language": "es"})
+    return {path: client.get(path) for path in ("/", "/results/", "/results/alice-ldl-4/", "/more/")}
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(320, "dark"), (1280, "light")])
+def test_pages_are_accessible(pages, width, scheme):
+    with browsing(pages, width=width, scheme=scheme) as page:
+        said: list[str] = []
+        page.on("console", lambda message: said.append(message.text) if message.type == "error" else None)
+        found = {path: wrong for path in pages if (wrong := _look(page, path, width, scheme))}
+
+    assert found == {}
+    assert said == []
+
+
+def test_spanish_pages_are_accessible(spanish):
+    with browsing(spanish, width=320) as page:
+        found = {path: wrong for path in spanish if (wrong := _look(page, path, 320, "es"))}
+
+    assert found == {}
+
+
+def _look(page: Page, path: str, width: int, scheme: str) -> list[object]:
+    page.goto(f"{SITE}{path}")
+    answer = Axe().run(page, options={"runOnly": RULES}).response["violations"]
+    wrong: list[object] = [(v["id"], [n["target"] for n in v["nodes"]][:3]) for v in answer]
+    wrong += [("small", element) for element in page.evaluate(SMALL)]
+    if (over := page.evaluate(OVERFLOW)) > 0:
+        wrong.append(("wider than the screen by", over))
+    if folder := os.environ.get("CHARTKEY_SCREENSHOTS"):
+        name = path.strip("/").replace("/", "-") or "home"
+        page.screenshot(path=Path(folder) / f"{name}-{width}-{scheme}.png", full_page=True)
+    return wrong
