@@ -241,6 +241,7 @@ REST_FRAMEWORK = {
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", "English"), ("es", "Español")]
 LOCALE_PATHS = [ROOT / "locale"]
+FORMAT_MODULE_PATH = "portal.formats"
 USE_I18N = USE_TZ = True
 TIME_ZONE = env.text("TIME_ZONE", "America/New_York")  # of the clinic; times are kept in UTC
 
