@@ -44,6 +44,7 @@ class EventType(StrEnum):
     CONSENT_REFUSE = "consent:refuse"  # the person said no on the consent page
     CLIENT_STOP = "client:stop"
     EXPORT_KICKOFF = "export:kickoff"
+    EXPORT_READ = "export:read"  # one page that the exporter took through the gate
     EXPORT_COMPLETE = "export:complete"
     EXPORT_DOWNLOAD = "export:download"
     EXPORT_EXPIRE = "export:expire"
@@ -82,6 +83,7 @@ REQUIRED: Mapping[EventType, frozenset[str]] = {
     EventType.CONSENT_REFUSE: frozenset({"patient", "client"}),
     EventType.CLIENT_STOP: frozenset({"patient", "client"}),
     EventType.EXPORT_KICKOFF: _TARGET,
+    EventType.EXPORT_READ: _RECORD,
     EventType.EXPORT_COMPLETE: _TARGET,
     EventType.EXPORT_DOWNLOAD: _TARGET,
     EventType.EXPORT_EXPIRE: _TARGET,

@@ -1,0 +1,300 @@
+"""The words of the activity list: whole sentences, by type of event and voice.
+
+Placeholders: {who} acted, {app} is the client, {what} the kinds of record, {date} a day.
+{who} stands first in a sentence only, so that it can be "An app" where no name is known.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from django.utils.functional import Promise
+from django.utils.translation import pgettext_lazy
+
+from audit.events import EventType, Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Phrase:
+    """What an event says when the reader did it, and when another did; then the same as an attempt."""
+
+    you: Promise
+    other: Promise
+    you_tried: Promise
+    other_tried: Promise
+
+
+def _only(you: Promise, other: Promise) -> Phrase:
+    """For what is an attempt in itself."""
+    return Phrase(you, other, you, other)
+
+
+_LOOKED = Phrase(
+    you=pgettext_lazy("activity.record-read.you", "You looked at {what}."),
+    other=pgettext_lazy("activity.record-read.other", "{who} saw {what}."),
+    you_tried=pgettext_lazy("activity.record-read.you-tried", "You tried to see {what}."),
+    other_tried=pgettext_lazy("activity.record-read.other-tried", "{who} tried to see {what}."),
+)
+
+PHRASES: Mapping[EventType, Phrase] = {
+    EventType.SESSION_START: Phrase(
+        you=pgettext_lazy("activity.session-start.you", "You signed in."),
+        other=pgettext_lazy("activity.session-start.other", "{who} signed in."),
+        you_tried=pgettext_lazy("activity.session-start.you-tried", "You tried to sign in."),
+        other_tried=pgettext_lazy("activity.session-start.other-tried", "{who} tried to sign in."),
+    ),
+    EventType.SESSION_END: Phrase(
+        you=pgettext_lazy("activity.session-end.you", "You signed out."),
+        other=pgettext_lazy("activity.session-end.other", "{who} signed out."),
+        you_tried=pgettext_lazy("activity.session-end.you-tried", "You tried to sign out."),
+        other_tried=pgettext_lazy("activity.session-end.other-tried", "{who} tried to sign out."),
+    ),
+    EventType.SESSION_FAIL: _only(
+        pgettext_lazy("activity.session-fail.you", "You tried to sign in."),
+        pgettext_lazy("activity.session-fail.other", "Someone tried to sign in as you."),
+    ),
+    EventType.TOKEN_ISSUE: Phrase(
+        you=pgettext_lazy("activity.token-issue.you", "You connected {app} to your records."),
+        other=pgettext_lazy("activity.token-issue.other", "{who} was connected to your records."),
+        you_tried=pgettext_lazy(
+            "activity.token-issue.you-tried", "You tried to connect {app} to your records."
+        ),
+        other_tried=pgettext_lazy(
+            "activity.token-issue.other-tried", "{who} tried to connect to your records."
+        ),
+    ),
+    EventType.TOKEN_REFRESH: Phrase(
+        you=pgettext_lazy("activity.token-refresh.you", "You renewed the access of {app} to your records."),
+        other=pgettext_lazy("activity.token-refresh.other", "{who} renewed its access to your records."),
+        you_tried=pgettext_lazy(
+            "activity.token-refresh.you-tried", "You tried to renew the access of {app}."
+        ),
+        other_tried=pgettext_lazy(
+            "activity.token-refresh.other-tried", "{who} tried to renew its access to your records."
+        ),
+    ),
+    EventType.TOKEN_REFUSE: _only(
+        pgettext_lazy("activity.token-refuse.you", "You asked to connect {app} to your records."),
+        pgettext_lazy("activity.token-refuse.other", "{who} asked for access to your records."),
+    ),
+    EventType.TOKEN_REVOKE: Phrase(
+        you=pgettext_lazy("activity.token-revoke.you", "You ended the access of {app} to your records."),
+        other=pgettext_lazy("activity.token-revoke.other", "Access to your records ended for {app}."),
+        you_tried=pgettext_lazy("activity.token-revoke.you-tried", "You tried to end the access of {app}."),
+        other_tried=pgettext_lazy(
+            "activity.token-revoke.other-tried", "{who} tried to end the access of {app}."
+        ),
+    ),
+    EventType.RECORD_READ: _LOOKED,
+    EventType.RECORD_SEARCH: _LOOKED,
+    EventType.RECORD_REFUSE: _only(
+        pgettext_lazy("activity.record-refuse.you", "You asked for something in your records."),
+        pgettext_lazy("activity.record-refuse.other", "{who} asked for something in your records."),
+    ),
+    EventType.CONSENT_GRANT: Phrase(
+        you=pgettext_lazy("activity.consent-grant.you", "You shared {what} with {app}."),
+        other=pgettext_lazy("activity.consent-grant.other", "{who} shared {what} with {app}."),
+        you_tried=pgettext_lazy("activity.consent-grant.you-tried", "You tried to share {what} with {app}."),
+        other_tried=pgettext_lazy(
+            "activity.consent-grant.other-tried", "{who} tried to share {what} with {app}."
+        ),
+    ),
+    EventType.CONSENT_AMEND: Phrase(
+        you=pgettext_lazy(
+            "activity.consent-amend.you", "You changed what {app} can see. Now it can see {what}."
+        ),
+        other=pgettext_lazy(
+            "activity.consent-amend.other", "{who} changed what {app} can see. Now it can see {what}."
+        ),
+        you_tried=pgettext_lazy(
+            "activity.consent-amend.you-tried", "You tried to change what {app} can see."
+        ),
+        other_tried=pgettext_lazy(
+            "activity.consent-amend.other-tried", "{who} tried to change what {app} can see."
+        ),
+    ),
+    EventType.CONSENT_REVOKE: Phrase(
+        you=pgettext_lazy("activity.consent-revoke.you", "You stopped sharing with {app}."),
+        other=pgettext_lazy("activity.consent-revoke.other", "{who} stopped sharing with {app}."),
+        you_tried=pgettext_lazy("activity.consent-revoke.you-tried", "You tried to stop sharing with {app}."),
+        other_tried=pgettext_lazy(
+            "activity.consent-revoke.other-tried", "{who} tried to stop sharing with {app}."
+        ),
+    ),
+    EventType.CONSENT_REFUSE: _only(
+        pgettext_lazy("activity.consent-refuse.you", "You chose not to share with {app}."),
+        pgettext_lazy("activity.consent-refuse.other", "{who} chose not to share with {app}."),
+    ),
+    EventType.CLIENT_STOP: Phrase(
+        you=pgettext_lazy("activity.client-stop.you", "You stopped {app}. It cannot get anything new."),
+        other=pgettext_lazy("activity.client-stop.other", "{who} stopped {app}. It cannot get anything new."),
+        you_tried=pgettext_lazy("activity.client-stop.you-tried", "You tried to stop {app}."),
+        other_tried=pgettext_lazy("activity.client-stop.other-tried", "{who} tried to stop {app}."),
+    ),
+    EventType.EXPORT_KICKOFF: Phrase(
+        you=pgettext_lazy("activity.export-kickoff.you", "You asked for a copy of your records."),
+        other=pgettext_lazy("activity.export-kickoff.other", "{who} asked for a copy of your records."),
+        you_tried=pgettext_lazy(
+            "activity.export-kickoff.you-tried", "You tried to ask for a copy of your records."
+        ),
+        other_tried=pgettext_lazy(
+            "activity.export-kickoff.other-tried", "{who} tried to ask for a copy of your records."
+        ),
+    ),
+    EventType.EXPORT_READ: Phrase(
+        you=pgettext_lazy("activity.export-read.you", "You put {what} into a copy of your records."),
+        other=pgettext_lazy("activity.export-read.other", "We put {what} into a copy of your records."),
+        you_tried=pgettext_lazy(
+            "activity.export-read.you-tried", "You tried to put {what} into a copy of your records."
+        ),
+        other_tried=pgettext_lazy(
+            "activity.export-read.other-tried", "We tried to put {what} into a copy of your records."
+        ),
+    ),
+    EventType.EXPORT_COMPLETE: Phrase(
+        you=pgettext_lazy("activity.export-complete.you", "You made a copy of your records. It is ready."),
+        other=pgettext_lazy("activity.export-complete.other", "The copy of your records is ready."),
+        you_tried=pgettext_lazy(
+            "activity.export-complete.you-tried", "You tried to make a copy of your records."
+        ),
+        other_tried=pgettext_lazy(
+            "activity.export-complete.other-tried", "We tried to make a copy of your records."
+        ),
+    ),
+    EventType.EXPORT_DOWNLOAD: Phrase(
+        you=pgettext_lazy("activity.export-download.you", "You saved a copy of your records."),
+        other=pgettext_lazy("activity.export-download.other", "{who} saved a copy of your records."),
+        you_tried=pgettext_lazy(
+            "activity.export-download.you-tried", "You tried to save a copy of your records."
+        ),
+        other_tried=pgettext_lazy(
+            "activity.export-download.other-tried", "{who} tried to save a copy of your records."
+        ),
+    ),
+    EventType.EXPORT_EXPIRE: Phrase(
+        you=pgettext_lazy(
+            "activity.export-expire.you", "You kept a copy here until its time was over. We deleted it."
+        ),
+        other=pgettext_lazy(
+            "activity.export-expire.other", "The time of a copy of your records was over. We deleted it."
+        ),
+        you_tried=pgettext_lazy(
+            "activity.export-expire.you-tried", "You tried to delete an old copy of your records."
+        ),
+        other_tried=pgettext_lazy(
+            "activity.export-expire.other-tried", "We tried to delete an old copy of your records."
+        ),
+    ),
+    EventType.EXPORT_CANCEL: Phrase(
+        you=pgettext_lazy("activity.export-cancel.you", "You stopped a copy of your records. We deleted it."),
+        other=pgettext_lazy(
+            "activity.export-cancel.other", "A copy of your records was stopped. We deleted it."
+        ),
+        you_tried=pgettext_lazy(
+            "activity.export-cancel.you-tried", "You tried to stop a copy of your records."
+        ),
+        other_tried=pgettext_lazy(
+            "activity.export-cancel.other-tried", "{who} tried to stop a copy of your records."
+        ),
+    ),
+    EventType.WRITE_SUBMIT: Phrase(
+        you=pgettext_lazy(
+            "activity.write-submit.you", "You sent something new to your clinic. Your clinic checks it first."
+        ),
+        other=pgettext_lazy(
+            "activity.write-submit.other",
+            "{who} sent something new to your clinic. Your clinic checks it first.",
+        ),
+        you_tried=pgettext_lazy(
+            "activity.write-submit.you-tried", "You tried to send something new to your clinic."
+        ),
+        other_tried=pgettext_lazy(
+            "activity.write-submit.other-tried", "{who} tried to send something new to your clinic."
+        ),
+    ),
+    EventType.WRITE_APPROVE: Phrase(
+        you=pgettext_lazy(
+            "activity.write-approve.you", "You checked something new for your record and said yes."
+        ),
+        other=pgettext_lazy(
+            "activity.write-approve.other", "{who} checked something new for your record and said yes."
+        ),
+        you_tried=pgettext_lazy(
+            "activity.write-approve.you-tried", "You tried to check something new for your record."
+        ),
+        other_tried=pgettext_lazy(
+            "activity.write-approve.other-tried", "{who} tried to check something new for your record."
+        ),
+    ),
+    EventType.WRITE_APPLY: Phrase(
+        you=pgettext_lazy("activity.write-apply.you", "You added something new to your record."),
+        other=pgettext_lazy("activity.write-apply.other", "Your clinic added something new to your record."),
+        you_tried=pgettext_lazy(
+            "activity.write-apply.you-tried", "You tried to add something new to your record."
+        ),
+        other_tried=pgettext_lazy(
+            "activity.write-apply.other-tried", "Your clinic tried to add something new to your record."
+        ),
+    ),
+    EventType.WRITE_REJECT: _only(
+        pgettext_lazy(
+            "activity.write-reject.you", "You checked something new for your record and did not add it."
+        ),
+        pgettext_lazy(
+            "activity.write-reject.other", "{who} checked something new for your record and did not add it."
+        ),
+    ),
+    EventType.WRITE_BLOCK: _only(
+        pgettext_lazy(
+            "activity.write-block.you", "Something new that you sent was not added to your record."
+        ),
+        pgettext_lazy("activity.write-block.other", "Something new from {app} was not added to your record."),
+    ),
+    EventType.AUDIT_READ: Phrase(
+        you=pgettext_lazy("activity.audit-read.you", "You looked at the list of who used your records."),
+        other=pgettext_lazy(
+            "activity.audit-read.other", "{who} looked at the list of who used your records."
+        ),
+        you_tried=pgettext_lazy(
+            "activity.audit-read.you-tried", "You tried to see the list of who used your records."
+        ),
+        other_tried=pgettext_lazy(
+            "activity.audit-read.other-tried", "{who} tried to see the list of who used your records."
+        ),
+    ),
+    EventType.ADMIN_VIEW: Phrase(
+        you=pgettext_lazy("activity.admin-view.you", "You looked at details of your account."),
+        other=pgettext_lazy("activity.admin-view.other", "{who} saw details of your account."),
+        you_tried=pgettext_lazy("activity.admin-view.you-tried", "You tried to see details of your account."),
+        other_tried=pgettext_lazy(
+            "activity.admin-view.other-tried", "{who} tried to see details of your account."
+        ),
+    ),
+    EventType.ADMIN_CHANGE: Phrase(
+        you=pgettext_lazy("activity.admin-change.you", "You changed details of your account."),
+        other=pgettext_lazy("activity.admin-change.other", "{who} changed details of your account."),
+        you_tried=pgettext_lazy(
+            "activity.admin-change.you-tried", "You tried to change details of your account."
+        ),
+        other_tried=pgettext_lazy(
+            "activity.admin-change.other-tried", "{who} tried to change details of your account."
+        ),
+    ),
+    EventType.HELPER_CHANGE: Phrase(
+        you=pgettext_lazy("activity.helper-change.you", "You changed who can help you."),
+        other=pgettext_lazy("activity.helper-change.other", "{who} changed who can help you."),
+        you_tried=pgettext_lazy("activity.helper-change.you-tried", "You tried to change who can help you."),
+        other_tried=pgettext_lazy(
+            "activity.helper-change.other-tried", "{who} tried to change who can help you."
+        ),
+    ),
+}
+
+# Types that end in one way whatever outcome they carry.
+ALWAYS: Mapping[EventType, Outcome] = {
+    EventType.SESSION_FAIL: Outcome.FAILED,
+    EventType.TOKEN_REFUSE: Outcome.DENY,
+    EventType.RECORD_REFUSE: Outcome.DENY,
+    EventType.CONSENT_REFUSE: Outcome.DONE,
+    EventType.WRITE_REJECT: Outcome.DONE,
+    EventType.WRITE_BLOCK: Outcome.DENY,
+}

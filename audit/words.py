@@ -1,0 +1,123 @@
+"""The words that go into the sentences of the activity list, and the reasons that follow them.
+
+Codes are kept in the log and in consents: never rename one.
+"""
+
+from collections.abc import Mapping
+
+from django.utils.functional import Promise
+from django.utils.translation import pgettext_lazy
+
+from audit.events import Role
+
+OUR_NO = pgettext_lazy("reason.no", "We said no.")
+NOT_DONE = pgettext_lazy("reason.not-done", "It did not work.")
+AN_APP = pgettext_lazy("activity.who.an-app", "an app")
+A_PERSON = pgettext_lazy("activity.who.a-person", "A person")
+THIS_PERSON = pgettext_lazy("activity.who.this-person", "this person")
+LISTED = pgettext_lazy("activity.list", "{first} and {last}")
+MANY = pgettext_lazy("activity.what.many", "{count} kinds of records")
+YOUR_RECORDS = pgettext_lazy("activity.what.records", "your records")
+
+ACTORS: Mapping[Role, Promise] = {
+    Role.PATIENT: pgettext_lazy("activity.who.patient", "The patient"),
+    Role.HELPER: pgettext_lazy("activity.who.helper", "A helper"),
+    Role.CLINICIAN: pgettext_lazy("activity.who.clinician", "A clinician"),
+    Role.CLIENT: pgettext_lazy("activity.who.client", "An app"),
+    Role.SUPPORT: pgettext_lazy("activity.who.support", "Support staff"),
+    Role.COMPLIANCE: pgettext_lazy("activity.who.compliance", "Privacy staff"),
+    Role.SYSTEM: pgettext_lazy("activity.who.system", "The portal"),
+}
+
+# By the codes of data categories, which are kept in consents and never renamed.
+CATEGORIES: Mapping[str, Promise] = {
+    "test-results": pgettext_lazy("activity.what.test-results", "your test results"),
+    "vital-signs": pgettext_lazy("activity.what.vital-signs", "your vital signs"),
+    "medicines": pgettext_lazy("activity.what.medicines", "your medicines"),
+    "allergies": pgettext_lazy("activity.what.allergies", "your allergies"),
+    "conditions": pgettext_lazy("activity.what.conditions", "your health conditions"),
+    "vaccines": pgettext_lazy("activity.what.vaccines", "your vaccines"),
+    "visits": pgettext_lazy("activity.what.visits", "your visits"),
+    "notes": pgettext_lazy("activity.what.notes", "your visit notes"),
+    "imaging": pgettext_lazy("activity.what.imaging", "your scans"),
+    "procedures": pgettext_lazy("activity.what.procedures", "your procedures"),
+    "care-plans": pgettext_lazy("activity.what.care-plans", "your care plans"),
+    "care-team": pgettext_lazy("activity.what.care-team", "your care team"),
+    "social-history": pgettext_lazy("activity.what.social-history", "facts about your daily life"),
+    "surveys": pgettext_lazy("activity.what.surveys", "your answers to questions"),
+    "devices": pgettext_lazy("activity.what.devices", "your medical devices"),
+    "family-history": pgettext_lazy("activity.what.family-history", "your family history"),
+    "insurance": pgettext_lazy("activity.what.insurance", "your insurance"),
+    "demographics": pgettext_lazy("activity.what.demographics", "your name and contact details"),
+    "appointments": pgettext_lazy("activity.what.appointments", "your appointments"),
+    "messages": pgettext_lazy("activity.what.messages", "your messages"),
+    "other": pgettext_lazy("activity.what.other", "other parts of your record"),
+}
+
+# Why we said no.
+REASONS: Mapping[str, Promise] = {
+    "consent.none": pgettext_lazy("reason.consent.none", "We said no because you did not share with {app}."),
+    "consent.category": pgettext_lazy(
+        "reason.consent.category", "We said no because you did not share {what} with {app}."
+    ),
+    "consent.revoked": pgettext_lazy("reason.consent.revoked", "We said no because you stopped sharing."),
+    "consent.expired": pgettext_lazy("reason.consent.expired", "We said no because your sharing ended."),
+    "consent.purpose": pgettext_lazy(
+        "reason.consent.purpose", "We said no because {app} asked for a reason you did not allow."
+    ),
+    "consent.write": pgettext_lazy(
+        "reason.consent.write", "We said no because you did not allow {app} to send new things."
+    ),
+    "consent.denied": pgettext_lazy(
+        "reason.consent.denied", "We said no because you chose to keep this part to yourself."
+    ),
+    "scope.not-granted": pgettext_lazy(
+        "reason.scope.not-granted", "We said no because {app} did not ask you for this before."
+    ),
+    "sensitive.optin": pgettext_lazy(
+        "reason.sensitive.optin", "We said no because this part is private and needs a clear yes from you."
+    ),
+    "helper.level": pgettext_lazy(
+        "reason.helper.level", "We said no because {name} is allowed to see visits only."
+    ),
+    "helper.age": pgettext_lazy(
+        "reason.helper.age", "We said no because some records are private for teens."
+    ),
+    "auth.stepup": pgettext_lazy(
+        "reason.auth.stepup", "We said no because we could not check that it was you."
+    ),
+    "app.suspended": pgettext_lazy("reason.app.suspended", "We said no because we are checking this app."),
+    "account.closed": pgettext_lazy("reason.account.closed", "We said no because the account is closed."),
+    "role.not-allowed": pgettext_lazy(
+        "reason.role.not-allowed", "We said no because this is not part of their work."
+    ),
+    "record.not-yours": pgettext_lazy(
+        "reason.record.not-yours", "We said no because this is not in your record."
+    ),
+    "token.expired": pgettext_lazy("reason.token.expired", "We said no because the access had ended."),
+    "token.raced": pgettext_lazy(
+        "reason.token.raced", "We said no because the same key was used two times at once."
+    ),
+    "token.replayed": pgettext_lazy(
+        "reason.token.replayed",
+        "We said no because an old key was used again. To be safe, we ended the access.",
+    ),
+    "clinic.hold": pgettext_lazy(
+        "reason.clinic.hold", "We said no for now. Your clinic must check this first."
+    ),
+    "policy.down": pgettext_lazy(
+        "reason.policy.down", "We could not check the rules just now, so we said no to be safe."
+    ),
+}
+# Where the day is known (`detail.on`, ISO 8601).
+DATED: Mapping[str, Promise] = {
+    "consent.revoked": pgettext_lazy(
+        "reason.consent.revoked.dated", "We said no because you stopped sharing on {date}."
+    ),
+    "consent.expired": pgettext_lazy(
+        "reason.consent.expired.dated", "We said no because your sharing ended on {date}."
+    ),
+    "clinic.hold": pgettext_lazy(
+        "reason.clinic.hold.dated", "Your clinic must check this first. We will tell you by {date}."
+    ),
+}
