@@ -73,6 +73,8 @@ def _read(raw: Any, number: int, prefer: Mapping[str, str]) -> _Entry:
     asked = raw.get("request") if isinstance(raw, dict) else None
     if not isinstance(asked, dict) or not all(isinstance(asked.get(k), str) for k in ("method", "url")):
         raise Refused(400, "required", "An entry has a request with a method and a url.", place)
+    if not asked["url"].strip("/"):
+        raise Refused(400, "not-supported", "A Bundle within a Bundle is not processed.", place)
     if asked["method"] not in _ORDER:
         raise Refused(400, "not-supported", "The method is GET, POST, PUT or DELETE.", place)
     headers = {header: str(asked[name]) for name, header in _HEADERS.items() if name in asked}
@@ -215,11 +217,20 @@ def _write(entries: Sequence[_Entry]) -> None:
             raise Refused(400, "invalid", "Two entries write the same resource.", entry.place)
         seen.add(entry.target)
         _in_place(entry, lambda e: changes.append(_change(e)))
-    for entry, written in zip(writing, write(changes) if changes else [], strict=True):
+    for entry, written in zip(writing, _write_all(writing, changes), strict=True):
         entry.answer = _written(entry, written)
     for entry in entries:
         if entry.existing is not None:
             entry.answer = _written(entry, Written(Effect.UNCHANGED, entry.existing))
+
+
+def _write_all(writing: Sequence[_Entry], changes: Sequence[Change]) -> list[Written]:
+    try:
+        return write(changes) if changes else []
+    except Refused as refused:
+        if refused.position is None:
+            raise
+        raise refused.within(writing[refused.position].place) from None
 
 
 def _change(entry: _Entry) -> Change:

@@ -22,7 +22,7 @@ SELECT type, fhir_id, body, key FROM fhirstore_resource
 WHERE terms @> %s::bigint[] AND NOT deleted AND NOT (type = 'Patient' AND fhir_id = %s)
   AND (%s::text[] IS NULL OR type = ANY(%s::text[])) AND last_updated >= %s
   AND (date_high IS NULL OR (date_high > %s AND date_low < %s)) AND key > %s
-ORDER BY key LIMIT %s
+ORDER BY key + 0 LIMIT %s
 """
 # What the records in a compartment lean on, and which stand outside of it.
 _SUPPORT = re.compile(

@@ -24,6 +24,7 @@ class Refused(Exception):
     diagnostics: str
     expression: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
+    position: int | None = None  # of the change at fault, where several were asked for at once
 
     def __str__(self) -> str:
         return f"{self.diagnostics} ({self.expression})" if self.expression else self.diagnostics

@@ -4,10 +4,11 @@ import traceback
 from collections.abc import Callable, Mapping, Sequence
 
 import structlog
-from django.db import OperationalError, transaction
+from django.db import DataError, OperationalError, transaction
 
 from fhirstore import bundles, capability, interactions
 from fhirstore.definitions import TYPES
+from fhirstore.documents import ID
 from fhirstore.everything import everything
 from fhirstore.outcome import JSON, Answer, Refused
 from fhirstore.requests import Request
@@ -37,6 +38,9 @@ def handle(
         return _route(request)
     except Refused as refused:
         return refused.answer()
+    except DataError:
+        told = "One of the values is larger than the record store can hold."
+        return Refused(422, "too-long", told).answer()
     except OperationalError as error:
         log.error("fhirstore-unavailable", reason=type(error).__name__)
         told = "The record store cannot be reached. Try again."
@@ -62,6 +66,8 @@ def _route(request: Request) -> Answer:
     if handler is None:
         told = f"{request.method} is not possible here; {', '.join(sorted(handlers))} is."
         raise Refused(405, "not-supported", told, headers={"Allow": ", ".join(sorted(handlers))})
+    if len(arguments) > 1 and request.method != "PUT" and not ID.fullmatch(arguments[1]):
+        raise Refused(404, "not-found", f"There is no such {arguments[0]}.")
     return handler(request, *arguments)
 
 

@@ -112,7 +112,8 @@ def write(changes: Sequence[Change], *, replay: bool = False) -> list[Written]:
     Content equal to the current version makes no new version. With `replay`, neither does content
     equal to an earlier version: what was loaded before and changed since stays as it is.
     Raises Refused: 412 where `if_match` is not the current version, 409 where somebody else creates
-    the same resource at the same time, 422 for elements that cannot be indexed.
+    the same resource at the same time, 422 for elements that cannot be indexed; `position` says which
+    change is at fault.
     """
     now = datetime.now(UTC)
     now = now.replace(microsecond=now.microsecond // 1000 * 1000)  # what a FHIR instant shows
@@ -120,13 +121,17 @@ def write(changes: Sequence[Change], *, replay: bool = False) -> list[Written]:
         current = _lock(cursor, changes)
         known = _earlier_digests(cursor, current.values()) if replay else set()
         new, changed, written = [], [], []
-        for change in changes:
+        for position, change in enumerate(changes):
             before = current.get((change.type, change.fhir_id))
-            effect = _effect(change, before, known)
-            if effect is Effect.UNCHANGED:
+            try:
+                effect = _effect(change, before, known)
+                row = None if effect is Effect.UNCHANGED else _next_row(change, before, now)
+            except Refused as refused:
+                refused.position = position
+                raise
+            if row is None:
                 written.append(Written(effect, _unchanged(change, before, now)))
                 continue
-            row = _next_row(change, before, now)
             (changed if before else new).append(row)
             written.append(Written(effect, Stored(row.type, row.fhir_id, row.version, now, row.body)))
         if not rows.insert(cursor, new):

@@ -67,7 +67,7 @@ def read(kind: str, pairs: Pairs, *, strict: bool) -> Query:
             continue  # settled by the server before it comes here
         elif reader := _CONTROLS.get(name):
             reader(query, value)
-            query.used.append((name, value))
+            query.used.append((name, str(query.count) if name == "_count" else value))
         elif _is_ours(kind, name, strict=strict):
             where.add(query.where, kind, name, value)
             query.used.append((name, value))

@@ -43,24 +43,28 @@ def page(query: Query) -> Page:
     sort_params = [param for key in query.sort for param in key.params]
     behind, behind_params = _behind(query.sort, query.after)
     # The statement is put together from constants of ours; whatever comes from outside is a parameter.
+    order = _order(query.sort, by_index=not query.where.in_one_record)
     statement = (
         f"SELECT r.fhir_id, r.body{sorts}, r.key FROM fhirstore_resource r"  # noqa: S608
         f" WHERE r.type = %s AND NOT r.deleted AND {condition} AND {behind}"
-        f" ORDER BY {_order(query.sort)} LIMIT %s"
+        f" ORDER BY {order} LIMIT %s"
     )
-    order_params = sort_params
     with connection.cursor() as cursor:
         cursor.execute(
             statement,
-            [*sort_params, query.type, *params, *behind_params, *order_params, query.count + 1],
+            [*sort_params, query.type, *params, *behind_params, *sort_params, query.count + 1],
         )
         found = [Found(query.type, fhir_id, body, tuple(rest)) for fhir_id, body, *rest in cursor.fetchall()]
     return Page(found[: query.count], len(found) > query.count)
 
 
-def _order(sort: Sequence[SortKey]) -> str:
+def _order(sort: Sequence[SortKey], *, by_index: bool) -> str:
+    """For a record, `+ 0` keeps PostgreSQL from walking all resources in order of their keys until
+    enough of the record have come by: it sorts those of the record, which are few."""
+    if not sort:
+        return "r.key" if by_index else "r.key + 0"
     keys = [f"{key.sql} {'DESC' if key.descending else 'ASC'}" for key in sort]
-    last = "DESC" if sort and sort[-1].descending else "ASC"
+    last = "DESC" if sort[-1].descending else "ASC"
     return ", ".join([*keys, f"r.key {last}"])
 
 

@@ -8,7 +8,7 @@ from fhirstore.dates import Span, span
 from fhirstore.outcome import Refused
 
 _COMPARISON = re.compile(r"(eq|ne|gt|lt|ge|le|sa|eb|ap)?(.*)", re.DOTALL)
-_NUMBER = re.compile(r"[+-]?\d{1,30}(?:\.(\d{1,30}))?(?:[eE]([+-]?\d{1,3}))?", re.ASCII)
+_NUMBER = re.compile(r"[+-]?\d{1,30}(?:\.(\d{1,30}))?(?:[eE]([+-]?\d{1,2}))?", re.ASCII)
 
 
 def bad_value(name: str, needs: str) -> Refused:

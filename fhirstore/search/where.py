@@ -23,6 +23,7 @@ class Where:
     conditions: list[str] = field(default_factory=list)
     params: list[Any] = field(default_factory=list)
     terms: set[int] = field(default_factory=set)
+    in_one_record: bool = False  # only resources of the patients named, or of the ids named
 
     def add(self, condition: str, *params: Any) -> None:
         self.conditions.append(condition)
@@ -54,6 +55,7 @@ def add(where: Where, kind: str, name: str, value: str) -> None:
     if not value:
         raise values.bad_value(name, "a value; it is empty")
     if code == "_id" and not modifier:
+        where.in_one_record = True
         where.add("r.fhir_id = ANY(%s)", values.split(value, ","))
     elif code == "_lastUpdated" and not modifier:
         _any_of(where, [_moment(values.date(name, each)) for each in values.split(value, ",")])
@@ -115,7 +117,11 @@ def _reference(where: Where, parameter: Parameter, modifier: str, wanted: list[s
         targets = [target for target in targets if target.startswith(f"{modifier}/")]
     patients = [t.removeprefix("Patient/") for t in targets if t.startswith("Patient/")]
     if parameter.code in PATIENT_CODES[parameter.type] and len(patients) == len(targets):
-        where.add("r.patient = ANY(%s)", patients)
+        where.in_one_record = True
+        if len(patients) == 1:  # an equation, so that an index can give the order too
+            where.add("r.patient = %s", patients[0])
+        else:
+            where.add("r.patient = ANY(%s)", patients)
     else:
         where.add_terms([terms.reference(parameter.name, target) for target in targets])
 
@@ -161,7 +167,8 @@ def _range(low: str, high: str, date: tuple[str, Span]) -> _Condition:
             raise values.bad_value("date", "a date nearer to today with the prefix ap") from None
     within = f"{low} >= %s AND {high} <= %s"
     return {
-        "eq": (f"({within})", [start, end]),
+        # The last condition follows from the others; with it, an index on `high` has both ends.
+        "eq": (f"({within} AND {high} > %s)", [start, end, start]),
         "ne": (f"NOT ({within})", [start, end]),
         "gt": (f"{high} > %s", [end]),
         "ge": (f"({high} > %s OR ({within}))", [end, start, end]),

@@ -66,7 +66,11 @@ def put(body: dict[str, Any], **headers: str) -> Result:
 
 
 def patient(fhir_id: str = "alice", **more: Any) -> dict[str, Any]:
-    return {"resourceType": "Patient", "id": fhir_id, "name": [{"family": "Moreno", "given": ["Alice"]}]} | more
+    return {
+        "resourceType": "Patient",
+        "id": fhir_id,
+        "name": [{"family": "Moreno", "given": ["Alice"]}],
+    } | more
 
 
 def observation(fhir_id: str, **more: Any) -> dict[str, Any]:

@@ -22,7 +22,9 @@ def test_read_gives_the_resource_with_version_and_time():
     assert result.json["name"] == [{"family": "Moreno", "given": ["Alice"]}]
 
 
-@pytest.mark.parametrize("digits", ["1.50", "0.000000001", "1E+2", "-0.0", "100000000000000000000000", "1.0e-3"])
+@pytest.mark.parametrize(
+    "digits", ["1.50", "0.000000001", "1E+2", "-0.0", "100000000000000000000000", "1.0e-3"]
+)
 def test_numbers_keep_the_digits_they_came_with(digits):
     body = json.dumps(observation("o1")).replace('"value": 5,', f'"value": {digits},').encode()
     assert call("PUT", "Observation/o1", body).status == 201
@@ -31,7 +33,10 @@ def test_numbers_keep_the_digits_they_came_with(digits):
 
 
 def test_properties_keep_their_order_and_unicode_stays():
-    body = '{"resourceType":"Patient","name":[{"text":"Zoë \\u00e9 😀"}],"active":true,"id":"zoe","gender":"female"}'
+    body = (
+        '{"resourceType":"Patient","name":[{"text":"Zoë \\u00e9 😀"}],"active":true,"id":"zoe",'
+        '"gender":"female"}'
+    )
     call("PUT", "Patient/zoe", body.encode())
 
     served = get("Patient/zoe").json
@@ -124,6 +129,9 @@ def test_deleted_is_gone_and_says_so():
         ("GET", "Unicorn/1", 404),
         ("GET", "Patient/alice/$unheard-of", 404),
         ("GET", "Patient/a/b/c/d/e", 404),
+        ("GET", "Patient/a\x00b", 404),
+        ("GET", "Patient/a_b", 404),
+        ("GET", "Patient/" + "a" * 65, 404),
         ("GET", "", 405),
         ("PATCH", "Patient/alice", 405),
         ("DELETE", "Patient", 405),

@@ -69,6 +69,22 @@ def test_twenty_conditional_creates_at_once_create_one(committed):
     assert len(get("Patient?identifier=urn:mrn|race").ids) == 1
 
 
+def test_creating_one_id_at_once_makes_one_resource(committed):
+    def create(number: int) -> int:
+        try:
+            return call("PUT", "Patient/alice", patient(multipleBirthInteger=number)).status
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(10) as pool:
+        statuses = list(pool.map(create, range(10)))
+
+    kept = statuses.count(200) + statuses.count(201)
+    assert statuses.count(201) == 1
+    assert kept + statuses.count(409) == 10
+    assert get("Patient/alice").json["meta"]["versionId"] == str(kept)
+
+
 def test_twenty_updates_of_one_version_leave_one_winner(committed):
     put(patient())
 

@@ -78,7 +78,7 @@ class Command(BaseCommand):
             f"{loader.reject_count:,} rejected."
         )
         if skipped:
-            self.stdout.write(f"{skipped:,} files left out: their names do not end in {_suffixes()}.")
+            self.stdout.write(f"Files left out: {skipped:,}, whose names do not end in {_suffixes()}.")
 
 
 def _suffixes() -> str:
