@@ -16,54 +16,39 @@ from audit.events import EventType, Outcome, Role
 from audit.log import ANONYMOUS, Entry, record
 
 
-def _patient_of(user: User) -> dict[str, str]:
-    """Whose record the event belongs to: people see their own sign-ins in their activity."""
-    patient = getattr(user, "patient", None)
-    return {"patient": f"Patient/{patient.id}"} if patient else {}
-
-
-def _as_whom(user: User) -> dict[str, str]:
-    patient = _patient_of(user)
-    return patient | {"role": Role.PATIENT} if patient else {}
+def _record(
+    event: EventType, outcome: Outcome, *, account: User | None, actor: str, target: str = ""
+) -> None:
+    """People see what happens to their account in their own activity, so the row names their record."""
+    patient = getattr(account, "patient", None)
+    is_own_act = patient is not None and actor != ANONYMOUS
+    record(
+        Entry(
+            type=event,
+            outcome=outcome,
+            actor=actor,
+            role=Role.PATIENT if is_own_act else "",
+            patient=f"Patient/{patient.id}" if patient else "",
+            target=target,
+        )
+    )
 
 
 @receiver(user_logged_in)
 def record_sign_in(user: User, **kwargs: Any) -> None:
-    record(
-        Entry(
-            type=EventType.SESSION_START,
-            outcome=Outcome.PERMIT,
-            actor=f"User/{user.id}",
-            **_as_whom(user),
-        )
-    )
+    _record(EventType.SESSION_START, Outcome.PERMIT, account=user, actor=f"User/{user.id}")
 
 
 @receiver(user_logged_out)
 def record_sign_out(user: User | None, **kwargs: Any) -> None:
-    if user is None:  # the session had already ended
-        return
-    record(
-        Entry(
-            type=EventType.SESSION_END,
-            outcome=Outcome.DONE,
-            actor=f"User/{user.id}",
-            **_as_whom(user),
-        )
-    )
+    if user is not None:  # else the session had already ended
+        _record(EventType.SESSION_END, Outcome.DONE, account=user, actor=f"User/{user.id}")
 
 
 @receiver(user_login_failed)
 def record_failed_sign_in(credentials: dict[str, Any], **kwargs: Any) -> None:
     """Name the account that was tried if there is one. An address never goes into the log."""
     address = str(credentials.get("email") or "").lower()
-    user = User.objects.select_related("patient").filter(email=address).first()
-    record(
-        Entry(
-            type=EventType.SESSION_FAIL,
-            outcome=Outcome.FAILED,
-            actor=ANONYMOUS,
-            target=f"User/{user.id}" if user else "",
-            **(_patient_of(user) if user else {}),
-        )
-    )
+    tried = User.objects.select_related("patient").filter(email=address).first()
+    target = f"User/{tried.id}" if tried else ""
+    _record(EventType.SESSION_FAIL, Outcome.FAILED, account=tried, actor=ANONYMOUS, target=target)

@@ -4,12 +4,15 @@ No page shows what a record holds. Columns that may (`Phi.fields`) are left out,
 that an auditor cannot do without: what a person was shown, and what an event was about.
 """
 
+from enum import StrEnum
+
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from audit.events import EventType, Outcome, Role
-from audit.models import AuditEvent, Checkpoint
+from audit.models import AuditEvent, Checkpoint, LogLeaf
+from audit.paragraphs import paragraph
 from compliance.readonly import ReadOnlyAdmin, ReadOnlyInline
 from consent.models import Consent, ConsentVersion
 from exports.models import ExportFile, ExportJob
@@ -21,13 +24,13 @@ from smart.models import Client
 class CodeFilter(admin.SimpleListFilter):
     """A filter over codes that are known beforehand; none are looked for in the table."""
 
-    codes: type
+    codes: type[StrEnum]
 
     def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin) -> list[tuple[str, str]]:
         return [(code.value, code.value) for code in self.codes]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
-        return queryset.filter(**{self.parameter_name: self.value()}) if self.value() else queryset
+        return queryset.filter(**{str(self.parameter_name): self.value()}) if self.value() else queryset
 
 
 class TypeFilter(CodeFilter):
@@ -51,12 +54,18 @@ class AuditEventAdmin(ReadOnlyAdmin):
     list_filter = (TypeFilter, OutcomeFilter, RoleFilter, "recorded_at")
     ordering = ("-id",)  # UUIDs of version 7: by time, and by the index
     fields = (
+        "in_words",
         *("recorded_at", "type", "outcome", "actor", "on_behalf_of", "role", "patient", "client"),
         *("interaction", "resource_types", "categories", "purpose", "reasons", "consent"),
         *("consent_number", "count", "target", "correlation_id", "detail"),
     )
     find = {"Patient": "patient", "Client": "client", "User": "actor", "Consent": "consent"}
     patient_column = "patient"
+
+    @admin.display(description="in words")
+    def in_words(self, event: AuditEvent) -> str:
+        leaf = LogLeaf.objects.filter(event_id=event.id).first()
+        return paragraph(event, seq=leaf.seq if leaf else None)
 
     def value_of(self, reference: str) -> str:
         return reference  # the log keeps references whole

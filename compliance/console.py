@@ -39,14 +39,16 @@ class Console(admin.AdminSite):
             super().register(model_or_iterable, admin_class, **options)
 
     def has_permission(self, request: HttpRequest) -> bool:
-        if not hasattr(request, "may_open_console"):
+        """Asked many times for one page; looked up once."""
+        known = request.__dict__
+        if "may_open_console" not in known:
             user = request.user
-            request.may_open_console = (
+            known["may_open_console"] = (
                 user.is_active and user.is_staff and user.staff_roles.filter(role__in=MAY_OPEN).exists()
             )
-        return request.may_open_console
+        return known["may_open_console"]
 
-    def admin_view(self, view: View, cacheable: bool = False) -> View:
+    def admin_view(self, view: Any, cacheable: bool = False) -> Any:
         """The guard of every page here: sign-in, role, and a row in the log before anything is read."""
 
         @wraps(view)
@@ -72,14 +74,15 @@ class Console(admin.AdminSite):
         """Sign-in is the portal's, with its second factors."""
         return redirect_to_login(reverse("admin:index"))
 
-    def password_change(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+    def password_change(self, request: HttpRequest, extra_context: Any = None) -> Any:
         return redirect("account_change_password")
 
 
 def _look(request: HttpRequest, view: View, kwargs: dict[str, Any], *, refused: bool = False) -> Entry:
     """Who looks at what. Of a search only the kind of reference is kept, and whose record it names."""
     page, term = getattr(view, "__self__", None), request.GET.get("q", "").strip()
-    target, patient = f"Console/{request.resolver_match.url_name}", ""
+    match = request.resolver_match
+    target, patient = f"Console/{match.url_name if match else '-'}", ""
     if isinstance(page, ReadOnlyAdmin):
         target = _target(page, kwargs)
         patient = _patient(page, kwargs, term) if not refused else ""
@@ -90,7 +93,7 @@ def _look(request: HttpRequest, view: View, kwargs: dict[str, Any], *, refused: 
         role="" if refused else Role.COMPLIANCE,
         target=target,
         patient=patient,
-        reasons=("role-not-allowed",) if refused else (),
+        reasons=("role.not-allowed",) if refused else (),
         detail={"search": page.kind_of(term) or "text"} if term and isinstance(page, ReadOnlyAdmin) else {},
     )
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.admin.utils import flatten
 from django.core.exceptions import ValidationError
 from django.core.paginator import Paginator
 from django.db.models import Model, QuerySet
@@ -18,6 +19,7 @@ class CappedPaginator(Paginator):
     """Counts no further than MOST rows, so that a page costs the same in a log of any length."""
 
     MOST = 1000
+    object_list: QuerySet[Any]
 
     @cached_property
     def count(self) -> int:
@@ -26,6 +28,8 @@ class CappedPaginator(Paginator):
 
 class ReadOnly:
     """Nobody adds, changes or deletes; who may open the console may read."""
+
+    admin_site: admin.AdminSite
 
     def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return self.admin_site.has_permission(request)
@@ -55,9 +59,9 @@ class ReadOnlyAdmin(ReadOnly, admin.ModelAdmin):
     find: Mapping[str, str] = {}  # type of reference -> column
     patient_column = ""  # holds the patient's id, or a reference
 
-    @property
-    def search_help_text(self) -> str:
-        return "An id, or a reference: " + ", ".join(f"{kind}/…" for kind in self.find)
+    def __init__(self, model: type[Model], admin_site: admin.AdminSite) -> None:
+        super().__init__(model, admin_site)
+        self.search_help_text = "An id, or a reference: " + ", ".join(f"{kind}/…" for kind in self.find)
 
     def kind_of(self, term: str) -> str:
         """The type that a search term refers to; empty where it is not a reference."""
@@ -94,4 +98,4 @@ class ReadOnlyAdmin(ReadOnly, admin.ModelAdmin):
         return found if "/" in found or not found else f"Patient/{found}"
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
-        return tuple(self.fields)
+        return tuple(flatten(self.fields or ()))

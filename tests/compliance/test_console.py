@@ -177,7 +177,7 @@ def test_a_refused_look_is_in_the_log(client):
     client.get(reverse(LIST))
 
     (look,) = looks()
-    assert (look.actor, look.outcome, look.reasons) == (f"User/{clinician.id}", "deny", ["role-not-allowed"])
+    assert (look.actor, look.outcome, look.reasons) == (f"User/{clinician.id}", "deny", ["role.not-allowed"])
 
 
 @pytest.mark.parametrize("object_id", ["no-such-id", "a b", "../..", "x" * 300, "_0A", "ñ"])
@@ -207,6 +207,15 @@ def test_the_log_is_searched_by_reference_or_correlation_id(console, term, found
 
     sign_ins = [row for row in page.context["cl"].result_list if row.type == EventType.SESSION_START]
     assert len(sign_ins) == found
+
+
+def test_a_row_of_the_log_is_told_in_one_paragraph(console, alice):
+    event = AuditEvent.objects.get(type=EventType.CONSENT_GRANT)
+
+    page = console.get(reverse("admin:audit_auditevent_change", args=[event.pk])).content.decode()
+
+    assert f"made the event consent:grant about Patient/{alice.patient.id}." in page
+    assert f"its hash is {bytes(event.leaf).hex()}" in page
 
 
 def test_the_log_is_filtered_by_type_and_outcome(console):
