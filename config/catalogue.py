@@ -9,9 +9,9 @@ import io
 import os
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from babel.messages.catalog import Catalog, Message
 from babel.messages.extract import extract, extract_python
@@ -63,7 +63,7 @@ EMPTY_WORDS = re.compile(
 Key = tuple[str | None, str]
 
 
-def extract_template(source: IO[bytes], keywords: object, tags: object, options: object) -> Iterator:
+def extract_template(source: IO[bytes], keywords: Any, tags: Any, options: Any) -> Iterator[Any]:
     """Babel's extraction method for Django templates. Django turns a template into Python-like
     text, of which only the gettext calls are Python; without indents it can be tokenized."""
     text = templatize(source.read().decode())
@@ -71,7 +71,7 @@ def extract_template(source: IO[bytes], keywords: object, tags: object, options:
     yield from extract_python(io.BytesIO(flat.encode()), keywords, tags, {"encoding": "utf-8"})
 
 
-def sources() -> Iterator[tuple[Path, object]]:
+def sources() -> Iterator[tuple[Path, Callable[..., Any]]]:
     """Files that may hold texts, each with the method that reads it."""
     for folder in [ROOT / "templates", *(ROOT / room for room in ROOMS)]:
         for path in sorted(folder.rglob("*")):
@@ -111,9 +111,9 @@ def key(message: Message) -> Key:
     return message.context, message.id if isinstance(message.id, str) else message.id[0]
 
 
-def forms(text: str | Iterable[str]) -> tuple[str, ...]:
+def forms(text: str | Iterable[str] | None) -> tuple[str, ...]:
     """The singular and, where there is one, the plural."""
-    return (text,) if isinstance(text, str) else tuple(text)
+    return (text or "",) if text is None or isinstance(text, str) else tuple(text)
 
 
 def is_translated(message: Message) -> bool:
@@ -137,13 +137,14 @@ def merged() -> Catalog:
     """The texts there are now, by id, each with the Spanish that is known for it."""
     catalog, known = Catalog(locale=LANGUAGE, fuzzy=False), translations()
     for message in sorted(texts(extracted()), key=lambda message: (message.context or "", key(message)[1])):
-        spanish = known.get(key(message))
-        fits = spanish is not None and len(forms(spanish.string)) == len(forms(message.string))
+        spanish = known.get(key(message), message)
+        if len(forms(spanish.string)) != len(forms(message.string)):  # it got, or lost, a plural
+            spanish = message
         catalog.add(
             message.id,
-            spanish.string if fits else message.string,
+            spanish.string,
             message.locations,
-            user_comments=spanish.user_comments if fits else (),  # reviewer and date
+            user_comments=spanish.user_comments,  # reviewer and date
             context=message.context,
         )
     return catalog
