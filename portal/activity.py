@@ -5,16 +5,21 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from accounts.models import User
-from audit.events import Role
+from audit.events import EventType, Role
 from audit.models import AuditEvent
 from smart.models import Client
 
 FOLDED_WITHIN = timedelta(hours=1)
+OWN_READING = {
+    EventType.RECORD_READ: "read",
+    EventType.RECORD_SEARCH: "read",
+    EventType.EXPORT_READ: "export",
+}
 
 
 @dataclass(slots=True)
 class Line:
-    """One line of the list: the newest of the events it stands for, and how many those are."""
+    """One line of the list: the newest of the events it stands for, with the categories of them all."""
 
     event: AuditEvent
     ids: list[str]
@@ -33,6 +38,7 @@ def fold(events: Iterable[AuditEvent]) -> list[Line]:
         line = open_lines.get(key)
         if line and line.event.recorded_at - event.recorded_at <= FOLDED_WITHIN:
             line.ids.append(str(event.id))
+            line.event.categories = sorted({*line.event.categories, *event.categories})
             continue
         open_lines[key] = line = Line(event, [str(event.id)])
         lines.append(line)
@@ -40,10 +46,10 @@ def fold(events: Iterable[AuditEvent]) -> list[Line]:
 
 
 def _key(event: AuditEvent) -> tuple[object, ...]:
-    # People who page through their own record make a line, not a page of lines.
-    own_reading = event.role == Role.PATIENT and event.type.startswith("record:")
-    categories = () if own_reading else tuple(event.categories)
-    kind = "record" if own_reading else event.type
+    """People who page through their own record, or take it all away, make a line and not a page of lines."""
+    own = event.role == Role.PATIENT and event.type in OWN_READING
+    kind = OWN_READING[event.type] if own else event.type
+    categories = () if own else tuple(event.categories)
     return (event.actor, kind, event.outcome, tuple(event.reasons), event.consent, categories, event.target)
 
 

@@ -10,6 +10,7 @@ from audit import feed, sentences
 from audit.events import EventType
 from audit.log import Entry, Outcome, record
 from audit.models import AuditEvent
+from audit.paragraphs import paragraph
 from portal.activity import fold, names_of
 from portal.forms import ActivityFilter
 from portal.guards import PatientRequest, patient_required
@@ -53,7 +54,7 @@ def event(request: PatientRequest, event_id: UUID) -> HttpResponse:
     context = {
         "event": found,
         "sentence": sentences.sentence(found, names, f"User/{request.user.pk}"),
-        "paragraph": sentences.paragraph(found, names),
+        "paragraph": paragraph(found),
         "consent": request.patient.consents.filter(id=_consent_id(found)).first(),
     }
     return render(request, "portal/activity_event.html", context)

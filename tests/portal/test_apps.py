@@ -1,0 +1,83 @@
+import json
+
+import pytest
+from django.urls import reverse
+
+from audit.models import AuditEvent
+from consent.models import Consent
+from tests import factories
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def alice(client):
+    patient = factories.alice()
+    client.force_login(patient.user)
+    return patient
+
+
+def test_the_list_answers_the_four_questions(alice, client):
+    factories.create_consent(alice)
+    page = client.get(reverse("portal:apps")).content.decode()
+
+    for words in ("Acme", "Test results", "Not used yet", "Ends"):
+        assert words in page
+
+
+def test_an_empty_list_says_what_belongs_here(alice, client):
+    assert "not sharing with any apps" in client.get(reverse("portal:apps")).content.decode()
+
+
+def test_stopping_an_app_ends_it_and_says_so(alice, client):
+    consent = factories.create_consent(alice)
+    answer = client.post(reverse("portal:app-stop", args=[consent.id]), follow=True)
+
+    assert "lost access at" in answer.content.decode()
+    consent.refresh_from_db()
+    assert (consent.status, consent.current_number) == (Consent.Status.INACTIVE, 2)
+
+
+def test_stopping_twice_changes_nothing(alice, client):
+    consent = factories.create_consent(alice)
+    for _ in range(2):
+        client.post(reverse("portal:app-stop", args=[consent.id]))
+
+    assert AuditEvent.objects.filter(type="consent:revoke").count() == 1
+    assert consent.versions.count() == 2
+
+
+def test_stopping_takes_a_post(alice, client):
+    consent = factories.create_consent(alice)
+
+    assert client.get(reverse("portal:app-stop", args=[consent.id])).status_code == 405
+
+
+@pytest.mark.parametrize("name", ["app", "app-stop", "app-stopped", "consent-fhir"])
+def test_A9_the_app_of_another_patient_does_not_exist(alice, client, name):
+    theirs = factories.create_consent(factories.mallory())
+    address = reverse(f"portal:{name}", args=[theirs.id])
+    answer = client.post(address) if name == "app-stop" else client.get(address)
+
+    assert answer.status_code == 404
+    theirs.refresh_from_db()
+    assert theirs.status == Consent.Status.ACTIVE
+
+
+def test_the_consent_is_there_as_fhir_and_its_version_is_one(alice, client):
+    consent = factories.create_consent(alice)
+    resource = json.loads(client.get(reverse("portal:consent-fhir", args=[consent.id])).content)
+
+    assert (resource["resourceType"], resource["meta"]["versionId"]) == ("Consent", "1")
+    assert resource["provision"]["type"] == "deny"
+    codes = [c["coding"][0]["code"] for c in resource["provision"]["provision"][0]["code"]]
+    assert codes == ["demographics", "test-results"]
+
+
+def test_A17_an_app_with_a_hostile_name_is_only_text(alice, client):
+    hostile = factories.acme_client(name="<script>alert(1)</script>", purpose='"><img src=x>')
+    consent = factories.create_consent(alice, hostile)
+    for name, args in (("apps", []), ("app", [consent.id]), ("activity", [])):
+        page = client.get(reverse(f"portal:{name}", args=args)).content.decode()
+        assert "<script>alert" not in page
+        assert "<img src=x" not in page
