@@ -68,7 +68,7 @@ def process(request: Request, route: Route) -> Answer:
     return 200, {"Content-Type": JSON}, documents.encode(answered)
 
 
-def _read(raw: Any, number: int, prefer: Mapping[str, str]) -> _Entry:
+def _read(raw: Any, number: int, prefer: dict[str, str]) -> _Entry:
     place = f"Bundle.entry[{number}]"
     asked = raw.get("request") if isinstance(raw, dict) else None
     if not isinstance(asked, dict) or not all(isinstance(asked.get(k), str) for k in ("method", "url")):
@@ -86,7 +86,7 @@ def _read(raw: Any, number: int, prefer: Mapping[str, str]) -> _Entry:
     return _Entry(place, full_url if isinstance(full_url, str) else "", request, document)
 
 
-def _batch_answer(raw: Any, number: int, prefer: Mapping[str, str], route: Route) -> dict[str, Any]:
+def _batch_answer(raw: Any, number: int, prefer: dict[str, str], route: Route) -> dict[str, Any]:
     """Each entry for itself, in a savepoint of its own."""
     try:
         entry = _read(raw, number, prefer)

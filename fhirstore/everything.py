@@ -72,7 +72,7 @@ def _page(fhir_id: str, asked: dict[str, str], after: int, limit: int) -> list[F
     params = [[terms.compartment(fhir_id)], fhir_id, wanted, wanted, since, start, end, after, limit]
     with connection.cursor() as cursor:
         cursor.execute(_PAGE, params)
-        return [Found(*row[:3], row[3:]) for row in cursor.fetchall()]
+        return [Found(kind, each, body, (key,)) for kind, each, body, key in cursor.fetchall()]
 
 
 def _support(shown: list[Found]) -> list[Found]:

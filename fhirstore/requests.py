@@ -1,13 +1,15 @@
 """One request as the interactions see it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from fhirstore.outcome import Refused
 
-FHIR_JSON = {"application/fhir+json", "application/json", "text/json", "json", "application/json+fhir"}
+FHIR_JSON = frozenset(
+    ["application/fhir+json", "application/json", "text/json", "json", "application/json+fhir"]
+)
 _ANY = {"*/*", "application/*", "text/*", "text/html", "application/xhtml+xml"}  # a browser gets JSON too
 
 
@@ -63,7 +65,7 @@ class Request:
         if not kinds & (FHIR_JSON | _ANY | {""}):
             raise Refused(406, "not-supported", "This server answers application/fhir+json only.")
 
-    def check_content_type(self, allowed: Sequence[str] | set[str] = frozenset(FHIR_JSON)) -> None:
+    def check_content_type(self, allowed: Set[str] = FHIR_JSON) -> None:
         """Raises Refused (415) for a body that is declared to be something else."""
         kind = self.headers.get("content-type", "").partition(";")[0].strip().lower()
         if kind and kind not in allowed:

@@ -3,10 +3,10 @@
 import gzip
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from fhirstore import documents
 from fhirstore.outcome import Refused
@@ -83,7 +83,7 @@ def read(path: Path) -> Iterator[Unit]:
         yield [Reject(path, "", "", f"it cannot be read: {error.strerror or type(error).__name__}")]
 
 
-def _read_lines(path: Path, file: IO[bytes]) -> Iterator[Unit]:
+def _read_lines(path: Path, file: Iterable[bytes]) -> Iterator[Unit]:
     unit: Unit = []
     for number, line in enumerate(file, start=1):
         if line.strip():

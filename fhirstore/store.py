@@ -100,7 +100,7 @@ def fetch(kind: str, fhir_id: str, version: int | None = None) -> Stored | None:
 
 def fetch_versions(kind: str, fhir_id: str, *, below: int, limit: int) -> list[Stored]:
     """Versions with a number under `below`, newest first. One statement."""
-    params = {"type": kind, "id": fhir_id, "below": below, "limit": limit}
+    params: dict[str, str | int] = {"type": kind, "id": fhir_id, "below": below, "limit": limit}
     with connection.cursor() as cursor:
         cursor.execute(_FETCH_VERSIONS, params)
         return [Stored(kind, fhir_id, *row) for row in cursor.fetchall()]
@@ -120,7 +120,9 @@ def write(changes: Sequence[Change], *, replay: bool = False) -> list[Written]:
     with connection.cursor() as cursor:
         current = _lock(cursor, changes)
         known = _earlier_digests(cursor, current.values()) if replay else set()
-        new, changed, written = [], [], []
+        new: list[rows.Row] = []
+        changed: list[rows.Row] = []
+        written: list[Written] = []
         for position, change in enumerate(changes):
             before = current.get((change.type, change.fhir_id))
             try:

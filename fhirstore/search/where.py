@@ -208,6 +208,7 @@ def _amount(name: str, text: str) -> _Condition:
     number = values.number(name, written)
     half = abs(number.value) * 0.1 if number.prefix == "ap" else number.half_step
     within = ("i.low >= %s AND i.high < %s", [number.value - half, number.value + half])
+    params: list[Any]
     condition, params = {
         "eq": within,
         "ap": within,
