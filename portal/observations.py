@@ -129,6 +129,7 @@ UNITS = {  # UCUM codes that people do not read
     "10*6/uL": "×10⁶/µL",
     "mL/min/1.73m2": "mL/min/1.73 m²",
     "mL/min/{1.73_m2}": "mL/min/1.73 m²",
+    "kg/m2": "kg/m²",
     "{score}": "",
     "{#}": "",
     "1": "",

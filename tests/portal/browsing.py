@@ -15,7 +15,7 @@ from playwright.sync_api import Page, Route, sync_playwright
 
 from tests.browser.conftest import FLAGS, _chromium
 
-SITE = "http://testserver"
+SITE = "http://localhost"  # an origin that browsers trust without TLS; nothing listens there
 STATIC = (Path(__file__).resolve().parents[2] / "static", Path(django_htmx.__file__).parent / "static")
 TYPES = {".css": "text/css", ".svg": "image/svg+xml", ".js": "text/javascript"}
 Rendered = Mapping[str, HttpResponse]
@@ -25,7 +25,7 @@ Rendered = Mapping[str, HttpResponse]
 def browsing(
     rendered: Rendered, *, width: int = 390, scheme: str = "light", script: bool = True
 ) -> Iterator[Page]:
-    """A page of a browser that sees `rendered` (by path) at http://testserver."""
+    """A page of a browser that sees `rendered` (by path) at SITE."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=_chromium(), args=FLAGS)
         context = browser.new_context(

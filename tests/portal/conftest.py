@@ -1,13 +1,22 @@
 """Alice's real record of the demo population, in the embedded FHIR server, read through the gate."""
 
+from collections.abc import Iterator
+
 import pytest
 from django.test import Client
-from django.utils import timezone
+from django.utils import timezone, translation
 
 from accounts.models import User
 from demo import people, store
 from demo.population import clinic
 from demo.population.stories import alice as story
+
+
+@pytest.fixture(autouse=True)
+def _in_english() -> Iterator[None]:
+    """A page in Spanish leaves its language behind in the thread."""
+    with translation.override("en"):
+        yield
 
 
 @pytest.fixture

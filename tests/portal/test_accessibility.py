@@ -30,7 +30,7 @@ ALICE = [
     *("/visits/", "/documents/", "/more/", "/design/", "/accounts/logout/", "/accounts/password/change/"),
     *("/accounts/2fa/", "/accounts/sessions/"),
 ]
-ITEMS = {"result": "alice-ldl-4", "report": "alice-lipids-report-4", "document": "alice-document-3"}
+ITEMS = {"result": "alice-ldl-7", "report": "alice-lipids-report-7", "document": "alice-document-3"}
 Pages = dict[str, HttpResponse]
 
 
@@ -44,6 +44,7 @@ def pages(alice, client: Client) -> Pages:
         reverse("portal:trend", args=["13457-7"]),
     ]
     # A real sign-in, so that the list of sessions has one.
+    client.logout()
     client.post("/accounts/login/", {"login": alice.email, "password": PASSWORD})
     visitor = Client()
     wrong = visitor.post("/accounts/login/", {"login": "nobody@demo.example", "password": "wrong"})
@@ -57,7 +58,7 @@ def pages(alice, client: Client) -> Pages:
 @pytest.fixture
 def spanish(alice, client: Client) -> Pages:
     client.post("/language/", {"language": "es"})
-    return {path: client.get(path) for path in ("/", "/results/", "/results/alice-ldl-4/", "/more/")}
+    return {path: client.get(path) for path in ("/", "/results/", "/results/alice-ldl-7/", "/more/")}
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(320, "dark"), (1280, "light")])
@@ -76,6 +77,20 @@ def test_spanish_pages_are_accessible(spanish):
         found = {path: wrong for path in spanish if (wrong := _look(page, path, 320, "es"))}
 
     assert found == {}
+
+
+def test_newest_result_is_found_by_keyboard_and_without_script(pages):
+    """From Home to a number and its story, with links and Enter alone."""
+    with browsing(pages, script=False) as page:
+        page.goto(f"{SITE}/")
+        page.keyboard.press("Tab")
+        assert page.locator(":focus").inner_text() == "Skip to main content"
+        for link in ("See what is new", "Cholesterol tests", "LDL cholesterol"):
+            page.get_by_role("link", name=link).first.focus()
+            page.keyboard.press("Enter")
+
+        assert page.locator("h1").inner_text() == "LDL cholesterol"
+        assert page.get_by_role("img", name="LDL cholesterol").count() == 2
 
 
 def _look(page: Page, path: str, width: int, scheme: str) -> list[object]:
