@@ -150,6 +150,7 @@ CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR / "celerybeat-schedule")
 CELERY_BEAT_SCHEDULE = {
     "notices-send": {"task": "notices.tasks.send_due", "schedule": 10.0},
+    "smart-sweep": {"task": "smart.tasks.sweep", "schedule": 24 * 3600.0},
     "writes-sweep": {"task": "fhirproxy.tasks.sweep_writes", "schedule": 30.0},
     "exports-sweep": {"task": "exports.tasks.sweep", "schedule": 30.0},
     "audit-partitions": {"task": "audit.tasks.make_partitions", "schedule": 24 * 3600.0},
@@ -215,11 +216,22 @@ OAUTH2_PROVIDER = {
     "OIDC_RP_INITIATED_LOGOUT_DELETE_TOKENS": False,
     **{
         f"COMPLIANT_BCP_RFC9700_{name}": True
-        for name in ["IMPLICIT_GRANT", "PASSWORD_GRANT", "PKCE_METHOD", "ACCESS_TOKEN_TRANSPORT", "AUTHZ_RESPONSE_ISS", "TOKEN_STORAGE", "REFRESH_TOKEN", "REDIRECT_URI_MATCHING", "PKCE_REQUIRED"]
+        for name in [
+            "IMPLICIT_GRANT",
+            "PASSWORD_GRANT",
+            "PKCE_METHOD",
+            "ACCESS_TOKEN_TRANSPORT",
+            "AUTHZ_RESPONSE_ISS",
+            "TOKEN_STORAGE",
+            "REFRESH_TOKEN",
+            "REDIRECT_URI_MATCHING",
+            "PKCE_REQUIRED",
+        ]
     },
     "COMPLIANT_BCP_RFC9700_REDIRECT_URI_SCHEME": not DEMO,
 }
 PASSWORD_HASHERS = [
+    *(["django.contrib.auth.hashers.MD5PasswordHasher"] if MODE == "test" else []),  # speed, of tests only
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",
     "smart.secrets.Sha256SecretHasher",  # for generated 256-bit client secrets only
 ]
@@ -275,7 +287,7 @@ SECURE_REFERRER_POLICY = "same-origin"
 SECURE_SSL_REDIRECT = SECURE and MODE == "production"
 SECURE_HSTS_SECONDS = 365 * 24 * 3600 if SECURE else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = SECURE
-CORS_URLS_REGEX = r"^/(fhir/|\.well-known/|o/token/|o/revoke_token/|o/introspect/)"
+CORS_URLS_REGEX = r"^/(fhir/|\.well-known/|o/token/|o/revoke_token/|o/introspect/|o/userinfo/)"
 CORS_ALLOW_ALL_ORIGINS = True  # no cookie opens those paths; a bearer token does
 CORS_ALLOW_CREDENTIALS = False
 
