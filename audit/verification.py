@@ -150,7 +150,7 @@ def _check_event(event: Row, seq: int | None, next_xid: int) -> None:
         names = sorted(n for n in {*payload, *columns} if payload.get(n) != columns.get(n))
         raise tampered(f"it was changed in {', '.join(names)}: the payload says otherwise")
     if event["xid"] >= next_xid:
-        raise tampered("its transaction id has not been given out yet")
+        raise tampered("its transaction id was not given out yet (after a restore: see docs/audit.md)")
 
 
 def _check_leaf(leaf: tuple[Any, ...], event: Row, place: int) -> None:

@@ -155,7 +155,7 @@ def test_a24_a_row_put_out_of_the_sequencers_reach_is_named(ids):
     tamper("UPDATE audit_event SET xid = '9000000000000000000' WHERE id = %s", hidden)
     assert sequencer.tick() == 0
 
-    assert f"event {hidden}: its transaction id has not been given out yet" in finding()
+    assert f"event {hidden}: its transaction id was not given out yet" in finding()
 
 
 @pytest.mark.parametrize(
