@@ -52,7 +52,7 @@ def process(request: Request, route: Route) -> Answer:
     request.check_content_type()
     bundle = documents.parse(request.body)
     kind = bundle.get("type")
-    if documents.check(bundle) != "Bundle" or kind not in {"batch", "transaction"}:
+    if documents.check(bundle) != "Bundle" or kind not in ("batch", "transaction"):
         raise Refused(400, "invalid", "What is sent to the base is a Bundle, batch or transaction.")
     entries = bundle.get("entry", [])
     if not isinstance(entries, list) or len(entries) > MAX_ENTRIES:

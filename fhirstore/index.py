@@ -13,7 +13,7 @@ from django.conf import settings
 from fhirstore import terms
 from fhirstore.dates import BEGINNING, END, Span, span
 from fhirstore.definitions import PARAMETERS, Parameter
-from fhirstore.documents import Document
+from fhirstore.documents import ID, Document
 from fhirstore.outcome import Refused
 from fhirstore.paths import Path, compile_path
 
@@ -76,9 +76,10 @@ def relative(reference: str) -> str:
 
 def _patients(nodes: Iterable[Any]) -> Iterable[str]:
     for node in nodes:
-        if isinstance(node, dict) and "reference" in node:
-            kind, _, fhir_id = relative(node["reference"]).partition("/")
-            if kind == "Patient" and fhir_id:
+        reference = node.get("reference") if isinstance(node, dict) else None
+        if isinstance(reference, str):
+            kind, _, fhir_id = relative(reference).partition("/")
+            if kind == "Patient" and ID.fullmatch(fhir_id):
                 yield fhir_id
 
 

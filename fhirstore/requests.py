@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, unquote
 
 from fhirstore.outcome import Refused
 
@@ -24,9 +24,9 @@ class Request:
     @classmethod
     def to(cls, method: str, url: str, headers: Mapping[str, str]) -> "Request":
         """A request by its URL relative to the base, as `Observation?code=1`, without a body."""
-        parts = urlsplit(url)
-        path = tuple(unquote(segment) for segment in parts.path.split("/") if segment)
-        return cls(method, path, tuple(parse_qsl(parts.query, keep_blank_values=True)), headers)
+        path, _, query = url.partition("?")
+        segments = tuple(unquote(segment) for segment in path.split("/") if segment)
+        return cls(method, segments, tuple(parse_qsl(query, keep_blank_values=True)), headers)
 
     def prefers(self, name: str, default: str = "") -> str:
         """The value of one preference of the Prefer header (RFC 7240)."""

@@ -15,7 +15,7 @@ SUFFIXES = (".json", ".ndjson", ".jsonl")
 LINES_AT_ONCE = 500
 
 # Bundles that are a set of resources; the others (document, message) are resources themselves.
-_SETS = {"transaction", "batch", "collection", "searchset"}
+_SETS = ("transaction", "batch", "collection", "searchset")
 # Others refer to what is in these, so they go first.
 _FIRST = re.compile(r"infra|hospital|practitioner|organi[sz]ation|location|provider|common", re.IGNORECASE)
 
@@ -121,9 +121,9 @@ def _read_entry(path: Path, place: str, entry: Any) -> Item | Reject | None:
         return Reject(path, place, "", "the entry holds no resource")
     request = entry.get("request") if isinstance(entry.get("request"), dict) else {}
     method, kind = request.get("method", "POST"), str(resource.get("resourceType", ""))
-    if method not in {"POST", "PUT"}:
+    if method not in ("POST", "PUT"):
         return Reject(path, place, kind, "only entries that POST or PUT are loaded")
-    if (entry.get("search") or {}).get("mode") == "outcome":
+    if kind == "OperationOutcome" and "search" in entry:
         return None  # a remark about a search, not a record
     url = str(request.get("url", ""))
     full_url = entry.get("fullUrl")

@@ -74,6 +74,8 @@ class TestTransaction:
             entry("PUT", "Patient/b", patient("b"), ifMatch='W/"3"'),
             entry("PUT", "Patient/alice", patient("alice", active=True)),  # as the good one does
             {"resource": new_patient()},
+            entry("POST", "http://[", new_patient()),
+            entry("GET", "http://["),
             "an entry",
         ],
     )
@@ -170,6 +172,7 @@ class TestBatch:
         ({"resourceType": "Patient"}, 400),
         ({"resourceType": "Bundle"}, 400),
         ({"resourceType": "Bundle", "type": "searchset"}, 400),
+        ({"resourceType": "Bundle", "type": ["batch"]}, 400),
         ({"resourceType": "Bundle", "type": "batch", "entry": {}}, 400),
         ({"resourceType": "Bundle", "type": "transaction", "entry": [{}] * 10_001}, 400),
     ],

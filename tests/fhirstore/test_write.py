@@ -209,6 +209,7 @@ DEEP = b'{"resourceType":"Patient","x":' + b"[" * 101 + b"]" * 101 + b"}"
         (b'{"resourceType":"Patient","birthDate":"2026-02-30"}', 422),
         (b'{"resourceType":"Patient","managingOrganization":{"reference":7}}', 422),
         (b'{"resourceType":"Patient","identifier":[7]}', 422),
+        (b'{"resourceType":"Patient","link":[{"other":"Patient/1"},{"other":7}]}', 422),
         (b'{"resourceType":"Patient","identifier":[{"system":[],"value":"x"}]}', 422),
     ],
 )  # fmt: skip
@@ -218,6 +219,12 @@ def test_what_is_not_a_resource_is_refused_and_not_kept(body, status):
     assert result.status == status
     assert 0 < len(result.diagnostics) < 300
     assert get("Patient").ids == []
+
+
+@pytest.mark.django_db
+def test_a_reference_without_a_target_is_kept():
+    body = observation("o1", subject={"reference": None, "display": "somebody"})
+    assert post("Observation", body).status == 201
 
 
 @pytest.mark.django_db
