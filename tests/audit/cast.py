@@ -1,5 +1,6 @@
 """Entries as the rooms above write them, and the superuser who tampers with them (A24)."""
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import psycopg
 from django.db import connection
 
+from audit import sequencer
 from audit.events import EventType, Outcome
 from audit.log import Entry
 
@@ -49,3 +51,21 @@ def tamper(sql: str, *parameters: Any) -> int:
     with connected_as("postgres") as superuser:
         superuser.execute("SET session_replication_role = replica")
         return superuser.execute(sql, parameters).rowcount
+
+
+def settle() -> None:
+    """Wait until every event may get its place. Tests that run beside this one share the cluster's
+    horizon: while one of them has written and not ended, nothing that came later is placed."""
+    deadline = time.monotonic() + 30
+    while True:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT max(xid) < pg_snapshot_xmin(pg_current_snapshot()) FROM audit_event")
+            if cursor.fetchone()[0] is not False:
+                return
+        assert time.monotonic() < deadline, "another transaction stays open"
+        time.sleep(0.01)
+
+
+def tick(**options: Any) -> int:
+    settle()
+    return sequencer.tick(**options)

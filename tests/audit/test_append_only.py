@@ -4,10 +4,9 @@ import psycopg
 import pytest
 from django.db import DatabaseError, connection, transaction
 
-from audit import sequencer
 from audit.log import record
 from audit.models import AuditEvent, Checkpoint, LogLeaf
-from tests.audit.cast import connected_as, entry
+from tests.audit.cast import connected_as, entry, tick
 
 TABLES = ["audit_event", "log_leaf", "checkpoint"]
 COLUMN = {"audit_event": "actor", "log_leaf": "event_id", "checkpoint": "size"}
@@ -19,7 +18,7 @@ pytestmark = pytest.mark.django_db(transaction=True, available_apps=["audit"])  
 @pytest.fixture
 def sealed(db):
     record(entry())
-    sequencer.tick()
+    tick()
 
 
 def attempts(table):
@@ -82,5 +81,5 @@ def test_the_application_role_reads_and_adds():
 def test_a_transactional_test_starts_with_an_empty_log(time, settings):
     assert not AuditEvent.objects.exists()
     record(entry())
-    assert sequencer.tick() == 1
+    assert tick() == 1
     assert settings.AUDIT_ANCHOR_FILE.read_text().split("\n")[1] == "1"

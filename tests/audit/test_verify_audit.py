@@ -10,7 +10,7 @@ from django.db import connection
 from audit import sequencer
 from audit.log import record
 from audit.models import AuditEvent, LogLeaf
-from tests.audit.cast import MALLORY, entry, tamper
+from tests.audit.cast import MALLORY, entry, settle, tamper, tick
 
 pytestmark = pytest.mark.django_db(transaction=True, available_apps=["audit"])  # a quick flush
 
@@ -21,7 +21,7 @@ def ids():
     made = []
     for _ in range(3):
         made += [record(entry()), record(entry(count=3, detail={"held": 1}))]
-        sequencer.tick()
+        tick()
     return made
 
 
@@ -59,6 +59,7 @@ def test_waiting_events_are_counted_checked_and_placed_on_request():
 
     assert "6 events" in verify()
     assert "1 newer events wait" in verify()
+    settle()
     assert "7 events" in verify(wait=True)
     late = record(entry())
     tamper("UPDATE audit_event SET payload = replace(payload, '12', '13') WHERE id = %s", late)
@@ -145,7 +146,7 @@ def test_a24_a_forged_new_row_is_named(ids):
         cursor.execute("SELECT pg_current_xact_id()::text")
         xid = cursor.fetchone()[0]
     tamper(INSERT_COPY, f'{{"id": "{forged}", "xid": "{xid}"}}', ids[2])
-    assert sequencer.tick() == 1
+    assert tick() == 1
 
     assert f"entry 6, event {forged}: it was changed in id" in finding()
 
@@ -207,7 +208,7 @@ def test_a24_a_log_sealed_anew_with_the_signing_key_is_found_by_the_anchors(ids)
     tamper("DELETE FROM audit_event WHERE id = %s", ids[0])
     tamper("DELETE FROM log_leaf")
     tamper("DELETE FROM checkpoint")
-    sequencer.tick()
+    tick()
 
     assert "not what was anchored on line 1 of the anchor file, at 2 entries" in finding()
 
