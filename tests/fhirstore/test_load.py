@@ -263,13 +263,9 @@ def test_files_of_other_kinds_in_a_folder_are_left_out_with_a_word(tmp_path):
 
 
 def test_entries_that_are_no_resources_to_keep_are_rejected(tmp_path):
-    record = bundle(
-        "batch",
-        entry("DELETE", "Patient/x", patient()),
-        {"request": {}},
-        "odd",
-        {"resource": patient(), "request": {"method": {}}},
-    )
+    odd_method = {"resource": patient(), "request": {"method": {}}}
+    delete = entry("DELETE", "Patient/x", patient())
+    record = bundle("batch", delete, {"request": {}}, "odd", odd_method)
     load = Load(write(tmp_path / "b.json", record))
     assert load.code == 2
     assert len(load.rejects) == 4
