@@ -33,7 +33,7 @@ manage: .venv/.demo ## Run manage.py on the demo's database, for example: make m
 
 test: .venv/.dev $(CHECK_ENV) ## Run the whole test suite (ARGS=tests/consent for a part)
 	@$(CHECKED) manage.py catalogue compile
-	$(PY) -m pytest -n auto --dist loadgroup $(ARGS)
+	$(PY) -m pytest -n auto --no-loadscope-reorder $(ARGS)
 
 check: .venv/.dev $(CHECK_ENV) ## Lint, types, layers, Django's deploy checks
 	$(PY) -m ruff check .
