@@ -43,8 +43,9 @@ def line(value: Decimal, usual: Range) -> Line:
     """
     low, high = usual.low, usual.high
     width = _width(usual)
-    start = low - width * Decimal("0.3") if low is not None else high - width
-    end = high + width * Decimal("0.3") if high is not None else low + width
+    first, last = _known_limits(usual)
+    start = first - width * (Decimal("0.3") if low is not None else 1)
+    end = last + width * (Decimal("0.3") if high is not None else 1)
     pinned = (low is not None and value < low - FAR * width) or (
         high is not None and value > high + FAR * width
     )
@@ -64,10 +65,15 @@ def line(value: Decimal, usual: Range) -> Line:
     )
 
 
+def _known_limits(usual: Range) -> tuple[Decimal, Decimal]:
+    """The lowest and the highest limit that there is; the same one twice for an open range."""
+    known = [limit for limit in (usual.low, usual.high) if limit is not None]
+    return known[0], known[-1]
+
+
 def _width(usual: Range) -> Decimal:
-    if usual.low is not None and usual.high is not None:
-        return usual.high - usual.low or abs(usual.high) or Decimal(1)
-    return abs(usual.high if usual.high is not None else usual.low) or Decimal(1)
+    first, last = _known_limits(usual)
+    return last - first or abs(last) or Decimal(1)
 
 
 def _mark(x: float, left: float, right: float, standing: Standing) -> float:

@@ -5,10 +5,11 @@ then the answer is empty, never an exception.
 """
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 LOINC = "http://loinc.org"
 _TIME = re.compile(r"^(\d{4})(?:-(\d\d)(?:-(\d\d)(?:T(\S+))?)?)?$")
@@ -20,6 +21,20 @@ class Moment:
 
     at: datetime
     precision: str = "day"  # year, month, day, time
+
+
+class Dated(Protocol):
+    @property
+    def when(self) -> Moment | None: ...
+
+
+DatedT = TypeVar("DatedT", bound=Dated)
+LONG_AGO = datetime.min.replace(tzinfo=UTC)
+
+
+def newest_first(items: Iterable[DatedT]) -> list[DatedT]:
+    """Undated ones last, in the order in which they came."""
+    return sorted(items, key=lambda item: item.when.at if item.when else LONG_AGO, reverse=True)
 
 
 def moment(value: Any) -> Moment | None:

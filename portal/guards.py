@@ -3,6 +3,7 @@
 import zoneinfo
 from collections.abc import Callable
 from functools import wraps
+from typing import cast
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
@@ -31,14 +32,15 @@ def patient_required(view: View) -> View:
     @login_required
     @wraps(view)
     def guarded(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
-        patient = Patient.objects.filter(user=request.user).first()
+        user = cast(User, request.user)
+        patient = Patient.objects.filter(user=user).first()
         if patient is None:
             return render(request, "portal/no_record.html", status=403)
-        request.user.patient = request.patient = patient
-        with timezone.override(time_zone_of(request.user)):
+        user.patient = patient
+        cast(PatientRequest, request).patient = patient
+        with timezone.override(time_zone_of(user)):
             return view(request, *args, **kwargs)
 
-    guarded.guard = "patient"
     return guarded
 
 
@@ -48,26 +50,26 @@ def clinician_required(view: View) -> View:
     @login_required
     @wraps(view)
     def guarded(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
-        if StaffRole.Role.CLINICIAN not in roles_of(request.user):
+        user = cast(User, request.user)
+        if StaffRole.Role.CLINICIAN not in roles_of(user):
             raise Http404
-        with timezone.override(time_zone_of(request.user)):
+        with timezone.override(time_zone_of(user)):
             return view(request, *args, **kwargs)
 
-    guarded.guard = "clinician"
     return guarded
 
 
 def anyone(view: View) -> View:
     """Says on purpose that a page is open to all, signed in or not."""
-    view.guard = "anyone"
     return view
 
 
 def roles_of(user: User) -> frozenset[str]:
     """The staff roles of one user, read once per request."""
-    if not hasattr(user, "_roles"):
-        user._roles = frozenset(user.staff_roles.values_list("role", flat=True))
-    return user._roles
+    if "_roles" not in vars(user):
+        vars(user)["_roles"] = frozenset(user.staff_roles.values_list("role", flat=True))
+    roles: frozenset[str] = vars(user)["_roles"]
+    return roles
 
 
 def time_zone_of(user: User) -> zoneinfo.ZoneInfo:

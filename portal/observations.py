@@ -174,8 +174,7 @@ def read_all(resources: Iterable[Any]) -> list[Result]:
     """Results that stand, newest first; undated ones last."""
     results = [read(resource) for resource in resources]
     shown = [result for result in results if result.progress != Progress.WITHDRAWN]
-    dated = sorted((r for r in shown if r.when), key=lambda r: r.when.at, reverse=True)
-    return dated + [result for result in shown if not result.when]
+    return fhir.newest_first(shown)
 
 
 def _when(resource: Any) -> Moment | None:
@@ -240,7 +239,8 @@ def _unit(quantity: dict[str, Any]) -> str:
 
 def _ranges(resource: Any, unit: str) -> tuple[Range | None, str, tuple[Range, ...]]:
     """(the usual range if exactly one fits, else the lab's words, ranges of other kinds)."""
-    usual, goals = [], []
+    usual: list[Range] = []
+    goals: list[Range] = []
     for item in fhir.objects(resource, "referenceRange"):
         kinds = fhir.codes(item.get("type"))
         named = fhir.words(item.get("type"))

@@ -72,7 +72,7 @@ def page(
             states=frozenset(states),
         )
         REGISTRY[name] = contract
-        view.contract = contract
+        view.contract = contract  # type: ignore[attr-defined]
         return view
 
     return declare

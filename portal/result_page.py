@@ -14,6 +14,7 @@ from portal.series import series
 from portal.trends import Trend
 
 SHOWN_ROWS = 5
+Table = list[list[dict[str, object]]]  # cells: {"text", "label", "number"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,7 @@ class Panel:
     trend: Trend
     went: str
     head: list[str]
-    rows: list[list[dict[str, object]]]  # for parts/table.html, newest first
+    rows: Table  # for parts/table.html, newest first
     count: int
 
 
@@ -65,7 +66,7 @@ def _panel(result: Result, same: list[Result], id: str, most_rows: int) -> Panel
 
 
 def _line(result: Result, id: str) -> SafeString:
-    if not result.is_drawable:
+    if not result.is_drawable or result.value is None or result.range is None:
         return charts.NOTHING
     return charts.number_line(
         id=id,
@@ -78,7 +79,7 @@ def _line(result: Result, id: str) -> SafeString:
     )
 
 
-def _table(results: Sequence[Result]) -> tuple[list[str], list[list[dict[str, object]]]]:
+def _table(results: Sequence[Result]) -> tuple[list[str], Table]:
     """Head and rows; without the columns about the usual range where no result has one."""
     date, value, usual, compared = (
         pgettext("result.table.date", "Date"),
@@ -86,7 +87,7 @@ def _table(results: Sequence[Result]) -> tuple[list[str], list[list[dict[str, ob
         pgettext("result.table.usual", "Usual range"),
         pgettext("result.table.compared", "Compared"),
     )
-    rows = [
+    rows: Table = [
         [
             {"text": date_words(result.when) or pgettext("result.no_date", "No date")},
             {"label": value, "text": result.shown, "number": True},

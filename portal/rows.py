@@ -35,9 +35,7 @@ class Row:
 
 def rows_of(resources: Iterable[Any], reader: Callable[[Any], Row | None]) -> list[Row]:
     """Rows that stand, newest first; undated ones last."""
-    rows = [row for resource in resources if (row := reader(resource))]
-    dated = sorted((row for row in rows if row.when), key=lambda row: row.when.at, reverse=True)
-    return dated + [row for row in rows if not row.when]
+    return fhir.newest_first(row for resource in resources if (row := reader(resource)))
 
 
 def medicine(resource: Any) -> Row | None:
@@ -109,8 +107,7 @@ def no_known_allergies(resources: Iterable[Any]) -> Row | None:
     rows = [
         Row(id=fhir.text(r, "id"), name="", when=_moment(r, "recordedDate", "lastOccurrence")) for r in said
     ]
-    dated = [row for row in rows if row.when]
-    return max(dated, key=lambda row: row.when.at, default=None) or next(iter(rows), None)
+    return next(iter(fhir.newest_first(rows)), None)
 
 
 def condition(resource: Any) -> Row | None:

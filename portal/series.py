@@ -63,8 +63,7 @@ def grouped(reports: Iterable[Any], results: Sequence[Result]) -> list[Report]:
         Report("", "", rest[0].when, Progress.UNKNOWN, rest[0].source, "", tuple(rest))
         for rest in days.values()
     ]
-    dated = sorted((one for one in groups if one.when), key=lambda one: one.when.at, reverse=True)
-    return dated + [one for one in groups if not one.when]
+    return fhir.newest_first(groups)
 
 
 def series(results: Iterable[Result], code: str) -> list[Result]:

@@ -10,6 +10,7 @@ from django.utils.translation import npgettext, pgettext
 from consent.models import Consent
 from exports.models import ExportJob
 from fhirproxy.models import WriteCommand
+from portal import fhir
 from portal.dates import date_words, time_words
 from portal.fhir import Moment
 from portal.next_action import Action, Rule
@@ -23,21 +24,21 @@ READY = (ExportJob.Status.COMPLETED, ExportJob.Status.COMPLETED_WITH_GAPS)
 
 def from_results(results: Iterable[Result], now: datetime) -> list[Action]:
     """Results of the last 14 days: those to look at soon one by one, the others by day."""
-    recent = [r for r in results if r.when and now - NEW <= r.when.at <= now]
-    actions = [_urgent(result) for result in recent if result.is_urgent]
-    calm = [result for result in recent if not result.is_urgent]
+    recent = [(r, r.when) for r in results if r.when and now - NEW <= r.when.at <= now]
+    actions = [_urgent(result, when) for result, when in recent if result.is_urgent]
+    calm = [result for result, _ in recent if not result.is_urgent]
     for _, group in groupby(calm, key=lambda result: date_words(result.when)):
         actions.append(_new(list(group)))
     return actions
 
 
-def _urgent(result: Result) -> Action:
+def _urgent(result: Result, when: Moment) -> Action:
     return Action(
         rule=Rule.SAFETY,
-        at=result.when.at,
+        at=when.at,
         heading=pgettext("home.urgent", "Your lab asks you to look at a result soon"),
         text=pgettext("home.urgent.text", "{name}, from {date}. Call your clinic today.").format(
-            name=result.name, date=date_words(result.when)
+            name=result.name, date=date_words(when)
         ),
         url=reverse("portal:result", args=[result.id]),
         link=pgettext("home.urgent.link", "See the result"),
@@ -59,7 +60,7 @@ def _new(results: list[Result]) -> Action:
         ).format(count=outside)
     return Action(
         rule=Rule.NEW_RESULT,
-        at=first.when.at,
+        at=first.when.at if first.when else fhir.LONG_AGO,
         heading=npgettext("home.new", "{count} new test result", "{count} new test results", count).format(
             count=count
         ),
@@ -133,11 +134,11 @@ def from_commands(commands: Iterable[WriteCommand]) -> list[Action]:
 
 def from_appointments(appointments: Iterable[Row]) -> list[Action]:
     """The next visit alone: the ones after it have their time."""
-    coming = sorted((row for row in appointments if row.is_current and row.when), key=lambda r: r.when.at)
+    coming = fhir.newest_first(row for row in appointments if row.is_current and row.when)[-1:]
     return [
         Action(
             rule=Rule.VISIT,
-            at=row.when.at,
+            at=row.when.at if row.when else fhir.LONG_AGO,
             heading=pgettext("home.visit", "Your next visit"),
             text=pgettext("home.visit.text", "{what}, on {date}.").format(
                 what=row.name, date=time_words(row.when)
@@ -146,5 +147,5 @@ def from_appointments(appointments: Iterable[Row]) -> list[Action]:
             link=pgettext("home.visit.link", "See your visits"),
             chip=pgettext("home.visit.chip", "Coming up"),
         )
-        for row in coming[:1]
+        for row in coming
     ]

@@ -1,6 +1,6 @@
 """One measure over time, as SVG: the trend on its own page, and the sparkline in lists. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import groupby, pairwise
@@ -117,7 +117,7 @@ def _svg(points: Sequence[Point], made: Trend, id: str, name: str) -> SafeString
         id,
         pgettext("chart.trend.title", "{name} over time").format(name=name),
         id,
-        _description(made),
+        _description(points, made.inside),
         _bands(points, scale),
         _lines(points, scale),
         _joined(
@@ -133,19 +133,20 @@ def _svg(points: Sequence[Point], made: Trend, id: str, name: str) -> SafeString
     )
 
 
-def _description(made: Trend) -> str:
+def _description(points: Sequence[Point], inside: int) -> str:
     said = pgettext(
         "chart.trend.desc",
         "{count} results from {start} to {end}. The first is {first}, the latest {last}. "
         "{inside} of {count} are in the usual range. The table below has each result.",
     )
+    first, last = points[0], points[-1]
     return said.format(
-        count=made.count,
-        start=_month(made.first),
-        end=_month(made.last),
-        first=_quantity(made.first),
-        last=_quantity(made.last),
-        inside=made.inside,
+        count=len(points),
+        start=_month(first),
+        end=_month(last),
+        first=_quantity(first),
+        last=_quantity(last),
+        inside=inside,
     )
 
 
@@ -153,7 +154,7 @@ def _bands(points: Sequence[Point], scale: _Scale) -> SafeString:
     """The usual range behind the points, in steps where it changed half-way between two results."""
     xs = [scale.x(point) for point in points]
     edges = [LEFT, *((one + other) / 2 for one, other in pairwise(xs)), WIDTH - RIGHT]
-    drawn = []
+    drawn: list[SafeString] = []
     index = 0
     for usual, group in groupby(points, key=lambda point: _limits(point.usual)):
         size = len(list(group))
@@ -177,7 +178,7 @@ def _band(
     labels = NOTHING
     if is_first:
         known = [limit for limit in (high, low) if limit is not None]
-        if len(known) == 2 and abs(scale.y(low) - scale.y(high)) < 16:
+        if len(known) == 2 and abs(scale.y(known[0]) - scale.y(known[1])) < 16:
             known = known[:1]  # both would stand on each other; the sentence has both
         labels = _joined(
             format_html(
@@ -243,7 +244,7 @@ def sparkline(points: Sequence[Point]) -> SafeString:
 
 def went_from(made: Trend) -> str:
     """ "Your number went from 152 to 118 since October 2023." "" where there is nothing to compare."""
-    if not made.svg:
+    if not made.svg or made.first is None or made.last is None:
         return ""
     return pgettext("chart.trend.went", "Your number went from {first} to {last} since {start}.").format(
         first=_quantity(made.first), last=_quantity(made.last), start=_month(made.first)
@@ -264,5 +265,5 @@ def _month(point: Point) -> str:
     return month_words(point.when)
 
 
-def _joined(parts: object) -> SafeString:
+def _joined(parts: Iterable[SafeString]) -> SafeString:
     return mark_safe("".join(parts))  # noqa: S308  every part is made by format_html

@@ -8,6 +8,7 @@ from django.forms import BoundField
 from django.http import HttpRequest
 from django.templatetags.static import static
 from django.urls import NoReverseMatch, reverse
+from django.utils.functional import Promise
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import get_language, get_language_info, pgettext_lazy
@@ -26,7 +27,7 @@ register.filter("time_words", dates.time_words)
 class Tab:
     url_name: str
     icon: str
-    label: str
+    label: str | Promise
     under: tuple[str, ...]  # the first parts of the paths that belong to it
 
     def is_current(self, path: str) -> bool:
@@ -37,7 +38,7 @@ RECORD_PATHS = (
     *("records", "results", "vitals", "medicines", "allergies", "conditions"),
     *("vaccines", "visits", "documents", "search", "add"),
 )
-PATIENT_TABS = (
+PATIENT_TABS: tuple[Tab, ...] = (
     Tab("portal:home", "home", pgettext_lazy("tabs.home", "Home"), ("",)),
     Tab("portal:records", "records", pgettext_lazy("tabs.records", "Records"), RECORD_PATHS),
     Tab("portal:apps", "sharing", pgettext_lazy("tabs.sharing", "Sharing"), ("sharing", "apps", "helpers")),

@@ -2,10 +2,12 @@
 
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any
 
 from django import forms
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.views.decorators.http import require_GET
 
 from portal import charts, trends
 from portal.fhir import Moment
@@ -50,6 +52,7 @@ class PartsForm(forms.Form):
 
 
 @page("design")
+@require_GET
 @anyone
 def design(request: HttpRequest) -> HttpResponse:
     context = {
@@ -73,7 +76,7 @@ def design(request: HttpRequest) -> HttpResponse:
 
 
 def _pictures() -> list[tuple[str, str]]:
-    def line(id: str, name: str, value: str, unit: str, usual: Range, **more: object) -> str:
+    def line(id: str, name: str, value: str, unit: str, usual: Range, **more: Any) -> str:
         return charts.number_line(id=id, name=name, value=Decimal(value), unit=unit, usual=usual, **more)
 
     both, upper = Range(Decimal("3.5"), Decimal("5.1")), Range(high=Decimal(100))

@@ -17,6 +17,7 @@ def more(request: HttpRequest) -> HttpResponse:
 
 
 @page("help")
+@require_GET
 @anyone
 def help_page(request: HttpRequest) -> HttpResponse:
     return render(request, "portal/help.html")
