@@ -23,7 +23,10 @@ class Notice(models.Model):
 
     class Phi:
         fields = ("email", "context")
-        safe = tuple("id kind recipient language created_at due_at sent_at read_at attempts".split())
+        safe = (
+            *("id", "kind", "recipient", "language", "created_at"),
+            *("due_at", "sent_at", "read_at", "attempts"),
+        )
 
     class Meta:
         indexes = [models.Index(fields=["due_at"], condition=models.Q(sent_at=None), name="notice_due")]
