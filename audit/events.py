@@ -42,7 +42,6 @@ class EventType(StrEnum):
     CONSENT_AMEND = "consent:amend"
     CONSENT_REVOKE = "consent:revoke"
     CONSENT_REFUSE = "consent:refuse"  # the person said no on the consent page
-    CLIENT_STOP = "client:stop"
     EXPORT_KICKOFF = "export:kickoff"
     EXPORT_READ = "export:read"  # one page that the exporter took through the gate
     EXPORT_COMPLETE = "export:complete"
@@ -57,7 +56,6 @@ class EventType(StrEnum):
     AUDIT_READ = "audit:read"
     ADMIN_VIEW = "admin:view"
     ADMIN_CHANGE = "admin:change"
-    HELPER_CHANGE = "helper:change"
 
 
 _RECORD = frozenset({"patient", "interaction", "purpose"})
@@ -81,7 +79,6 @@ REQUIRED: Mapping[EventType, frozenset[str]] = {
     EventType.CONSENT_AMEND: _CONSENT,
     EventType.CONSENT_REVOKE: _CONSENT,
     EventType.CONSENT_REFUSE: frozenset({"patient", "client"}),
-    EventType.CLIENT_STOP: frozenset({"patient", "client"}),
     EventType.EXPORT_KICKOFF: _TARGET,
     EventType.EXPORT_READ: _RECORD,
     EventType.EXPORT_COMPLETE: _TARGET,
@@ -96,5 +93,4 @@ REQUIRED: Mapping[EventType, frozenset[str]] = {
     EventType.AUDIT_READ: frozenset(),
     EventType.ADMIN_VIEW: frozenset({"target"}),
     EventType.ADMIN_CHANGE: frozenset({"target"}),
-    EventType.HELPER_CHANGE: _TARGET,
 }

@@ -124,12 +124,6 @@ PHRASES: Mapping[EventType, Phrase] = {
         pgettext_lazy("activity.consent-refuse.you", "You chose not to share with {app}."),
         pgettext_lazy("activity.consent-refuse.other", "{who} chose not to share with {app}."),
     ),
-    EventType.CLIENT_STOP: Phrase(
-        you=pgettext_lazy("activity.client-stop.you", "You stopped {app}. It cannot get anything new."),
-        other=pgettext_lazy("activity.client-stop.other", "{who} stopped {app}. It cannot get anything new."),
-        you_tried=pgettext_lazy("activity.client-stop.you-tried", "You tried to stop {app}."),
-        other_tried=pgettext_lazy("activity.client-stop.other-tried", "{who} tried to stop {app}."),
-    ),
     EventType.EXPORT_KICKOFF: Phrase(
         you=pgettext_lazy("activity.export-kickoff.you", "You asked for a copy of your records."),
         other=pgettext_lazy("activity.export-kickoff.other", "{who} asked for a copy of your records."),
@@ -277,14 +271,6 @@ PHRASES: Mapping[EventType, Phrase] = {
         ),
         other_tried=pgettext_lazy(
             "activity.admin-change.other-tried", "{who} tried to change details of your account."
-        ),
-    ),
-    EventType.HELPER_CHANGE: Phrase(
-        you=pgettext_lazy("activity.helper-change.you", "You changed who can help you."),
-        other=pgettext_lazy("activity.helper-change.other", "{who} changed who can help you."),
-        you_tried=pgettext_lazy("activity.helper-change.you-tried", "You tried to change who can help you."),
-        other_tried=pgettext_lazy(
-            "activity.helper-change.other-tried", "{who} tried to change who can help you."
         ),
     ),
 }

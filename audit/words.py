@@ -94,6 +94,9 @@ REASONS: Mapping[str, Promise] = {
     "record.not-yours": pgettext_lazy(
         "reason.record.not-yours", "We said no because this is not in your record."
     ),
+    "record.not-found": pgettext_lazy(
+        "reason.record.not-found", "We said no because there is no such thing in your record."
+    ),
     "token.expired": pgettext_lazy("reason.token.expired", "We said no because the access had ended."),
     "token.raced": pgettext_lazy(
         "reason.token.raced", "We said no because the same key was used two times at once."

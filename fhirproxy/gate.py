@@ -18,7 +18,7 @@ from audit.events import EventType
 from consent.authority import Requester
 from consent.decision import Access, Decision, Reason, decide
 from consent.labels import labels_of
-from consent.vocabulary import Category, categories_of, categories_of_scope, codings
+from consent.vocabulary import Category, categories_of, codings
 from fhirproxy import cursors, release, upstream
 from fhirproxy.compartment import belongs_to
 from fhirproxy.interactions import Interaction
@@ -71,7 +71,8 @@ def serve(
     call = Call(requester, interaction, authority, source or Source.primary(), event)
     try:
         if not requester.alive:
-            raise release.refuse(call, (requester.missing or Reason.TOKEN,), 401)
+            reasons = (requester.missing or Reason.TOKEN,)
+            raise release.refuse(call, reasons, 401, interaction.categories)
         _decide_interaction(call)
         return _read(call) if interaction.code == "read" else _search(call)
     except DatabaseError as error:
@@ -86,12 +87,12 @@ def _decide_interaction(call: Call) -> None:
         call.interaction.resource_type,
         at=call.requester.now,
         purpose=call.requester.purpose,
-        categories=categories_of_scope(call.interaction.resource_type),
+        categories=call.interaction.categories,
         beforehand=True,
     )
     decision = decide(access, call.authority)
     if not decision.permitted:
-        raise release.refuse(call, decision.reasons, 403)
+        raise release.refuse(call, decision.reasons, 403, call.interaction.categories)
 
 
 def _read(call: Call) -> FhirResponse:
@@ -107,7 +108,7 @@ def _read(call: Call) -> FhirResponse:
         raise Refusal(502, EHR_DOWN)
     passed = _check(call, [answer.body])
     if not passed.bodies:
-        raise release.refuse(call, passed.decision.reasons, 404)
+        raise release.refuse(call, passed.decision.reasons, 404, categories_of(resource))
     release.let_out(call, passed.decision, passed.categories, 1, 0)
     kept = {"etag": "ETag", "last-modified": "Last-Modified"}
     headers = {kept[k.lower()]: v for k, v in answer.headers.items() if k.lower() in kept}

@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from consent.vocabulary import Category, categories_of_scope
 from fhirproxy.outcomes import Refusal
 from fhirproxy.upstream import Params
 
@@ -87,6 +88,13 @@ class Interaction:
     @property
     def rule(self) -> TypeRule:
         return SERVED[self.resource_type]
+
+    @property
+    def categories(self) -> frozenset[Category]:
+        """Every category that the answer could be of, by its type and a `category` that was asked for."""
+        wanted = [value for name, value in self.params if name == "category" and "," not in value]
+        reach = (categories_of_scope(self.resource_type, value) for value in wanted)
+        return frozenset.intersection(categories_of_scope(self.resource_type), *reach)
 
 
 def parse(method: str, path: str, query: Sequence[tuple[str, str]]) -> Interaction:

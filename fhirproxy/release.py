@@ -62,13 +62,13 @@ def let_out(call: Call, decision: Decision, categories: Collection[str], count: 
         raise refuse(call, (Reason.REVOKED,), 403)
 
 
-def refuse(call: Call, reasons: Sequence[str], status: int) -> Refusal:
+def refuse(call: Call, reasons: Sequence[str], status: int, categories: Collection[str] = ()) -> Refusal:
     """Record a refusal, and make what the caller is told of it.
 
     A caller may know that its scopes do not reach, and no more: any other word would say
     that something is there and hidden.
     """
-    _record(call, Outcome.DENY, reasons=tuple(reasons))
+    _record(call, Outcome.DENY, reasons=tuple(reasons), categories=tuple(sorted(categories)))
     if status == 401:
         challenge = {"WWW-Authenticate": 'Bearer error="invalid_token"'}
         return Refusal(401, "The access token has ended.", challenge)

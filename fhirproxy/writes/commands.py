@@ -133,6 +133,18 @@ def block_for_consent(consent_id: UUID) -> int:
     )
     for command in commands:
         move(command, Status.BLOCKED, by=None, reason="consent.revoked")
+        record(
+            Entry(
+                type=EventType.WRITE_BLOCK,
+                outcome=Outcome.DENY,
+                actor="System/writes",
+                role="system",
+                patient=f"Patient/{command.patient_id}",
+                client=f"Client/{command.client.client_id}" if command.client else "",
+                reasons=("consent.revoked",),
+                target=f"WriteCommand/{command.id}",
+            )
+        )
     return len(commands)
 
 

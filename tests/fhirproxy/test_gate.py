@@ -155,8 +155,9 @@ def test_a_scope_narrows_what_the_consent_allows(alice, get):
 def test_a_consent_narrows_what_the_scope_allows(alice, get):
     token = issue(factories.create_consent(alice, categories=[Category.VITAL_SIGNS]))
 
-    assert ids(get(token, LABS)) == set()
+    assert ids(get(token, "Observation")) == set()  # vital signs she has none
     assert get(token, f"Observation/{factories.fhir_id(alice)}-ldl").status_code == 404
+    assert get(token, LABS).status_code == 403
     assert get(token, "AllergyIntolerance").status_code == 403
     assert last_event().reasons == ["consent.category"]
 
