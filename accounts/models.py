@@ -1,6 +1,7 @@
 """People: who signs in, whose record it is, who helps whom, and what staff may be."""
 
 import uuid
+from datetime import date
 
 from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
@@ -22,7 +23,7 @@ class UserManager(BaseUserManager["User"]):
         return self.create_user(email, password, is_staff=True, is_superuser=True, **fields)
 
 
-class User(AbstractBaseUser, PermissionsMixin):
+class User(AbstractBaseUser, PermissionsMixin):  # type: ignore[django-manager-missing]
     """A person who signs in: patient, helper, clinician or staff, or several of these."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -78,7 +79,7 @@ class Patient(models.Model):
     def __str__(self) -> str:
         return f"Patient/{self.id}"
 
-    def age_on(self, day: "models.DateField") -> int:
+    def age_on(self, day: date) -> int:
         before_birthday = (day.month, day.day) < (self.birth_date.month, self.birth_date.day)
         return day.year - self.birth_date.year - before_birthday
 

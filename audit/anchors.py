@@ -34,7 +34,8 @@ def read(
     """
     if not length:
         return
-    start, lines = 0, []
+    start = 0
+    lines: list[bytes] = []
     origin = f"{verifier.name}\n".encode()
     with path.open("rb") as file:
         for number, line in enumerate(file, 1):

@@ -56,7 +56,7 @@ class Event(Protocol):
     count: int | None
     target: str
     correlation_id: str
-    leaf: bytes
+    leaf: Any  # bytes
 
     @property
     def detail(self) -> Mapping[str, str | int | bool]: ...

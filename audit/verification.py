@@ -78,7 +78,7 @@ def verify(progress: Progress = lambda done, total: None) -> Report:
         )
         tree = _Tree(verifier, checkpoints, anchored)
         for leaf, event in _side_by_side(leaves, events):
-            _check_event(event, leaf and leaf[0], next_xid)
+            _check_event(event, leaf[0] if leaf else None, next_xid)
             if leaf is None:
                 report.waiting += 1
             else:

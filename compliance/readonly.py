@@ -61,7 +61,7 @@ class ReadOnlyAdmin(ReadOnly, admin.ModelAdmin):
 
     def __init__(self, model: type[Model], admin_site: admin.AdminSite) -> None:
         super().__init__(model, admin_site)
-        self.search_help_text = "An id, or a reference: " + ", ".join(f"{kind}/…" for kind in self.find)
+        self.search_help_text = "An id, or a reference: " + ", ".join(f"{kind}/…" for kind in self.find)  # type: ignore[misc]  # Django lets an instance have its own
 
     def kind_of(self, term: str) -> str:
         """The type that a search term refers to; empty where it is not a reference."""

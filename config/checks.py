@@ -8,7 +8,7 @@ from django.core.checks import CheckMessage, Error, Tags, register
 def no_demo_in_production(app_configs: object, **kwargs: object) -> list[CheckMessage]:
     if settings.DEMO:
         return []
-    problems = []
+    problems: list[CheckMessage] = []
     if settings.DEBUG:
         problems.append(Error("DEBUG is on.", hint="Leave it off.", id="chartkey.E001"))
     if settings.SECRET_KEY.startswith("demo-") or len(settings.SECRET_KEY) < 50:

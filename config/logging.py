@@ -6,12 +6,36 @@ not listed here is dropped, so that a careless call cannot leak one.
 
 import logging
 import logging.config
+from typing import Any
 
 import structlog
 
 ALLOWED = frozenset(
-    "event level timestamp logger correlation_id exc_info exception stack task job_id client_id source "
-    "status method route duration_ms count size port pid service path_count reason".split()
+    [
+        "event",
+        "level",
+        "timestamp",
+        "logger",
+        "correlation_id",
+        "exc_info",
+        "exception",
+        "stack",
+        "task",
+        "job_id",
+        "client_id",
+        "source",
+        "status",
+        "method",
+        "route",
+        "duration_ms",
+        "count",
+        "size",
+        "port",
+        "pid",
+        "service",
+        "path_count",
+        "reason",
+    ]
 )
 
 
@@ -27,7 +51,7 @@ class NoArguments(logging.Filter):
 
 
 def set_up() -> None:
-    shared = [
+    shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,

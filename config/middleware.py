@@ -17,10 +17,10 @@ def correlation_id(get_response: Handler) -> Handler:
 
     def middleware(request: HttpRequest) -> HttpResponse:
         given = request.headers.get("X-Request-Id", "")
-        request.correlation_id = given if CLEAN_ID.match(given) else str(uuid.uuid4())
-        with structlog.contextvars.bound_contextvars(correlation_id=request.correlation_id):
+        correlation = given if CLEAN_ID.match(given) else str(uuid.uuid4())
+        with structlog.contextvars.bound_contextvars(correlation_id=correlation):
             response = get_response(request)
-        response.headers["X-Request-Id"] = request.correlation_id
+        response.headers["X-Request-Id"] = correlation
         return response
 
     return middleware

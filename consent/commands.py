@@ -4,7 +4,7 @@ import hashlib
 import uuid
 from collections.abc import Collection
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import rfc8785
 from django.db import connection, transaction
@@ -124,8 +124,8 @@ def _lock_grant(patient_id: uuid.UUID, client_pk: int) -> None:
 
 def _append(
     consent: Consent,
-    resource: dict[str, object],
-    provisions: list[dict[str, object]],
+    resource: dict[str, Any],
+    provisions: list[dict[str, Any]],
     now: datetime,
     by: "User",
     channel: str,

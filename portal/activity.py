@@ -10,7 +10,7 @@ from audit.models import AuditEvent
 from smart.models import Client
 
 FOLDED_WITHIN = timedelta(hours=1)
-OWN_READING = {
+OWN_READING: dict[str, str] = {
     EventType.RECORD_READ: "read",
     EventType.RECORD_SEARCH: "read",
     EventType.EXPORT_READ: "export",

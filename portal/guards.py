@@ -7,13 +7,15 @@ from typing import cast
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponseBase
 from django.shortcuts import render
 from django.utils import timezone
+from django_htmx.middleware import HtmxDetails
 
 from accounts.models import Patient, StaffRole, User
+from consent.authority import Requester
 
-View = Callable[..., HttpResponse]
+View = Callable[..., HttpResponseBase]
 
 
 class PatientRequest(HttpRequest):
@@ -21,6 +23,14 @@ class PatientRequest(HttpRequest):
 
     user: User
     patient: Patient
+    requester: Requester | None
+    htmx: HtmxDetails
+
+
+class StaffRequest(HttpRequest):
+    """A request of a signed-in member of staff."""
+
+    user: User
 
 
 def patient_required(view: View) -> View:
@@ -31,13 +41,14 @@ def patient_required(view: View) -> View:
 
     @login_required
     @wraps(view)
-    def guarded(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
+    def guarded(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponseBase:
         user = cast(User, request.user)
         patient = Patient.objects.filter(user=user).first()
         if patient is None:
             return render(request, "portal/no_record.html", status=403)
         user.patient = patient
-        cast(PatientRequest, request).patient = patient
+        own = cast(PatientRequest, request)
+        own.patient, own.requester = patient, None
         with timezone.override(time_zone_of(user)):
             return view(request, *args, **kwargs)
 
@@ -49,7 +60,7 @@ def clinician_required(view: View) -> View:
 
     @login_required
     @wraps(view)
-    def guarded(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
+    def guarded(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponseBase:
         user = cast(User, request.user)
         if StaffRole.Role.CLINICIAN not in roles_of(user):
             raise Http404

@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from functools import wraps
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import pgettext
 
 from portal import records
+from portal.guards import PatientRequest
 from portal.states import Kind, State
 from portal.views.problems import UNAVAILABLE, problem
 
@@ -34,7 +35,7 @@ class Loaded:
         return 503 if self.state.kind == Kind.ERROR else 200
 
 
-def load(request: HttpRequest, *wanted: Wanted) -> Loaded:
+def load(request: PatientRequest, *wanted: Wanted) -> Loaded:
     """Run the searches. The state is fresh, partial (some failed) or error (all failed)."""
     found, missing = [], []
     for one in wanted:
@@ -46,7 +47,7 @@ def load(request: HttpRequest, *wanted: Wanted) -> Loaded:
     return Loaded(tuple(found), _state(request, missing, len(wanted)))
 
 
-def _state(request: HttpRequest, missing: list[str], asked: int) -> State:
+def _state(request: PatientRequest, missing: list[str], asked: int) -> State:
     if not missing:
         return State(kind=Kind.FRESH, at=timezone.now())
     if len(missing) < asked:
@@ -67,7 +68,7 @@ def needs_records(view: Callable[..., HttpResponse]) -> Callable[..., HttpRespon
     """For pages of one item: without the record there is nothing to show, and the page says so (503)."""
 
     @wraps(view)
-    def guarded(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
+    def guarded(request: PatientRequest, *args: object, **kwargs: object) -> HttpResponse:
         try:
             return view(request, *args, **kwargs)
         except records.Unavailable:

@@ -5,7 +5,7 @@ import binascii
 from typing import Any
 
 import msgspec
-from django.http import Http404, HttpRequest
+from django.http import Http404
 from django.utils import timezone
 
 from consent import authority
@@ -13,6 +13,7 @@ from consent.authority import Requester
 from fhirproxy import gate, interactions
 from fhirproxy.interactions import SERVED, Interaction
 from fhirproxy.outcomes import Refusal
+from portal.guards import PatientRequest
 
 Resource = dict[str, Any]
 MOST_PAGES = 20  # of 200: a page that needs more is a page that needs a filter
@@ -22,14 +23,14 @@ class Unavailable(Exception):
     """The health record system, or the log, did not answer. Nothing can be shown just now."""
 
 
-def requester_of(request: HttpRequest) -> Requester:
-    """Who is looking; once a request."""
-    if not hasattr(request, "_requester"):
-        request._requester = authority.for_own_record(request.user, request.patient, timezone.now())
-    return request._requester
+def requester_of(request: PatientRequest) -> Requester:
+    """Who is looking; looked up once a request."""
+    if request.requester is None:
+        request.requester = authority.for_own_record(request.user, request.patient, timezone.now())
+    return request.requester
 
 
-def search(request: HttpRequest, resource_type: str, *params: tuple[str, str]) -> list[Resource]:
+def search(request: PatientRequest, resource_type: str, *params: tuple[str, str]) -> list[Resource]:
     """All matches in this patient's record, as the gate lets them through.
 
     Raises Unavailable. What the gate withholds is not there and not counted.
@@ -52,14 +53,14 @@ def search_as(requester: Requester, resource_type: str, *params: tuple[str, str]
     return found
 
 
-def read(request: HttpRequest, resource_type: str, resource_id: str) -> Resource:
+def read(request: PatientRequest, resource_type: str, resource_id: str) -> Resource:
     """One resource of this patient's record. Raises Http404 and Unavailable."""
     if resource_type not in SERVED or not interactions.FHIR_ID.match(resource_id):
         raise Http404
     return _serve(requester_of(request), Interaction("read", resource_type, resource_id))
 
 
-def attachment(request: HttpRequest, document_id: str, index: int = 0) -> tuple[bytes, str]:
+def attachment(request: PatientRequest, document_id: str, index: int = 0) -> tuple[bytes, str]:
     """(bytes, content type) of one attachment of a DocumentReference; its decision is the document's.
 
     Raises Http404 where there is no such attachment or its data is not inline, and Unavailable.

@@ -66,7 +66,8 @@ def sweep() -> int:
         status__in=[Status.APPROVED, Status.SUBMITTING, Status.UNKNOWN], events__at__lt=before
     ).distinct()
     for command in rows:
-        if command.events.last().at >= before:
+        newest = command.events.last()
+        if newest is None or newest.at >= before:
             continue
         if command.status == Status.SUBMITTING:
             command = _finish(command, Status.UNKNOWN, reason="ehr.no-answer")

@@ -55,13 +55,13 @@ def event(request: PatientRequest, event_id: UUID) -> HttpResponse:
         "event": found,
         "sentence": sentences.sentence(found, names, f"User/{request.user.pk}"),
         "paragraph": paragraph(found),
-        "consent": request.patient.consents.filter(id=_consent_id(found)).first(),
+        "consent": request.patient.consents.filter(id__in=_consent_ids(found)).first(),
     }
     return render(request, "portal/activity_event.html", context)
 
 
-def _consent_id(found: AuditEvent) -> UUID | None:
-    return UUID(found.consent.removeprefix("Consent/")) if found.consent else None
+def _consent_ids(found: AuditEvent) -> list[UUID]:
+    return [UUID(found.consent.removeprefix("Consent/"))] if found.consent else []
 
 
 def _log_reading(request: PatientRequest, reference: str) -> None:

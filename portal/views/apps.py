@@ -13,6 +13,7 @@ from consent.vocabulary import TOPICS
 from consent.words import CATEGORY, TOPIC
 from portal.guards import PatientRequest, patient_required
 from portal.pages import page
+from smart.models import Client
 
 
 @page("apps", reads=("Consent", "AuditEvent"))
@@ -68,25 +69,27 @@ def _own(request: PatientRequest, consent_id: UUID) -> Consent:
 
 def _facts(consent: Consent) -> dict[str, object]:
     """The four questions: what has access, what can it do, when did it last, how does it end."""
+    client = consent.client
+    assert client is not None  # _own and apps ask for consents of clients only
     permit = consent.current.provisions[0]
     labels = set(permit["security_labels"])
     return {
         "consent": consent,
-        "client": consent.client,
+        "client": client,
         "active": consent.is_active,
         "can_see": [CATEGORY[name] for name in permit["categories"]],
         "can_write": permit["writes"],
         "private": [TOPIC[t.code] for t in TOPICS if t.labels & labels],
         "not_private": [TOPIC[t.code] for t in TOPICS if not t.labels & labels],
-        "last_used": _last_used(consent),
+        "last_used": _last_used(consent, client),
     }
 
 
-def _last_used(consent: Consent) -> object:
+def _last_used(consent: Consent, client: Client) -> object:
     return (
         AuditEvent.objects.filter(
             patient=f"Patient/{consent.patient_id}",
-            client=f"Client/{consent.client.client_id}",
+            client=f"Client/{client.client_id}",
             outcome="permit",
         )
         .order_by("-recorded_at")

@@ -3,7 +3,7 @@
 from uuid import UUID
 
 from django.contrib import messages
-from django.http import FileResponse, HttpResponse
+from django.http import FileResponse, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import pgettext
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
@@ -61,7 +61,7 @@ def download(request: PatientRequest, job_id: UUID) -> HttpResponse:
 
 @require_GET
 @patient_required
-def file(request: PatientRequest, job_id: UUID) -> HttpResponse:
+def file(request: PatientRequest, job_id: UUID) -> HttpResponseBase:
     """The archive itself. 410 once it has ended: it was there, and it will not be again."""
     job = get_object_or_404(request.patient.export_jobs, id=job_id)
     path = files.archive(job.id)

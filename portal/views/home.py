@@ -4,7 +4,7 @@ from datetime import timedelta
 from functools import partial
 
 import structlog
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_GET
@@ -32,7 +32,7 @@ MOST_TASKS, MOST_SHARES = 4, 3
 )
 @require_GET
 @anyone
-def home(request: HttpRequest) -> HttpResponse:
+def home(request: HttpRequest) -> HttpResponseBase:
     if not request.user.is_authenticated:
         return render(request, "portal/welcome.html")
     if not has_record(request.user) and StaffRole.Role.CLINICIAN in roles_of(request.user):

@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
@@ -21,7 +21,7 @@ from fhirproxy.writes import commands, dispatch
 from fhirproxy.writes.states import WrongState
 from portal import records
 from portal.forms import SendBackForm
-from portal.guards import clinician_required
+from portal.guards import StaffRequest, clinician_required
 from portal.pages import page
 from portal.readings import pressures_of
 from portal.states import Kind
@@ -33,7 +33,7 @@ BLOOD_PRESSURE = "http://loinc.org|85354-9"
 @page("review", reads=("WriteCommand",), purpose="TREAT", states=(Kind.FRESH, Kind.EMPTY))
 @require_GET
 @clinician_required
-def review(request: HttpRequest) -> HttpResponse:
+def review(request: StaffRequest) -> HttpResponse:
     """What waits for this clinician: proposals of the patients that they treat, oldest first."""
     waiting = WriteCommand.objects.filter(status=AWAITING).select_related("patient")
     rows = waiting.order_by("created_at")[:200]
@@ -45,7 +45,7 @@ def review(request: HttpRequest) -> HttpResponse:
 @page("review-item", reads=("WriteCommand", "Observation"), purpose="TREAT")
 @require_GET
 @clinician_required
-def item(request: HttpRequest, command_id: UUID) -> HttpResponse:
+def item(request: StaffRequest, command_id: UUID) -> HttpResponse:
     command, requester = _command(request, command_id)
     context = {"row": _facts(command), "form": SendBackForm(), "waiting": command.status == AWAITING}
     return render(request, "portal/review_item.html", context | _in_chart(requester))
@@ -53,7 +53,7 @@ def item(request: HttpRequest, command_id: UUID) -> HttpResponse:
 
 @require_POST
 @clinician_required
-def accept(request: HttpRequest, command_id: UUID) -> HttpResponse:
+def accept(request: StaffRequest, command_id: UUID) -> HttpResponse:
     command, requester = _command(request, command_id)
     try:
         command = commands.approve(command, requester=requester, by=request.user)
@@ -65,7 +65,7 @@ def accept(request: HttpRequest, command_id: UUID) -> HttpResponse:
 
 @require_POST
 @clinician_required
-def send_back(request: HttpRequest, command_id: UUID) -> HttpResponse:
+def send_back(request: StaffRequest, command_id: UUID) -> HttpResponse:
     command, requester = _command(request, command_id)
     form = SendBackForm(request.POST)
     if not form.is_valid():
@@ -83,12 +83,12 @@ def send_back(request: HttpRequest, command_id: UUID) -> HttpResponse:
 @page("review-done", reads=("WriteCommand",), purpose="TREAT", states=(Kind.FRESH, Kind.PENDING))
 @require_GET
 @clinician_required
-def done(request: HttpRequest, command_id: UUID) -> HttpResponse:
+def done(request: StaffRequest, command_id: UUID) -> HttpResponse:
     command, _ = _command(request, command_id)
     return render(request, "portal/review_done.html", {"row": _facts(command)})
 
 
-def _command(request: HttpRequest, command_id: UUID) -> tuple[WriteCommand, Requester]:
+def _command(request: StaffRequest, command_id: UUID) -> tuple[WriteCommand, Requester]:
     """The proposal, if it is of a patient whom this clinician treats; else there is none (404)."""
     command = get_object_or_404(WriteCommand.objects.select_related("patient"), id=command_id)
     treats = treating.treats(request.user, command.patient)
@@ -98,7 +98,7 @@ def _command(request: HttpRequest, command_id: UUID) -> tuple[WriteCommand, Requ
     return command, authority.for_clinician(request.user, command.patient, now, treats=treats)
 
 
-def _moved_on(request: HttpRequest, command_id: UUID) -> HttpResponse:
+def _moved_on(request: StaffRequest, command_id: UUID) -> HttpResponse:
     text = pgettext("review.moved_on", "Somebody has dealt with this already. This is how it stands.")
     messages.warning(request, text)
     return redirect("portal:review-item", command_id)
