@@ -200,4 +200,4 @@ def sees_it_in_her_record(story: Story, reading: str) -> None:
 
 def the_log_proves_it(story: Story) -> None:
     printed = story.stack.manage("verify_audit")
-    assert re.search(r"\bOK\b|verified|holds", printed, re.IGNORECASE), printed
+    assert "The audit log is whole." in printed
