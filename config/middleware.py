@@ -5,7 +5,9 @@ import uuid
 from collections.abc import Callable
 
 import structlog
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
+from django.utils import translation
 
 Handler = Callable[[HttpRequest], HttpResponse]
 CLEAN_ID = re.compile(r"^[A-Za-z0-9._-]{8,64}$")
@@ -22,6 +24,19 @@ def correlation_id(get_response: Handler) -> Handler:
             response = get_response(request)
         response.headers["X-Request-Id"] = correlation
         return response
+
+    return middleware
+
+
+def language_of_person(get_response: Handler) -> Handler:
+    """A person's own language, on a device where nobody has chosen one."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        if settings.LANGUAGE_COOKIE_NAME in request.COOKIES or not request.user.is_authenticated:
+            return get_response(request)
+        request.LANGUAGE_CODE = request.user.language
+        with translation.override(request.user.language):
+            return get_response(request)
 
     return middleware
 

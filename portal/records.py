@@ -1,7 +1,8 @@
 """Records for pages: the same gate that apps go through, asked in the name of the person signed in."""
 
-import base64
-import binascii
+from collections.abc import Iterator
+from contextlib import contextmanager
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -10,12 +11,13 @@ from django.utils import timezone
 
 from consent import authority
 from consent.authority import Requester
-from fhirproxy import gate, interactions
+from fhirproxy import attachments, gate, interactions
 from fhirproxy.interactions import SERVED, Interaction
 from fhirproxy.outcomes import Refusal
 from portal.guards import PatientRequest
 
 Resource = dict[str, Any]
+DECODER = msgspec.json.Decoder(Resource, float_hook=Decimal)  # so that 4.10 keeps its digits
 MOST_PAGES = 20  # of 200: a page that needs more is a page that needs a filter
 
 
@@ -63,21 +65,26 @@ def read(request: PatientRequest, resource_type: str, resource_id: str) -> Resou
 def attachment(request: PatientRequest, document_id: str, index: int = 0) -> tuple[bytes, str]:
     """(bytes, content type) of one attachment of a DocumentReference; its decision is the document's.
 
-    Raises Http404 where there is no such attachment or its data is not inline, and Unavailable.
+    Raises Http404 where there is no such attachment, and Unavailable.
     """
-    document = read(request, "DocumentReference", document_id)
-    try:
-        found = document["content"][index]["attachment"]
-        return base64.b64decode(found["data"], validate=True), str(found.get("contentType", ""))
-    except (KeyError, IndexError, TypeError, binascii.Error):
-        raise Http404 from None
+    if not interactions.FHIR_ID.match(document_id):
+        raise Http404
+    with _as_page():
+        return attachments.read(requester_of(request), document_id, index)
 
 
 def _serve(requester: Requester, interaction: Interaction) -> Resource:
-    try:
+    with _as_page():
         answer = gate.serve(requester, interaction)
+    return DECODER.decode(answer.body)
+
+
+@contextmanager
+def _as_page() -> Iterator[None]:
+    """A refusal of the gate as what a page can say: there is none, or not now."""
+    try:
+        yield
     except Refusal as refusal:
         if refusal.status in (403, 404):
             raise Http404 from refusal
         raise Unavailable(refusal.diagnostics) from refusal
-    return msgspec.json.decode(answer.body, type=Resource)
