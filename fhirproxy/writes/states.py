@@ -1,4 +1,4 @@
-"""The life of a write command, as one table. docs/states.md draws it from here."""
+"""The life of a write command, as one table. The picture in docs/states.md is made from it."""
 
 from collections.abc import Mapping
 
@@ -29,3 +29,13 @@ class WrongState(Exception):
 
 def may_become(now: str, then: str) -> bool:
     return S(then) in TRANSITIONS[S(now)]
+
+
+def diagram() -> str:
+    """The table as a Mermaid state diagram, for docs/states.md."""
+    lines = ["stateDiagram-v2", f"    [*] --> {S.RECEIVED}"]
+    for now, following in TRANSITIONS.items():
+        lines += [f"    {now} --> {then}" for then in sorted(following)]
+        if not following:
+            lines.append(f"    {now} --> [*]")
+    return "\n".join(lines)

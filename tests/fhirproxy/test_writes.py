@@ -2,6 +2,7 @@
 
 import json
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from django.db import connection
@@ -12,7 +13,7 @@ from consent import authority
 from fhirproxy import treating, upstream
 from fhirproxy.models import WriteCommand, WriteEvent
 from fhirproxy.writes import commands, dispatch
-from fhirproxy.writes.states import TRANSITIONS, WrongState
+from fhirproxy.writes.states import TRANSITIONS, WrongState, diagram
 from portal.readings import blood_pressure
 from tests import factories
 
@@ -209,3 +210,10 @@ def test_history_is_only_added_to(alice):
     command = submit(alice)
 
     assert WriteEvent.objects.filter(command=command).count() == 3
+
+
+def test_the_picture_in_the_docs_is_the_table():
+    """To renew it, put what this prints into docs/states.md."""
+    page = (Path(__file__).resolve().parents[2] / "docs" / "states.md").read_text()
+
+    assert diagram() in page, diagram()
