@@ -13,7 +13,6 @@ from consent.vocabulary import TOPICS
 from consent.words import CATEGORY, TOPIC
 from portal.guards import PatientRequest, patient_required
 from portal.pages import page
-from smart.models import Client
 
 
 @page("apps", reads=("Consent", "AuditEvent"))
@@ -81,15 +80,15 @@ def _facts(consent: Consent) -> dict[str, object]:
         "can_write": permit["writes"],
         "private": [TOPIC[t.code] for t in TOPICS if t.labels & labels],
         "not_private": [TOPIC[t.code] for t in TOPICS if not t.labels & labels],
-        "last_used": _last_used(consent, client),
+        "last_used": _last_used(consent),
     }
 
 
-def _last_used(consent: Consent, client: Client) -> object:
+def _last_used(consent: Consent) -> object:
     return (
         AuditEvent.objects.filter(
             patient=f"Patient/{consent.patient_id}",
-            client=f"Client/{client.client_id}",
+            consent=f"Consent/{consent.pk}",
             outcome="permit",
         )
         .order_by("-recorded_at")
