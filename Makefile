@@ -11,7 +11,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 
 # A production-like environment: .env.example with fresh secrets. No server is reached with it.
 CHECK_ENV := var/check/env
-CHECKED = CHARTKEY_ENV_FILE=$(CHECK_ENV) $(PY)
+CHECKED = DATABASE_POOL=0 CHARTKEY_ENV_FILE=$(CHECK_ENV) $(PY)
 
 .DEFAULT_GOAL := help
 .PHONY: help demo demo-reset population manage test check fix pins screenshots
