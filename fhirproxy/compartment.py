@@ -6,30 +6,38 @@ from typing import Any
 from fhirproxy.interactions import TypeRule
 
 
-def belongs_to(resource: Mapping[str, Any], rule: TypeRule, patient_id: str) -> bool:
+def belongs_to(resource: Mapping[str, Any], rule: TypeRule, patient_id: str, base: str = "") -> bool:
     """Whether every owner that a resource names is this patient, and it names one.
 
-    A resource that names two patients is nobody's to see alone; one that names none is not ours to guess.
+    `base` is the EHR's own address. A resource that names two patients is nobody's to see alone;
+    one that names none is not ours to guess.
     """
-    owners = set(owners_of(resource, rule))
+    owners = set(owners_of(resource, rule, base))
     return owners == {f"Patient/{patient_id}"}
 
 
-def owners_of(resource: Mapping[str, Any], rule: TypeRule) -> Iterator[str]:
+def owners_of(resource: Mapping[str, Any], rule: TypeRule, base: str) -> Iterator[str]:
     for path in rule.owner_paths:
         if path == "id":
             yield f"Patient/{resource.get('id')}"
             continue
         for value in _at(resource, path.split(".")):
             reference = value.get("reference") if isinstance(value, dict) else None
-            if isinstance(reference, str) and (found := _patient_reference(reference)):
+            if isinstance(reference, str) and (found := _patient_reference(reference, base)):
                 yield found
 
 
-def _patient_reference(reference: str) -> str | None:
-    """ "Patient/1" out of a relative, versioned or absolute reference; None if it is to something else."""
-    parts = reference.split("/_history/")[0].split("/")
-    return f"Patient/{parts[-1]}" if len(parts) >= 2 and parts[-2] == "Patient" else None
+def _patient_reference(reference: str, base: str) -> str | None:
+    """ "Patient/1" out of a relative or versioned reference, or an absolute one to this EHR.
+
+    None if it is to something else than a patient. A patient of another server stays the whole
+    address: the same id there is somebody else.
+    """
+    path = reference.split("/_history/")[0].removeprefix(f"{base}/" if base else "")
+    parts = path.split("/")
+    if len(parts) < 2 or parts[-2] != "Patient":
+        return None
+    return path
 
 
 def _at(node: object, path: list[str]) -> Iterator[object]:

@@ -6,6 +6,7 @@ the last look at the consent are one statement (`fhirproxy.release`), so nothing
 after a revoke. Whatever fails after the EHR answered is a 5xx, never the unfiltered body.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,8 +20,9 @@ from consent.authority import Requester
 from consent.decision import Access, Decision, Reason, decide
 from consent.labels import labels_of
 from consent.vocabulary import Category, categories_of, codings
-from fhirproxy import cursors, release, upstream
+from fhirproxy import cursors, inheritance, release, upstream
 from fhirproxy.compartment import belongs_to
+from fhirproxy.cursors import Place
 from fhirproxy.interactions import Interaction
 from fhirproxy.models import Source
 from fhirproxy.outcomes import EHR_DOWN, LOG_DOWN, Refusal
@@ -28,6 +30,7 @@ from fhirproxy.release import Call
 from fhirproxy.upstream import FHIR_JSON, FhirRequest, FhirResponse, Params
 
 log = structlog.get_logger("chartkey.gate")
+DEFAULT_PAGE = 50
 
 
 class Match(msgspec.Struct):
@@ -55,6 +58,15 @@ class Passed:
     # The last that permitted, or the last denial where nothing passed.
     decision: Decision = field(default_factory=lambda: Decision(True, ()))
     withheld: int = 0
+
+    def take(self, body: bytes, resource: dict[str, Any], decision: Decision) -> None:
+        if decision.permitted:
+            self.bodies[str(resource.get("id"))] = body
+            self.categories |= categories_of(resource)
+        else:
+            self.withheld += 1
+        if decision.permitted or not self.bodies:
+            self.decision = decision
 
 
 def serve(
@@ -106,7 +118,8 @@ def _read(call: Call) -> FhirResponse:
     if (resource.get("resourceType"), resource.get("id")) != (asked.resource_type, asked.id):
         log.error("upstream answered with another resource", source=call.source.slug)
         raise Refusal(502, EHR_DOWN)
-    passed = _check(call, [answer.body])
+    passed = Passed()
+    passed.take(answer.body, resource, _decide_resource(call, resource, _members(call, [resource])))
     if not passed.bodies:
         raise release.refuse(call, passed.decision.reasons, 404, categories_of(resource))
     release.let_out(call, passed.decision, passed.categories, 1, 0)
@@ -118,29 +131,63 @@ def _read(call: Call) -> FhirResponse:
 def _search(call: Call) -> FhirResponse:
     asked = call.interaction
     if asked.cursor:
-        params = cursors.follow(asked.cursor, call.requester, asked.resource_type)
-        if params is None:
+        place = cursors.unseal(asked.cursor, call.requester, asked.resource_type)
+        if place is None:
             raise release.refuse(call, ("cursor.invalid",), 400)
     else:
         params = narrow(call)
-    if params is None:
-        # Someone else's record, or none here: the same answer as for a patient who does not exist.
-        release.refuse(call, (Reason.NOT_YOURS,), 404)
-        return _bundle(asked, Passed(), "")
-    answer = _ask(call, FhirRequest("GET", asked.resource_type, params))
+        if params is None:
+            # Someone else's record, or none here: the same answer as for a patient who does not exist.
+            release.refuse(call, (Reason.NOT_YOURS,), 404)
+            return _bundle(asked, Passed(), "")
+        count = int(dict(asked.params).get("_count", DEFAULT_PAGE))
+        place = Place((*params, ("_count", str(count + 1))), count=count)
+    passed, following = _collect(call, place)
+    cursor = cursors.seal(following, call.requester, asked.resource_type) if following else ""
+    release.let_out(call, passed.decision, passed.categories, len(passed.bodies), passed.withheld)
+    return _bundle(asked, passed, cursor)
+
+
+def _collect(call: Call, place: Place) -> tuple[Passed, Place | None]:
+    """A page of what may be seen, and where the next one starts if there is more that may be seen.
+
+    The EHR is asked on until the page is full and one more is found, or there is no more: pages
+    that were shorter for what is hidden, or links to pages with nothing on them, would count it.
+    """
+    passed, wanted = Passed(), place.count
+    params: Params | None = place.params
+    after, following = place.after, place
+    while params is not None:
+        found = _page(call, params)
+        bodies = [bytes(match.resource) for match in found.entry]
+        resources = [_decode(body) for body in bodies]
+        members = _members(call, resources)
+        ids = [str(resource.get("id")) for resource in resources]
+        skipped = ids.index(after) + 1 if after in ids else 0
+        for body, resource in list(zip(bodies, resources, strict=True))[skipped:]:
+            if resource.get("resourceType") != call.interaction.resource_type:
+                continue  # an OperationOutcome beside the matches, or what nobody asked for
+            decision = _decide_resource(call, resource, members)
+            if decision.permitted and len(passed.bodies) == wanted:
+                return passed, following
+            passed.take(body, resource, decision)
+            if decision.permitted:
+                following = Place(params, str(resource.get("id")), wanted)
+        link = next((link.url for link in found.link if link.relation == "next"), "")
+        params, after = cursors.next_params(link, call.source), ""
+    return passed, None
+
+
+def _page(call: Call, params: Params) -> SearchSet:
+    answer = _ask(call, FhirRequest("GET", call.interaction.resource_type, params))
     if answer.status == 400:
         raise Refusal(400, "The health record system did not understand a search value.")
     if answer.status != 200:
         raise Refusal(502, EHR_DOWN)
     try:
-        found = msgspec.json.decode(answer.body, type=SearchSet)
+        return msgspec.json.decode(answer.body, type=SearchSet)
     except msgspec.MsgspecError as error:
         raise Refusal(502, EHR_DOWN) from error
-    passed = _check(call, [bytes(match.resource) for match in found.entry])
-    following = next((link.url for link in found.link if link.relation == "next"), "")
-    cursor = cursors.make(following, call.requester, asked.resource_type, call.source)
-    release.let_out(call, passed.decision, passed.categories, len(passed.bodies), passed.withheld)
-    return _bundle(asked, passed, cursor)
 
 
 def narrow(call: Call) -> Params | None:
@@ -156,38 +203,33 @@ def narrow(call: Call) -> Params | None:
     patient_names = {rule.patient_param, *(p for p in rule.owner_paths[:1] if p != "id")}
     if any(n in patient_names and v not in own for n, v in call.interaction.params):
         return None
-    rest = [(n, v) for n, v in call.interaction.params if n not in patient_names]
+    rest = [(n, v) for n, v in call.interaction.params if n not in {*patient_names, "_count"}]
     return ((rule.patient_param, patient_id), *rest)
 
 
-def _check(call: Call, bodies: list[bytes]) -> Passed:
-    """Decide on each resource that came back, with what it says of itself."""
-    passed = Passed()
-    asked, requester = call.interaction, call.requester
-    for body in bodies:
-        resource = _decode(body)
-        if resource.get("resourceType") != asked.resource_type:
-            continue  # an OperationOutcome beside the matches, or what nobody asked for
-        categories = categories_of(resource)
-        access = Access(
-            asked.code,
-            asked.resource_type,
-            at=requester.now,
-            purpose=requester.purpose,
-            categories=categories,
-            security_labels=labels_of(resource),
-            codings=frozenset(f"{s}|{c}" for s, c in codings(resource.get("category"))),
-            belongs_to_patient=asked.rule.shared or belongs_to(resource, asked.rule, call.patient_id),
-        )
-        decision = decide(access, call.authority)
-        if decision.permitted:
-            passed.bodies[str(resource.get("id"))] = body
-            passed.categories |= categories
-        else:
-            passed.withheld += 1
-        if decision.permitted or not passed.bodies:
-            passed.decision = decision
-    return passed
+def _members(call: Call, resources: list[dict[str, Any]]) -> Mapping[str, frozenset[str]]:
+    """Labels of what these resources consist of; not asked for where every label may be seen anyway."""
+    if all(provision.every_label for provision in call.requester.provisions):
+        return {}
+    return inheritance.labels_of_members(resources, call.source)
+
+
+def _decide_resource(call: Call, resource: dict[str, Any], members: Mapping[str, frozenset[str]]) -> Decision:
+    """Decide on one resource that came back, with what it and its members say of themselves."""
+    asked = call.interaction
+    whose = call.patient_id, call.base_url
+    inherited = (members.get(i, frozenset()) for i in inheritance.member_ids(resource))
+    access = Access(
+        asked.code,
+        asked.resource_type,
+        at=call.requester.now,
+        purpose=call.requester.purpose,
+        categories=categories_of(resource),
+        security_labels=labels_of(resource).union(*inherited),
+        codings=frozenset(f"{s}|{c}" for s, c in codings(resource.get("category"))),
+        belongs_to_patient=asked.rule.shared or belongs_to(resource, asked.rule, *whose),
+    )
+    return decide(access, call.authority)
 
 
 def _ask(call: Call, request: FhirRequest) -> FhirResponse:

@@ -12,9 +12,10 @@ from consent.vocabulary import Category, categories_of_scope
 from fhirproxy.outcomes import Refusal
 from fhirproxy.upstream import Params
 
-FHIR_ID = re.compile(r"^[A-Za-z0-9\-.]{1,64}$")
+FHIR_ID = re.compile(r"(?!\.{1,2}\Z)[A-Za-z0-9\-.]{1,64}\Z")
 COMMON = frozenset({"_id", "_lastUpdated", "_count", "_sort"})
 LARGEST_PAGE = 200
+COUNT = re.compile(r"[0-9]{1,6}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +101,7 @@ class Interaction:
 def parse(method: str, path: str, query: Sequence[tuple[str, str]]) -> Interaction:
     """The interaction that a request asks for. Raises Refusal for all that is not served."""
     parts = path.strip("/").split("/")
-    if parts[-1] == "_search" and method == "POST":
+    if parts[1:] == ["_search"] and method == "POST":
         parts, method = parts[:-1], "GET"
     if not parts[0] or parts[0] not in SERVED or parts[0] in NOT_OVER_HTTP:
         raise Refusal(404, "This resource type is not served here. See /fhir/r4/metadata.")
@@ -127,7 +128,7 @@ def search(resource_type: str, query: Sequence[tuple[str, str]]) -> Interaction:
     for name, value in query:
         if name not in allowed:
             raise Refusal(400, f"The search parameter {_plain(name)} is not served for {resource_type}.")
-        if name == "_count" and not (value.isdigit() and 0 < int(value) <= LARGEST_PAGE):
+        if name == "_count" and not (COUNT.fullmatch(value) and 0 < int(value) <= LARGEST_PAGE):
             raise Refusal(400, f"_count takes a number from 1 to {LARGEST_PAGE}.")
         if len(value) > 500 or "\x00" in value:
             raise Refusal(400, f"The value of {name} is too long, or has a character that none has.")

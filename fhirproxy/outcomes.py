@@ -11,6 +11,8 @@ CODE_OF_STATUS = {
     404: "not-found",
     405: "not-supported",
     406: "not-supported",
+    413: "too-long",
+    415: "not-supported",
     412: "conflict",
     422: "processing",
     429: "throttled",

@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 import structlog
+from django.conf import settings
 from django.db import DatabaseError
 
 from audit.events import EventType
@@ -38,6 +39,11 @@ class Call:
     def patient_id(self) -> str:
         """The patient's FHIR id in this source; empty where they have no record there."""
         return self.requester.identities.get(self.source.slug, "")
+
+    @property
+    def base_url(self) -> str:
+        """By which the EHR's own absolute references begin."""
+        return self.source.base_url or settings.FHIR_BASE_URL
 
 
 def let_out(call: Call, decision: Decision, categories: Collection[str], count: int, withheld: int) -> None:

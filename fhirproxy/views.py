@@ -3,6 +3,7 @@
 import json
 
 import structlog
+from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent
 from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
@@ -16,6 +17,7 @@ from fhirproxy.metadata import capability_statement
 from fhirproxy.outcomes import LOG_DOWN, Refusal
 from fhirproxy.upstream import FHIR_JSON, FhirResponse
 
+FORM = "application/x-www-form-urlencoded"
 log = structlog.get_logger("chartkey.gate")
 
 
@@ -68,7 +70,15 @@ def _accepts_json(request: HttpRequest) -> None:
 
 
 def _query(request: HttpRequest) -> list[tuple[str, str]]:
-    sources = [request.GET] if request.method == "GET" else [request.GET, request.POST]
+    """Parameters of the address, and of a form that was posted (FHIR R4, 3.1.0.9)."""
+    if request.method != "GET" and not request.path.endswith("/_search"):
+        return []  # not a search: it is refused for what it is
+    if request.method == "POST" and request.content_type != FORM:
+        raise Refusal(415, f"A search is posted as {FORM}.")
+    try:
+        sources = [request.GET] if request.method == "GET" else [request.GET, request.POST]
+    except (RequestDataTooBig, TooManyFieldsSent):
+        raise Refusal(413, "The search has too many parameters.") from None
     return [(k, v) for source in sources for k, values in source.lists() for v in values]
 
 

@@ -42,7 +42,8 @@ def search(request: PatientRequest, resource_type: str, *params: tuple[str, str]
 
 def search_as(requester: Requester, resource_type: str, *params: tuple[str, str]) -> list[Resource]:
     """The same for a requester who is not the patient, such as a clinician."""
-    interaction = interactions.search(resource_type, [*params, ("_count", "200")])
+    with _as_page():
+        interaction = interactions.search(resource_type, [*params, ("_count", "200")])
     found: list[Resource] = []
     for _ in range(MOST_PAGES):
         bundle = _serve(requester, interaction)
@@ -85,6 +86,6 @@ def _as_page() -> Iterator[None]:
     try:
         yield
     except Refusal as refusal:
-        if refusal.status in (403, 404):
+        if refusal.status in (400, 403, 404):
             raise Http404 from refusal
         raise Unavailable(refusal.diagnostics) from refusal

@@ -97,10 +97,39 @@ ICD, SNOMED = "http://hl7.org/fhir/sid/icd-10-cm", "http://snomed.info/sct"
         (labelled(**coded(SNOMED, "86406008")), {"HIV"}),
         (labelled(contained=[labelled((ACT_CODE, "STD"))]), {"STD"}),
         (labelled(contained=[coded(SNOMED, "86406008")]), {"HIV"}),
-        ({"resourceType": "Condition", "meta": "garbage", "code": None}, set()),
+        ({"resourceType": "Condition", "meta": {}, "code": None}, set()),
     ],
 )
 def test_labels_of_a_resource(resource, labels):
+    assert labels_of(resource) == labels
+
+
+ICD_OID, ACT_OID = "urn:oid:2.16.840.1.113883.6.3", "urn:oid:2.16.840.1.113883.5.4"
+CONFIDENTIALITY_OLD = "http://hl7.org/fhir/v3/Confidentiality"
+
+
+@pytest.mark.parametrize(
+    ("resource", "labels"),
+    [
+        ({"resourceType": "Condition", "meta": "garbage"}, {"R"}),
+        ({"resourceType": "Condition", "meta": {"security": {"code": "HIV"}}}, {"R"}),
+        ({"resourceType": "Condition", "meta": {"security": ["HIV"]}}, {"R"}),
+        ({"resourceType": "Condition", "meta": {"security": [{}]}}, {"R"}),
+        ({"resourceType": "Condition", "contained": ["garbage"]}, {"R"}),
+        (labelled(("", "HIV")), {"HIV"}),
+        (labelled((ACT_OID, "HIV")), {"HIV"}),
+        (labelled((CONFIDENTIALITY_OLD, "V")), {"V"}),
+        (labelled((CONFIDENTIALITY, "r")), {"R"}),
+        (labelled(("urn:ehr:sensitivity", "PSYCH")), {"PSYCH"}),
+        (labelled(securityLabel=[{"coding": [{"system": ACT_CODE, "code": "HIV"}]}]), {"HIV"}),
+        (labelled(securityLabel=[{"text": "very private"}]), {"R"}),
+        (labelled(**coded("", "86406008")), {"HIV"}),
+        (labelled(**coded(ICD_OID, "b20")), {"HIV"}),
+        (labelled(**coded(ICD, "F1020")), {"ETH", "SUD"}),
+        (labelled(**coded("http://hl7.org/fhir/sid/icd-10", "B20")), {"HIV"}),
+    ],
+)
+def test_A12_a_label_that_is_odd_or_unknown_closes(resource, labels):
     assert labels_of(resource) == labels
 
 

@@ -104,6 +104,7 @@ def test_A9_a_refusal_of_another_patients_record_is_logged(alice, token, get):
         ("Observation?_summary=count", 400),
         ("Observation?_count=0", 400),
         ("Observation?_count=100000", 400),
+        ("Observation?_count=²", 400),
         ("Observation?_cursor=made-up", 400),
         ("Observation?_cursor=a&patient=b", 400),
         ("Practitioner", 403),
@@ -114,6 +115,7 @@ def test_A9_a_refusal_of_another_patients_record_is_logged(alice, token, get):
         ("Observation/1/_history", 404),
         ("Patient/1/$everything", 404),
         ("Observation/../Patient/1", 404),
+        ("Observation/..", 404),
         ("", 404),
         ("$export", 404),
     ],
@@ -136,7 +138,8 @@ def test_A10_nothing_can_be_changed_here_yet(client, token, method):
 def test_search_by_post_is_the_same_search(alice, token, client):
     answer = client.post(
         "/fhir/r4/Observation/_search",
-        {"category": "laboratory"},
+        "category=laboratory",
+        content_type="application/x-www-form-urlencoded",
         headers={"authorization": f"Bearer {token}"},
     )
 
@@ -226,6 +229,102 @@ def test_pages_are_our_own_and_bound_to_who_asked(alice, token, get):
     other = issue(factories.create_consent(factories.mallory()))
     stolen = get(other, first.json()["link"][0]["url"].split("/fhir/r4/")[1])
     assert stolen.status_code == 400
+
+
+def pages(get, token, path) -> list[list[str]]:
+    """The ids on each page of a search, to its end."""
+    found, link = [], path
+    while link:
+        answer = get(token, link)
+        found.append([e["resource"]["id"] for e in answer.json().get("entry", [])])
+        following = next((x["url"] for x in answer.json().get("link", [])), "")
+        link = following.split("/fhir/r4/")[1] if following else ""
+    return found
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 7])
+@pytest.mark.parametrize("sort", ["", "&_sort=_id", "&_sort=-date"])
+def test_A9_what_is_hidden_cannot_be_counted_by_paging(alice, token, get, count, sort):
+    """The pages are those of a record without the hidden rows: as many, as full, and in that order."""
+    shown = [factories.lab_result(alice, f"n-{n}") for n in range(0, 6, 2)]
+    hidden = [factories.lab_result(alice, f"n-{n}", meta=SUD) for n in range(1, 30, 2)]
+    path = f"{LABS}&_count={count}{sort}"
+    factories.load_records(*shown)
+    without = pages(get, token, path)
+    factories.load_records(*hidden)
+
+    assert pages(get, token, path) == without
+    assert [len(page) for page in without[:-1]] == [count] * (len(without) - 1)
+
+
+def test_A9_a_search_for_what_is_hidden_is_like_one_for_what_is_not_there(alice, token, get):
+    code = {"coding": [{"system": "http://loinc.org", "code": "20447-9"}]}
+    viral = [factories.lab_result(alice, f"viral-{n}", code=code) for n in range(5)]
+    factories.load_records(*viral)
+
+    there = get(token, "Observation?code=http://loinc.org|20447-9&_count=1")
+    nowhere = get(token, "Observation?code=http://loinc.org|99999-9&_count=1")
+    assert there.content == nowhere.content
+
+
+def test_A9_a_page_link_does_not_say_what_it_passed(alice, token, get):
+    labs = [factories.lab_result(alice, f"page-{n}") for n in range(4)]
+    factories.load_records(*labs)
+    cursor = get(token, f"{LABS}&_count=2").json()["link"][0]["url"].split("_cursor=")[1]
+    import base64
+
+    raw = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
+    assert b"page-" not in raw
+    assert factories.fhir_id(alice).encode() not in raw
+
+
+def test_A12_a_report_is_as_private_as_its_results(alice, token, get):
+    report = {
+        "resourceType": "DiagnosticReport",
+        "status": "final",
+        "code": {"text": "Panel"},
+        "category": factories.lab_result(alice)["category"],
+        "subject": {"reference": f"Patient/{factories.fhir_id(alice)}"},
+    }
+    lab = {"system": "http://terminology.hl7.org/CodeSystem/v2-0074", "code": "LAB"}
+    report["category"] = [{"coding": [lab]}]
+    factories.load_records(
+        factories.lab_result(alice, "private", meta=SUD),
+        factories.lab_result(alice, "open"),
+        report | {"id": "tells", "result": [{"reference": "Observation/private"}]},
+        report | {"id": "plain", "result": [{"reference": "Observation/open"}]},
+        factories.lab_result(alice, "panel", hasMember=[{"reference": "Observation/private"}]),
+    )
+
+    assert ids(get(token, "DiagnosticReport")) == {"plain"}
+    assert get(token, "DiagnosticReport/tells").status_code == 404
+    assert get(token, "Observation/panel").status_code == 404
+    assert "panel" not in ids(get(token, LABS))
+
+
+def test_A18_the_patient_of_another_server_is_somebody_else(alice, token, get):
+    own = factories.fhir_id(alice)
+    there = {"reference": f"https://evil.example/fhir/Patient/{own}"}
+    here = {"reference": f"http://testserver/fhir/r4/Patient/{own}"}
+    factories.load_records(
+        factories.lab_result(alice, "there", subject=there),
+        factories.lab_result(alice, "here", subject=here),
+    )
+
+    assert get(token, "Observation/there").status_code == 404
+    assert get(token, "Observation/here").status_code == 200
+
+
+@pytest.mark.parametrize("kind", ["application/json", "multipart/form-data; boundary=x", "text/plain"])
+def test_a_search_that_is_not_posted_as_a_form_is_refused(client, token, kind):
+    answer = client.post(
+        "/fhir/r4/Observation/_search",
+        '{"category":"x"}',
+        content_type=kind,
+        headers={"authorization": f"Bearer {token}"},
+    )
+
+    assert answer.status_code == 415
 
 
 def test_P3_a_read_costs_two_statements_besides_the_ehr(alice, token, get, monkeypatch):
