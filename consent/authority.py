@@ -161,7 +161,11 @@ def for_own_record(user: User, patient: Patient, now: datetime) -> Requester:
 
 
 def for_clinician(user: User, patient: Patient, now: datetime, *, treats: bool) -> Requester:
-    """A clinician; `treats` says whether the EHR knows them on the patient's care team."""
+    """A clinician; `treats` says whether the EHR knows them on the patient's care team.
+
+    Nobody is the clinician of their own record.
+    """
+    treats = treats and patient.user_id != user.pk
     return Requester(
         actor=f"User/{user.pk}",
         role="clinician",

@@ -1,31 +1,65 @@
-"""Whether a clinician treats a patient: the EHR's care teams say so."""
+"""Whom a clinician treats: the EHR's care teams say so (FHIR R4, CareTeam.participant)."""
 
 import json
+from collections.abc import Iterator
+from datetime import date
+from typing import Any
 
-from accounts.models import Patient, User
-from fhirproxy import upstream
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from accounts.models import Patient, StaffRole, User
+from fhirproxy import cursors, upstream
+from fhirproxy.compartment import owners_of
+from fhirproxy.interactions import SERVED
 from fhirproxy.models import Source
-from fhirproxy.upstream import FhirRequest
+from fhirproxy.upstream import FhirRequest, Params
+
+
+def patients_of(user: User) -> QuerySet[Patient]:
+    """The patients on whose active care teams this clinician's Practitioner is now.
+
+    Nobody's own record is among them, and no answer from the EHR counts as none. Raises nothing.
+    """
+    role = user.staff_roles.filter(role=StaffRole.Role.CLINICIAN).exclude(practitioner="").first()
+    source = Source.primary()
+    ids = set(_patient_ids(role.practitioner, source)) if role else set()
+    treated = Patient.objects.filter(identities__source=source.slug, identities__fhir_id__in=ids)
+    return treated.exclude(user=user)
 
 
 def treats(user: User, patient: Patient) -> bool:
-    """True if an active care team of the patient names this clinician's Practitioner.
+    return patients_of(user).filter(pk=patient.pk).exists()
 
-    No answer from the EHR counts as no. Raises nothing.
-    """
-    role = user.staff_roles.filter(role="clinician").exclude(practitioner="").first()
-    source = Source.primary()
-    identity = patient.identities.filter(source=source.slug).first()
-    if role is None or identity is None:
-        return False
-    query = (
-        ("patient", identity.fhir_id),
-        ("participant", role.practitioner),
-        ("status", "active"),
-        ("_count", "1"),
-    )
-    try:
-        answer = upstream.of(source).send(FhirRequest("GET", "CareTeam", query))
-    except upstream.UpstreamUnavailable:
-        return False
-    return answer.status == 200 and bool(json.loads(answer.body).get("entry"))
+
+def _patient_ids(practitioner: str, source: Source) -> Iterator[str]:
+    today = timezone.localdate()
+    params: Params | None = (("participant", practitioner), ("status", "active"), ("_count", "200"))
+    while params is not None:
+        try:
+            answer = upstream.of(source).send(FhirRequest("GET", "CareTeam", params))
+        except upstream.UpstreamUnavailable:
+            return
+        if answer.status != 200:
+            return
+        bundle = json.loads(answer.body)
+        for entry in bundle.get("entry", []):
+            team = entry["resource"]
+            if any(_is_on(member, practitioner, today) for member in team.get("participant", [])):
+                yield from (o.removeprefix("Patient/") for o in _owners(team, source))
+        links = (x["url"] for x in bundle.get("link", []) if x.get("relation") == "next")
+        params = cursors.next_params(next(links, ""), source)
+
+
+def _owners(team: dict[str, Any], source: Source) -> Iterator[str]:
+    return owners_of(team, SERVED["CareTeam"], source.base_url)
+
+
+def _is_on(member: dict[str, Any], practitioner: str, today: date) -> bool:
+    """Whether a participant is this practitioner, and today within its period."""
+    period = member.get("period", {})
+    begins, ends = str(period.get("start", ""))[:10], str(period.get("end", "9999"))[:10]
+    now = today.isoformat()
+    # A date that is only a year or a month counts as a whole: compared as far as it goes.
+    within = begins <= now[: len(begins)] and now[: len(ends)] <= ends
+    return member.get("member", {}).get("reference") == practitioner and within

@@ -27,6 +27,7 @@ from notices import commands as notices
 Status = WriteCommand.Status
 # Types a patient may propose; everything else is refused by name.
 WRITABLE = frozenset({"Observation"})
+MOST_WAITING = 20  # proposals of one patient that no clinician has looked at
 
 
 class KeyReused(Exception):
@@ -39,6 +40,10 @@ class NotAllowed(Exception):
     def __init__(self, decision: Decision) -> None:
         super().__init__(", ".join(decision.reasons))
         self.decision = decision
+
+
+class TooManyWaiting(Exception):
+    """The patient's earlier proposals have not been looked at yet; more would bury them."""
 
 
 class InvalidResource(ValueError):
@@ -58,7 +63,7 @@ def submit(
     """Take in a proposed resource; it then waits for a clinician.
 
     The same key and body give the same command, however often and however many at once.
-    Raises KeyReused, NotAllowed or InvalidResource; nothing is kept then.
+    Raises KeyReused, NotAllowed, TooManyWaiting or InvalidResource; nothing is kept then.
     """
     body = rfc8785.dumps(dict(resource)).decode()
     digest = hashlib.sha256(body.encode()).hexdigest()
@@ -67,6 +72,9 @@ def submit(
     source = Source.primary()
     _validate(resource, requester, source)
     _decide("create", resource, requester)
+    waiting = WriteCommand.objects.filter(patient=patient, status=Status.AWAITING_REVIEW)
+    if waiting.count() >= MOST_WAITING:
+        raise TooManyWaiting
     try:
         with transaction.atomic():
             command = WriteCommand.objects.create(

@@ -40,7 +40,7 @@ def new(request: PatientRequest) -> HttpResponse:
         return render(request, "portal/add_blood_pressure.html", {"form": form}, status=422)
     try:
         command = _submit(request, form)
-    except (commands.KeyReused, commands.InvalidResource, commands.NotAllowed):
+    except (commands.KeyReused, commands.InvalidResource, commands.NotAllowed, commands.TooManyWaiting):
         return render(request, "portal/add_refused.html", status=409)
     return redirect("portal:add-sent", command.id)
 

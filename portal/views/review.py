@@ -13,8 +13,12 @@ from django.utils.dateparse import parse_datetime
 from django.utils.translation import pgettext
 from django.views.decorators.http import require_GET, require_POST
 
+from audit.events import EventType
+from audit.log import Entry, Outcome, record
 from consent import authority
 from consent.authority import Requester
+from consent.decision import Reason
+from consent.vocabulary import categories_of
 from fhirproxy import treating
 from fhirproxy.models import WriteCommand
 from fhirproxy.writes import commands, dispatch
@@ -26,6 +30,7 @@ from portal.pages import page
 from portal.readings import pressures_of
 from portal.states import Kind
 
+MOST_ROWS = 100
 AWAITING = WriteCommand.Status.AWAITING_REVIEW
 BLOOD_PRESSURE = "http://loinc.org|85354-9"
 
@@ -35,11 +40,13 @@ BLOOD_PRESSURE = "http://loinc.org|85354-9"
 @clinician_required
 def review(request: StaffRequest) -> HttpResponse:
     """What waits for this clinician: proposals of the patients that they treat, oldest first."""
-    waiting = WriteCommand.objects.filter(status=AWAITING).select_related("patient")
-    rows = waiting.order_by("created_at")[:200]
-    treated = {p: treating.treats(request.user, p) for p in {row.patient for row in rows}}
-    shown = [_facts(row) for row in rows if treated[row.patient]]
-    return render(request, "portal/review.html", {"rows": shown})
+    waiting = WriteCommand.objects.filter(
+        status=AWAITING, patient__in=treating.patients_of(request.user)
+    ).select_related("patient")
+    rows = list(waiting.order_by("created_at")[:MOST_ROWS])
+    for row in {row.patient_id: row for row in rows}.values():
+        _log_look(request, row)
+    return render(request, "portal/review.html", {"rows": [_facts(row) for row in rows]})
 
 
 @page("review-item", reads=("WriteCommand", "Observation"), purpose="TREAT")
@@ -92,10 +99,30 @@ def _command(request: StaffRequest, command_id: UUID) -> tuple[WriteCommand, Req
     """The proposal, if it is of a patient whom this clinician treats; else there is none (404)."""
     command = get_object_or_404(WriteCommand.objects.select_related("patient"), id=command_id)
     treats = treating.treats(request.user, command.patient)
+    _log_look(request, command, refused=not treats)
     if not treats:
         raise Http404
     now = timezone.now()
     return command, authority.for_clinician(request.user, command.patient, now, treats=treats)
+
+
+def _log_look(request: StaffRequest, command: WriteCommand, *, refused: bool = False) -> None:
+    """A proposal names the patient and says what was measured: to look at it is to read a record."""
+    record(
+        Entry(
+            type=EventType.RECORD_READ,
+            outcome=Outcome.DENY if refused else Outcome.PERMIT,
+            actor=f"User/{request.user.pk}",
+            role="clinician",
+            patient=f"Patient/{command.patient_id}",
+            interaction="read",
+            resource_types=(command.resource_type,),
+            categories=tuple(sorted(categories_of(json.loads(command.resource)))),
+            purpose="TREAT",
+            reasons=(Reason.ROLE,) if refused else (),
+            target=f"WriteCommand/{command.id}",
+        )
+    )
 
 
 def _moved_on(request: StaffRequest, command_id: UUID) -> HttpResponse:
@@ -113,6 +140,8 @@ def _facts(command: WriteCommand) -> dict[str, Any]:
         "systolic": systolic,
         "diastolic": diastolic,
         "taken_at": _when(resource),
+        "record_number": resource["subject"]["reference"].removeprefix("Patient/"),
+        "age": command.patient.age_on(timezone.localdate()),
     }
 
 
