@@ -4,6 +4,7 @@ They work signed out. The 500 page asks nothing of the database, the session or 
 cache: any of them may be what is broken.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import structlog
@@ -13,6 +14,8 @@ from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.utils.functional import Promise
 from django.utils.translation import pgettext_lazy
+
+Handler = Callable[[HttpRequest], HttpResponse]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,11 @@ CSRF = Problem(
     ),
     pgettext_lazy("problem.csrf.cure", "Go back, load the page again, and send the form once more."),
 )
+NOT_ALLOWED = Problem(
+    pgettext_lazy("problem.405.title", "This address is not a page"),
+    pgettext_lazy("problem.405.what", "It only takes what a button on a page sends. Nothing was changed."),
+    pgettext_lazy("problem.405.cure", "Go to the page with the button, and press it there."),
+)
 SERVER_ERROR = Problem(
     pgettext_lazy("problem.500.title", "We could not show this page"),
     pgettext_lazy("problem.500.what", "Something went wrong on our side. It is not your fault."),
@@ -75,6 +83,20 @@ def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     return problem(request, NOT_FOUND, 404)
+
+
+def method_not_allowed(get_response: Handler) -> Handler:
+    """Middleware: Django has no handler for 405, and answers it with nothing. Programs get that still."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        response = get_response(request)
+        if response.status_code != 405 or response.content or not request.accepts("text/html"):
+            return response
+        page = problem(request, NOT_ALLOWED, 405)
+        page.headers["Allow"] = response.headers["Allow"]
+        return page
+
+    return middleware
 
 
 def server_error(request: HttpRequest) -> HttpResponse:

@@ -47,10 +47,14 @@ def test_stopping_twice_changes_nothing(alice, client):
     assert consent.versions.count() == 2
 
 
-def test_stopping_takes_a_post(alice, client):
+def test_stopping_takes_a_post_and_a_browser_is_told_so(alice, client):
     consent = factories.create_consent(alice)
+    address = reverse("portal:app-stop", args=[consent.id])
+    answer = client.get(address, headers={"accept": "text/html"})
 
-    assert client.get(reverse("portal:app-stop", args=[consent.id])).status_code == 405
+    assert (answer.status_code, answer.headers["Allow"]) == (405, "POST")
+    assert "This address is not a page" in answer.text
+    assert client.get(address, headers={"accept": "application/json"}).content == b""
 
 
 @pytest.mark.parametrize("name", ["app", "app-stop", "app-stopped", "consent-fhir"])
