@@ -10,7 +10,8 @@ from uuid import UUID
 from audit.events import Outcome, Role
 from audit.models import AuditEvent
 
-WHO: Mapping[str, tuple[Role, ...]] = {
+WHO: Mapping[str, tuple[str, ...]] = {
+    "others": ("", *(role for role in Role if role is not Role.PATIENT)),
     "apps": (Role.CLIENT,),
     "people": (Role.HELPER,),
     "me": (Role.PATIENT,),

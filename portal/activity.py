@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import islice
 
 from accounts.models import User
 from audit.events import EventType, Role
@@ -10,6 +11,7 @@ from audit.models import AuditEvent
 from smart.models import Client
 
 FOLDED_WITHIN = timedelta(hours=1)
+MOST_ENTRIES = 200  # that the details of one line name
 OWN_READING: dict[str, str] = {
     EventType.RECORD_READ: "read",
     EventType.RECORD_SEARCH: "read",
@@ -23,10 +25,12 @@ class Line:
 
     event: AuditEvent
     ids: list[str]
+    requests: set[str]
 
     @property
     def count(self) -> int:
-        return len(self.ids)
+        """How often somebody did it: the searches behind one page of one's own record are one look."""
+        return len(self.requests if _is_own_reading(self.event) else self.ids)
 
 
 def fold(events: Iterable[AuditEvent]) -> list[Line]:
@@ -38,16 +42,36 @@ def fold(events: Iterable[AuditEvent]) -> list[Line]:
         line = open_lines.get(key)
         if line and line.event.recorded_at - event.recorded_at <= FOLDED_WITHIN:
             line.ids.append(str(event.id))
+            line.requests.add(_request_of(event))
             line.event.categories = sorted({*line.event.categories, *event.categories})
             continue
-        open_lines[key] = line = Line(event, [str(event.id)])
+        open_lines[key] = line = Line(event, [str(event.id)], {_request_of(event)})
         lines.append(line)
     return lines
 
 
+def entries_behind(newest: AuditEvent) -> list[AuditEvent]:
+    """The events of the line that this one heads, newest first; at most MOST_ENTRIES."""
+    since = newest.recorded_at - FOLDED_WITHIN
+    around = AuditEvent.objects.filter(
+        patient=newest.patient, actor=newest.actor, recorded_at__range=(since, newest.recorded_at)
+    ).order_by("-recorded_at", "-id")
+    key, place = _key(newest), (newest.recorded_at, newest.id)
+    alike = (e for e in around.iterator() if (e.recorded_at, e.id) <= place and _key(e) == key)
+    return list(islice(alike, MOST_ENTRIES))
+
+
+def _is_own_reading(event: AuditEvent) -> bool:
+    return event.role == Role.PATIENT and event.type in OWN_READING
+
+
+def _request_of(event: AuditEvent) -> str:
+    return event.correlation_id or str(event.id)
+
+
 def _key(event: AuditEvent) -> tuple[object, ...]:
     """People who page through their own record, or take it all away, make a line and not a page of lines."""
-    own = event.role == Role.PATIENT and event.type in OWN_READING
+    own = _is_own_reading(event)
     kind = OWN_READING[event.type] if own else event.type
     categories = () if own else tuple(event.categories)
     return (event.actor, kind, event.outcome, tuple(event.reasons), event.consent, categories, event.target)

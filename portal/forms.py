@@ -130,17 +130,18 @@ class SendBackForm(forms.Form):
 
 
 class ActivityFilter(forms.Form):
-    """Filters of the activity list, as a plain GET form."""
+    """Filters of the activity list, as a plain GET form. Own looks are many, so others come first."""
 
     who = forms.ChoiceField(
         label=pgettext_lazy("activity.who", "Who"),
         required=False,
         choices=[
-            ("", pgettext_lazy("activity.everyone", "Everyone")),
+            ("others", pgettext_lazy("activity.others", "Everyone but you")),
+            ("everyone", pgettext_lazy("activity.everyone", "Everyone")),
+            ("me", pgettext_lazy("activity.me", "You")),
             ("apps", pgettext_lazy("activity.apps", "Apps")),
             ("people", pgettext_lazy("activity.people", "Helpers")),
             ("clinic", pgettext_lazy("activity.clinic", "Your clinic")),
-            ("me", pgettext_lazy("activity.me", "You")),
         ],
     )
     result = forms.ChoiceField(
@@ -154,3 +155,6 @@ class ActivityFilter(forms.Form):
         ],
     )
     after = forms.CharField(widget=forms.HiddenInput, required=False, max_length=200)
+
+    def clean_who(self) -> str:
+        return self.cleaned_data["who"] or "others"

@@ -65,7 +65,7 @@ def _sign_in(request: HttpRequest) -> HttpResponse:
 
 
 def _page_with_form(path: str) -> str:
-    """The page at this path or, as addresses that only take a form lie below their page, at the next above."""
+    """The page at this path or at the next one above: what only takes a form lies below its page."""
     while path != "/":
         with contextlib.suppress(Resolver404):
             if hasattr(resolve(path).func, "contract"):

@@ -53,9 +53,11 @@ def test_filters():
     own = record(entry(actor=ALICE_USER, role="patient", client=""))
     helper = record(entry(actor=AMIR_USER, role="helper", client=""))
     clinic = record(entry(actor="User/9", role="clinician", client=""))
+    stranger = record(entry(actor="User/9", role="", client=""))
 
     assert everything(who="apps") == [refused, app]
     assert everything(who="me") == [own]
+    assert everything(who="others") == [stranger, clinic, helper, refused, app]
     assert everything(who="people") == [helper]
     assert everything(who="clinic") == [clinic]
     assert everything(result="blocked") == [refused]

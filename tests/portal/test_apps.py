@@ -81,7 +81,9 @@ def test_the_consent_is_there_as_fhir_and_its_version_is_one(alice, client):
 def test_A17_an_app_with_a_hostile_name_is_only_text(alice, client):
     hostile = factories.acme_client(name="<script>alert(1)</script>", purpose='"><img src=x>')
     consent = factories.create_consent(alice, hostile)
-    for name, args in (("apps", []), ("app", [consent.id]), ("activity", [])):
-        page = client.get(reverse(f"portal:{name}", args=args)).content.decode()
+    apps, activity = reverse("portal:apps"), reverse("portal:activity")
+    for address in (apps, f"{apps}{consent.id}/", f"{activity}?who=everyone"):
+        page = client.get(address).content.decode()
+        assert "&lt;script&gt;" in page
         assert "<script>alert" not in page
         assert "<img src=x" not in page
