@@ -8,6 +8,8 @@ from consent.vocabulary import LOINC, OBSERVATION_CATEGORY
 UCUM = "http://unitsofmeasure.org"
 BP_PROFILE = "http://hl7.org/fhir/us/core/StructureDefinition/us-core-blood-pressure|6.1.0"
 PRESSURE = "mm[Hg]"
+# From these on the words of the form tell of an emergency (2017 ACC/AHA guideline, hypertensive crisis).
+VERY_HIGH_SYSTOLIC, VERY_HIGH_DIASTOLIC = 180, 120
 
 
 def blood_pressure(*, systolic: int, diastolic: int, taken_at: datetime, patient_id: str) -> dict[str, Any]:
@@ -27,6 +29,11 @@ def blood_pressure(*, systolic: int, diastolic: int, taken_at: datetime, patient
             _pressure("8462-4", "Diastolic blood pressure", diastolic),
         ],
     }
+
+
+def is_very_high(systolic: int | None, diastolic: int | None) -> bool:
+    """Whether a person should ask for help today, by either number in mm[Hg]."""
+    return (systolic or 0) >= VERY_HIGH_SYSTOLIC or (diastolic or 0) >= VERY_HIGH_DIASTOLIC
 
 
 def _pressure(code: str, display: str, value: int) -> dict[str, Any]:

@@ -2,11 +2,13 @@
 
 import json
 import secrets
+from datetime import timedelta
 from uuid import UUID
 
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
+from django.utils.dateparse import parse_datetime
 from django.views.decorators.http import require_GET, require_http_methods
 
 from fhirproxy.models import Source, WriteCommand
@@ -15,7 +17,7 @@ from portal import records
 from portal.forms import BloodPressureForm
 from portal.guards import PatientRequest, patient_required
 from portal.pages import page
-from portal.readings import blood_pressure, pressures_of
+from portal.readings import blood_pressure, is_very_high, pressures_of
 from portal.states import Kind
 
 
@@ -73,5 +75,9 @@ def _submit(request: PatientRequest, form: BloodPressureForm) -> WriteCommand:
 
 
 def _facts(command: WriteCommand) -> dict[str, object]:
-    systolic, diastolic = pressures_of(json.loads(command.resource))
-    return {"command": command, "systolic": systolic, "diastolic": diastolic}
+    resource = json.loads(command.resource)
+    systolic, diastolic = pressures_of(resource)
+    taken_at = parse_datetime(resource["effectiveDateTime"])
+    is_recent = taken_at is not None and timezone.now() - taken_at < timedelta(days=1)
+    very_high = is_recent and is_very_high(systolic, diastolic)
+    return {"command": command, "systolic": systolic, "diastolic": diastolic, "very_high": very_high}
