@@ -27,7 +27,7 @@ class Login:
 # Patients who sign in, by the id of their record. Tom and Ella are children and do not.
 PATIENTS = {
     "alice": Login("alice@demo.example", "Alice Moreno", "patient: the story to follow"),
-    "amir": Login("amir@demo.example", "Amir Moreno", "patient, and helper of Alice"),
+    "amir": Login("amir@demo.example", "Amir Moreno", "patient; helper of Alice (more to come)"),
     "maya": Login("maya@demo.example", "Maya Lindqvist", "patient, 16, with a confidential visit"),
     "grace": Login("grace@demo.example", "Grace Okafor", "patient, pregnant; mother of Ella, 3"),
     "raymond": Login("raymond@demo.example", "Raymond Castillo", "patient with many results, Spanish"),
@@ -38,8 +38,10 @@ PATIENTS = {
 }
 CHILDREN = {"tom": "Tom Moreno", "ella": "Ella Okafor"}
 HELPERS = (
-    Login("rosa@demo.example", "Rosa Bennett", "helper of her mother Evelyn"),
-    Login("dana@demo.example", "Dana Lindqvist", "mother of Maya, sees less since Maya is a teen"),
+    Login("rosa@demo.example", "Rosa Bennett", "helper of her mother Evelyn (more to come)"),
+    Login(
+        "dana@demo.example", "Dana Lindqvist", "mother of Maya, sees less since Maya is a teen (more to come)"
+    ),
 )
 # Who helps whom: helper's address, record, relationship, status.
 RELATIONSHIPS = (
@@ -55,10 +57,14 @@ STAFF = (
         Login("dr.osei@demo.example", "Dr. Ngozi Osei", "clinician: reviews what patients send"),
         ("clinician",),
     ),
-    (Login("cora@demo.example", "Cora Lind", "compliance: the admin console"), ("compliance",)),
-    (Login("sam@demo.example", "Sam Park", "support"), ("support",)),
+    (Login("cora@demo.example", "Cora Lind", "compliance: the console at /admin/"), ("compliance",)),
+    (Login("sam@demo.example", "Sam Park", "support (more to come)"), ("support",)),
     (
-        Login("ada@demo.example", "Ada Brook", "administrator and app reviewer"),
+        Login(
+            "ada@demo.example",
+            "Ada Brook",
+            "administrator: the console at /admin/; app reviewer (more to come)",
+        ),
         ("administrator", "app_reviewer"),
     ),
 )

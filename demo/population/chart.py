@@ -41,6 +41,12 @@ class Chart:
         self._counts: Counter[str] = Counter()
 
     @property
+    def language(self) -> str:
+        """What the person reads, and so what is written to them: "en", "es"."""
+        spoken: Resource = self.resources[0]["communication"][0]
+        return spoken["language"]["coding"][0]["code"]
+
+    @property
     def subject(self) -> Resource:
         return reference(f"Patient/{self.id}")
 

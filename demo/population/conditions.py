@@ -80,6 +80,7 @@ class Reaction:
     code: str  # SNOMED CT
     display: str
     severity: str  # mild, moderate, severe
+    text: str = ""  # in the words of the person's language
 
 
 HIVES = Reaction("126485001", "Urticaria", "mild")
@@ -111,7 +112,7 @@ def allergy(
         recordedDate=chart.day(ago).isoformat(),
         recorder=OSEI.ref,
         reaction=[
-            {"manifestation": [snomed(each.code, each.display)], "severity": each.severity}
+            {"manifestation": [snomed(each.code, each.display, text=each.text)], "severity": each.severity}
             for each in reactions
         ]
         or None,

@@ -33,7 +33,9 @@ def note(
     status: str = "final",
 ) -> str:
     """A note in plain text. `status`: docStatus, "preliminary" while the clinician has not signed it."""
-    content = _attachment("text/plain; charset=utf-8", text.encode(), title, instant(chart.day(ago), "17:10"))
+    content = _attachment(
+        chart, "text/plain; charset=utf-8", text.encode(), title, instant(chart.day(ago), "17:10")
+    )
     content["data"] = base64.b64encode(text.encode()).decode()
     return _document(
         chart, kind, ago, title, content, encounter=encounter, author=author, labels=labels, status=status
@@ -55,7 +57,7 @@ def letter(
     data = pdf.letter(f"Riverside Clinic: {title}", paragraphs)
     encoded = base64.b64encode(data).decode()
     file = chart.name_next("Binary", "letter-file")
-    content = _attachment("application/pdf", data, title, instant(chart.day(ago), "15:30"))
+    content = _attachment(chart, "application/pdf", data, title, instant(chart.day(ago), "15:30"))
     content |= {"url": file} if in_binary else {"data": encoded}
     document = _document(
         chart, LETTER, ago, title, content, encounter=encounter, author=author, labels=labels, status="final"
@@ -72,10 +74,10 @@ def letter(
     return document
 
 
-def _attachment(content_type: str, data: bytes, title: str, created: str) -> Resource:
+def _attachment(chart: Chart, content_type: str, data: bytes, title: str, created: str) -> Resource:
     return {
         "contentType": content_type,
-        "language": "en",
+        "language": chart.language,
         "title": title,
         "creation": created,
         "size": len(data),

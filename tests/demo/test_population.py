@@ -19,6 +19,7 @@ MONDAY, LEAP_DAY = date(2026, 3, 9), date(2028, 2, 29)
 ALL = population.resources(MONDAY)
 A_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 DATED = {"effectiveDateTime", "occurrenceDateTime", "start", "authoredOn", "onsetDateTime", "recordedDate"}
+WORDS = {"title", "description", "contentString", "div"}
 OF = {chart[0]["id"]: chart for chart in population.charts(MONDAY)}
 
 
@@ -77,6 +78,23 @@ def test_records_of_two_patients_do_not_refer_to_each_other():
     for id, chart in OF.items():
         whose = {text for resource in chart for name, text in values(resource) if name == "reference"}
         assert {reference for reference in whose if reference.startswith("Patient/")} == {f"Patient/{id}"}
+
+
+def test_somebody_can_review_what_each_patient_sends_but_mallory():
+    teams = {id: json.dumps([r for r in OF[id] if r["resourceType"] == "CareTeam"]) for id in OF}
+
+    assert {id for id, team in teams.items() if "Practitioner/dr-osei" not in team} == {"mallory"}
+
+
+def test_what_the_clinic_writes_to_raymond_is_in_his_language():
+    told = [
+        r for r in OF["raymond"] if r["resourceType"] in {"DocumentReference", "Communication", "CarePlan"}
+    ]
+    said = [*values(told), *values([r.get("reaction") for r in OF["raymond"]])]
+
+    assert {text for name, text in said if name == "language"} == {"es"}
+    assert {"Venga para un análisis de sangre", "Tos", "Comida con poca sal"} <= {text for _, text in said}
+    assert not re.search(r"\b(the|you|your|and|of)\b", " ".join(text for name, text in said if name in WORDS))
 
 
 def test_alice_has_something_in_every_category():

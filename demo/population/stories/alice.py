@@ -93,7 +93,7 @@ def _background(alice: Chart) -> None:
     conditions.problem(
         alice,
         "worry-weight",
-        snomed("162864005", "Body mass index 30+ - obesity (finding)", text="Weight"),
+        snomed("162864005", "Body mass index 30+ - obesity (finding)", text="Obesity"),
         1085,
         category="health-concern",
         note="Alice wants to lose weight before she takes more medicine.",

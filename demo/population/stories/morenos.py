@@ -160,7 +160,7 @@ def _asthma_care(boy: Chart, asthma: str) -> None:
         ["Fluticasone every morning and evening", "Albuterol 15 minutes before sport"],
         problems=(asthma,),
     )
-    plans.team(boy, 2000, (ALVAREZ, "Children's doctor"), (KIM, "Nurse"))
+    plans.team(boy, 2000, (ALVAREZ, "Children's doctor"), (OSEI, "Family doctor"), (KIM, "Nurse"))
     others.relative_contact(boy, ("MTH", "mother"), "Moreno", "Alice")
     v.appointment(boy, 21, "Asthma check", who=ALVAREZ, clock=("15:30", "16:00"))
     insurance.coverage(boy, "HHP-20418-03", relationship="child")

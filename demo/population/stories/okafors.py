@@ -25,7 +25,7 @@ from demo.population.analytes import (
     THYROID,
 )
 from demo.population.chart import Chart
-from demo.population.clinic import ALVAREZ, KIM, NGUYEN
+from demo.population.clinic import ALVAREZ, KIM, NGUYEN, OSEI
 from demo.population.coding import loinc, snomed
 from demo.population.labs import NOT_DETECTED, finding, panel
 from demo.population.people import born, patient
@@ -91,7 +91,7 @@ def grace(today: date) -> Chart:
     plans.plan(
         woman, 126, "Pregnancy plan", ["Check every four weeks", "Iron tablets"], problems=(pregnancy, anemia)
     )
-    plans.team(woman, 126, (NGUYEN, "Pregnancy doctor"), (KIM, "Nurse"))
+    plans.team(woman, 126, (NGUYEN, "Pregnancy doctor"), (OSEI, "Family doctor"), (KIM, "Nurse"))
     insurance.bill(woman, insurance.coverage(woman, "HHP-31177-01"), last, 10, 180, 162)
     _ahead(woman)
     return woman
@@ -226,7 +226,7 @@ def ella(today: date) -> Chart:
     )
     _ear_infection(girl)
     others.relative_contact(girl, ("MTH", "mother"), "Okafor", "Grace")
-    plans.team(girl, 900, (ALVAREZ, "Children's doctor"), (KIM, "Nurse"))
+    plans.team(girl, 900, (ALVAREZ, "Children's doctor"), (OSEI, "Family doctor"), (KIM, "Nurse"))
     insurance.coverage(girl, "HHP-31177-02", relationship="child")
     v.appointment(girl, 33, "Well child check", who=ALVAREZ, clock=("09:30", "10:00"))
     return girl

@@ -1,5 +1,10 @@
-"""Raymond Castillo, 67: lungs, sugar and kidneys, and four years of results every quarter."""
+"""Raymond Castillo, 67: lungs, sugar and kidneys, and four years of results every quarter.
 
+He reads Spanish: what the clinic writes to him is in Spanish. Names of tests, medicines and diagnoses
+are the EHR's own, in English, as a clinic in the US sends them.
+"""
+
+from dataclasses import replace
 from datetime import date
 
 from demo.population import (
@@ -58,7 +63,7 @@ def chart(today: date) -> Chart:
         3,
         BASIC_USUAL | {"potassium": 6.3, "creatinine": 2.0, "egfr": 35, "urea": 39, "glucose": 171},
         critical="potassium",
-        conclusion="Potassium critically high. Phoned to the clinic.",
+        conclusion="Potasio muy alto. El laboratorio llamó a la clínica.",
     )
     _treatment(man, problems)
     _stay(man)
@@ -78,10 +83,10 @@ def _problems(man: Chart) -> tuple[str, ...]:
                     "display": "Aspirin",
                 }
             ],
-            "text": "Aspirin",
+            "text": "Aspirina",
         },
         4000,
-        conditions.COUGH,
+        replace(conditions.COUGH, text="Tos"),
     )
     conditions.relative(
         man, 1500, ("BRO", "brother"), (snomed("44054006", "Diabetes mellitus type 2 (disorder)"), 49)
@@ -130,7 +135,7 @@ def _problems(man: Chart) -> tuple[str, ...]:
 def _quarter(man: Chart, back: int) -> None:
     """One quarterly check: kidneys slowly worse, sugar up and down, lungs once a year."""
     ago = back * 91 - 60
-    seen = v.visit(man, v.FOLLOW_UP, ago, "Diabetes and lung check")
+    seen = v.visit(man, v.FOLLOW_UP, ago, "Control de diabetes y pulmones")
     rounds(
         man,
         ago,
@@ -163,18 +168,32 @@ def _quarter(man: Chart, back: int) -> None:
 
 def _treatment(man: Chart, problems: tuple[str, ...]) -> None:
     rx = medicines.prescription
-    rx(man, "insulin", 1400, "18 units before breakfast, 12 units before supper", a_day=2, reason=problems[1])
-    rx(man, "fluticasone-salmeterol", 2000, "1 puff morning and evening", a_day=2, reason=problems[0])
-    rx(man, "albuterol", 2900, "2 puffs when it is hard to breathe", as_needed=True, reason=problems[0])
-    rx(man, "amlodipine", 900, "1 tablet in the morning", reason=problems[3])
-    rx(man, "atorvastatin", 2400, "1 tablet in the evening")
+    rx(
+        man,
+        "insulin",
+        1400,
+        "18 unidades antes del desayuno, 12 antes de la cena",
+        a_day=2,
+        reason=problems[1],
+    )
+    rx(
+        man,
+        "fluticasone-salmeterol",
+        2000,
+        "1 inhalación por la mañana y otra por la noche",
+        a_day=2,
+        reason=problems[0],
+    )
+    rx(man, "albuterol", 2900, "2 inhalaciones cuando le cueste respirar", as_needed=True, reason=problems[0])
+    rx(man, "amlodipine", 900, "1 tableta por la mañana", reason=problems[3])
+    rx(man, "atorvastatin", 2400, "1 tableta por la noche")
     rx(
         man,
         "metformin",
         4600,
-        "2 tablets a day",
+        "2 tabletas al día",
         status="stopped",
-        stopped_because="Kidneys",
+        stopped_because="Riñones",
         a_day=2,
         reason=problems[1],
     )
@@ -182,9 +201,9 @@ def _treatment(man: Chart, problems: tuple[str, ...]) -> None:
         man,
         "lisinopril",
         4000,
-        "1 tablet a day",
+        "1 tableta al día",
         status="on-hold",
-        stopped_because="High potassium",
+        stopped_because="Potasio alto",
         reason=problems[3],
     )
     vaccines.flu_each_autumn(man, 4)
@@ -196,35 +215,35 @@ def _treatment(man: Chart, problems: tuple[str, ...]) -> None:
     sugar = plans.goal(
         man,
         300,
-        "Long-term sugar below 7.5 %",
+        "Azúcar a largo plazo por debajo de 7.5 %",
         measure=("4548-4", "Hemoglobin A1c/Hemoglobin.total in Blood"),
         target=quantity(7.5, "%"),
     )
     plans.plan(
         man,
         300,
-        "Kidney and sugar plan",
-        ["Low-salt food", "No ibuprofen", "Blood test every three months"],
+        "Plan para los riñones y el azúcar",
+        ["Comida con poca sal", "No tomar ibuprofeno", "Análisis de sangre cada tres meses"],
         goals=(sugar,),
         problems=problems[1:3],
     )
-    plans.team(man, 2900, (OSEI, "Family doctor"), (KIM, "Nurse"), (PATEL, "Heart doctor"))
-    v.appointment(man, 2, "Repeat potassium", who=KIM, clock=("08:00", "08:15"))
-    v.appointment(man, 31, "Diabetes and lung check")
+    plans.team(man, 2900, (OSEI, "Médica de familia"), (KIM, "Enfermera"), (PATEL, "Cardiólogo"))
+    v.appointment(man, 2, "Repetir el potasio", who=KIM, clock=("08:00", "08:15"))
+    v.appointment(man, 31, "Control de diabetes y pulmones")
 
 
 def _stay(man: Chart) -> None:
-    stay = v.visit(man, v.HOSPITAL_STAY, 260, "COPD flare-up", where=COUNTY_HOSPITAL, days=4)
+    stay = v.visit(man, v.HOSPITAL_STAY, 260, "Recaída de la EPOC", where=COUNTY_HOSPITAL, days=4)
     oxygen(man, 260, 87, encounter=stay)
-    picture = imaging.study(man, imaging.CHEST_XRAY, 260, "Over-inflated lungs. No pneumonia.")
+    picture = imaging.study(man, imaging.CHEST_XRAY, 260, "Pulmones con demasiado aire. Sin neumonía.")
     summary = documents.note(
         man,
         documents.DISCHARGE_SUMMARY,
         256,
-        "Hospital discharge summary",
-        "Flare-up of COPD after a cold. Oxygen 87 % on arrival, 93 % at discharge. Steroids for "
-        "five days and an antibiotic. Kidney values stable. Home after four days. See your own "
-        "doctor within a week.",
+        "Informe de alta del hospital",
+        "Recaída de la EPOC después de un resfriado. Oxígeno: 87 % al llegar, 93 % al alta. Esteroides "
+        "durante cinco días y un antibiótico. Riñones sin cambios. A casa después de cuatro días. Vea a "
+        "su médica antes de una semana.",
         encounter=stay,
     )
     others.imported(man, 254, stay, picture, summary)
@@ -233,15 +252,19 @@ def _stay(man: Chart) -> None:
     documents.letter(
         man,
         2,
-        "Please come for a blood test",
+        "Venga para un análisis de sangre",
         [
-            "Dear Raymond,",
-            "Your potassium was high in the test this week. I have stopped lisinopril for now. "
-            "Come for a new blood test in the next days.",
-            "If your heart beats unevenly or you feel very weak, call 911.",
+            "Estimado Raymond:",
+            "Su potasio salió alto en el análisis de esta semana. Por ahora suspendí el lisinopril. "
+            "Venga en los próximos días para otro análisis.",
+            "Si su corazón late de forma irregular o se siente muy débil, llame al 911.",
             "Dr. Ngozi Osei, Riverside Clinic, 555-0100",
         ],
         in_binary=True,
     )
-    asked = others.message(man, 2, "I stopped the tablet as you said. Raymond", who=OSEI, from_patient=True)
-    others.message(man, 1, "Thank you. See you at the blood test. Nurse Kim", who=KIM, answers=asked)
+    asked = others.message(
+        man, 2, "Dejé de tomar la tableta, como me dijo. Raymond", who=OSEI, from_patient=True
+    )
+    others.message(
+        man, 1, "Gracias. Nos vemos en el análisis de sangre. Enfermera Kim", who=KIM, answers=asked
+    )

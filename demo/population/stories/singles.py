@@ -58,7 +58,7 @@ def maya(today: date) -> Chart:
         "Maya, headaches twice a month, better since she sleeps more. Blood count without findings.",
         author=ALVAREZ,
     )
-    plans.team(girl, 2000, (ALVAREZ, "Children's doctor"), (KIM, "Nurse"))
+    plans.team(girl, 2000, (ALVAREZ, "Children's doctor"), (OSEI, "Family doctor"), (KIM, "Nurse"))
     others.relative_contact(girl, ("MTH", "mother"), "Lindqvist", "Dana")
     insurance.coverage(girl, "HHP-60233-02", relationship="child")
     v.appointment(girl, 16, "Migraine check", who=ALVAREZ, clock=("16:00", "16:30"))
@@ -201,12 +201,13 @@ def kenji(today: date) -> Chart:
     man = Chart(person, today, "male")
     seen = v.visit(man, v.CHECK_UP, 6, "First visit")
     rounds(man, 6, systolic=116, diastolic=70, height=68, weight=150, encounter=seen)
+    plans.team(man, 6, (OSEI, "Family doctor"))
     v.appointment(man, 12, "Results of the first visit", by_video=True)
     return man
 
 
 def mallory(today: date) -> Chart:
-    """A patient who has nothing to do with anyone else; population.marked makes her recognisable."""
+    """Has nothing to do with anyone else, nor a care team; population.marked makes her recognisable."""
     person = patient("mallory", birth_date=born(today, 38, 7, 4), given=["Mallory"], family="Quinn")
     woman = Chart(person, today, "female")
     for ago, ldl, hba1c in ((400, 131, 5.3), (30, 126, 5.2)):
