@@ -206,12 +206,8 @@ PHRASES: Mapping[EventType, Phrase] = {
         ),
     ),
     EventType.WRITE_APPROVE: Phrase(
-        you=pgettext_lazy(
-            "activity.write-approve.you", "You checked something new for your record and said yes."
-        ),
-        other=pgettext_lazy(
-            "activity.write-approve.other", "{who} checked something new for your record and said yes."
-        ),
+        you=pgettext_lazy("activity.write-approve.you", "You accepted what was sent for your record."),
+        other=pgettext_lazy("activity.write-approve.other", "{who} accepted what you sent."),
         you_tried=pgettext_lazy(
             "activity.write-approve.you-tried", "You tried to check something new for your record."
         ),

@@ -72,7 +72,7 @@ REASONS: Mapping[str, Promise] = {
         "reason.consent.denied", "We said no because you chose to keep this part to yourself."
     ),
     "scope.not-granted": pgettext_lazy(
-        "reason.scope.not-granted", "We said no because {app} did not ask you for this before."
+        "reason.scope.not-granted", "We said no because you did not share {what} with {app}."
     ),
     "sensitive.optin": pgettext_lazy(
         "reason.sensitive.optin", "We said no because this part is private and needs a clear yes from you."

@@ -13,6 +13,7 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import pgettext
 
 from portal.lab_words import range_words
+from portal.numbers import number_text
 from portal.observations import Range, Standing
 
 WIDTH, EDGE, AXIS_Y, BAND_HEIGHT = 340.0, 8.0, 66.0, 24.0
@@ -100,7 +101,7 @@ def number_line(
     preliminary: bool = False,
 ) -> SafeString:
     """One result against its usual range. `id` must be unique on the page. "" if there is nothing to draw."""
-    shown = f"{value:f}"
+    shown = number_text(value)
     if not usual.is_drawable or len(shown) > 20:
         return NOTHING
     layout = line(value, usual)
@@ -174,7 +175,7 @@ def mark(
 def _limits(usual: Range, layout: Line) -> SafeString:
     """The known limits under the band, together where they would run into each other."""
     left, right = layout.band
-    low, high = (None if limit is None else f"{limit:f}" for limit in (usual.low, usual.high))
+    low, high = (None if limit is None else number_text(limit) for limit in (usual.low, usual.high))
     if low is not None and high is not None and right - left < (len(low) + len(high) + 2) / 2 * CHARACTER:
         labels = [(f"{low} – {high}", (left + right) / 2)]
     else:

@@ -13,6 +13,11 @@ from typing import Any, Protocol, TypeVar
 
 LOINC = "http://loinc.org"
 _TIME = re.compile(r"^(\d{4})(?:-(\d\d)(?:-(\d\d)(?:T(\S+))?)?)?$")
+_KIND_OF_TERM = re.compile(
+    r"\s\((?:situation|finding|disorder|procedure|event|substance|product|medicinal product|clinical drug|"
+    r"regime/therapy|observable entity|qualifier value|morphologic abnormality|body structure|organism|"
+    r"physical object|person|occupation|record artifact|environment)\)$"
+)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -89,11 +94,14 @@ def text(value: Any, *keys: str) -> str:
 
 
 def words(concept: Any) -> str:
-    """What a CodeableConcept says in words: its text, else a display of its codes."""
+    """What a CodeableConcept says in words: its text, else a display of its codes.
+
+    Without the tag at the end of a SNOMED CT name, which says what kind of term it is: " (disorder)".
+    """
     for item in objects(concept):
         found = text(item, "text") or text(item, "coding", "display")
         if found:
-            return found
+            return _KIND_OF_TERM.sub("", found)
     return ""
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from django.utils.functional import Promise
 from django.utils.translation import pgettext, pgettext_lazy
 
+from portal.numbers import number_text
 from portal.observations import Progress, Range, Result, Standing
 
 STANDING: dict[Standing, Promise] = {
@@ -16,6 +17,7 @@ STANDING: dict[Standing, Promise] = {
     Standing.HIGH: pgettext_lazy("lab.standing.high", "Above the usual range"),
     Standing.UNKNOWN: pgettext_lazy("lab.standing.unknown", "No usual range given"),
 }
+URGENT = pgettext_lazy("home.urgent.chip", "Look soon")
 FLAGGED = pgettext_lazy("lab.standing.flagged", "Marked by the lab")
 PROGRESS: dict[Progress, Promise | str] = {
     Progress.PRELIMINARY: pgettext_lazy("lab.progress.preliminary", "Not final"),
@@ -41,11 +43,16 @@ def standing_chip(result: Result) -> Chip | None:
     return Chip(STANDING[result.standing], "good" if result.standing == Standing.IN else "warn")
 
 
+def urgent_chip(result: Result) -> Chip | None:
+    """Beside the other chip: the lab marked it to look at soon."""
+    return Chip(URGENT, "bad") if result.is_urgent else None
+
+
 def range_words(one: Range | None, unit: str = "") -> str:
     """ "3.5 to 5.1 mmol/L", "100 mg/dL or less", "40 mg/dL or more"; else the lab's own words."""
     if one is None:
         return ""
-    low, high = (None if x is None else f"{x:f}" for x in (one.low, one.high))
+    low, high = (None if x is None else number_text(x) for x in (one.low, one.high))
     if low is not None and high is not None:
         words = pgettext("lab.range.both", "{low} to {high} {unit}").format(low=low, high=high, unit=unit)
     elif high is not None:
@@ -74,6 +81,15 @@ def sentences(result: Result) -> list[str]:
     return said
 
 
+def _urgent_sentence(value: str, words: str) -> str:
+    """No comfort here: what to do is said beside it."""
+    if words:
+        return pgettext(
+            "lab.urgent", "Your result is {value}. The usual range at this lab is {range}."
+        ).format(value=value, range=words)
+    return pgettext("lab.urgent_only", "Your result is {value}.").format(value=value)
+
+
 def _value_sentence(result: Result) -> str:
     value = result.value_text
     if not value and result.parts:
@@ -85,6 +101,8 @@ def _value_sentence(result: Result) -> str:
         return pgettext("lab.in", "Your result is {value}. It is in the usual range at this lab.").format(
             value=value
         )
+    if result.is_urgent:
+        return _urgent_sentence(value, words)
     if result.standing in (Standing.LOW, Standing.HIGH) and words:
         return pgettext(
             "lab.out",

@@ -10,15 +10,16 @@ class Rule(IntEnum):
     """Why a thing is on Home, in the order in which it goes first. Names are logged: never rename one."""
 
     SAFETY = 1  # a result marked to look at soon, an emergency view, an unknown sign-in
-    DEADLINE = 2  # a file or sharing that ends within 7 days, a proposal sent back
-    DRAFT = 3
-    NEW_RESULT = 4
-    VISIT = 5
+    OUTSIDE = 2  # new results of which one is outside the usual range
+    DEADLINE = 3  # a file or sharing that ends within 7 days, a proposal sent back
+    DRAFT = 4
+    NEW_RESULT = 5
+    VISIT = 6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Action:
-    """One thing to do. `at` is when it came up; among equals the oldest goes first."""
+    """One thing to do. `at` is when it came up, or when it ends."""
 
     rule: Rule
     at: datetime
@@ -28,8 +29,20 @@ class Action:
     link: str  # the words on its button
     chip: str = ""
     chip_kind: str = ""
+    calls_clinic: bool = False  # the card has the clinic's number
+
+
+NEWEST_FIRST = (Rule.OUTSIDE, Rule.NEW_RESULT)
 
 
 def in_order(actions: Iterable[Action]) -> list[Action]:
-    """All actions, most urgent first: the first is Home's card, the next ones its tasks."""
-    return sorted(actions, key=lambda action: (action.rule, action.at, action.url))
+    """All actions, most urgent first: the first is Home's card, the next ones its tasks.
+
+    Among equals the oldest goes first, but of results the newest: it is what the person looks for.
+    """
+    return sorted(actions, key=_order)
+
+
+def _order(action: Action) -> tuple[Rule, float, str]:
+    at = action.at.timestamp() if action.at.year > 1 else 0.0
+    return action.rule, -at if action.rule in NEWEST_FIRST else at, action.url

@@ -6,10 +6,12 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
+from django.utils.functional import Promise
 from django.utils.translation import pgettext_lazy
 
 from portal import fhir
 from portal.fhir import Moment
+from portal.numbers import number_text, with_fahrenheit
 from portal.plain_names import PlainName, plain_name
 
 
@@ -61,6 +63,7 @@ class Result:
     plain: PlainName | None
     value: Decimal | None  # only for a single number without "<" or ">"
     value_text: str  # with unit; "" if there is no value
+    exact_text: str  # the same with every decimal that was sent
     unit: str
     range: Range | None  # the usual range, where exactly one fits
     range_text: str  # the lab's words, where none or several fit
@@ -88,9 +91,20 @@ class Result:
         parts = [part for part in self.parts if part.value_text]
         if self.value_text or not parts:
             return self.value_text
-        if len({part.unit for part in parts}) == 1 and all(part.value is not None for part in parts):
-            return f"{' / '.join(f'{part.value:f}' for part in parts)} {parts[0].unit}".strip()
+        numbers = [number_text(part.value) for part in parts if part.value is not None]
+        if len({part.unit for part in parts}) == 1 and len(numbers) == len(parts):
+            return f"{' / '.join(numbers)} {parts[0].unit}".strip()
         return ", ".join(part.value_text for part in parts)
+
+    @property
+    def is_outside(self) -> bool:
+        """Outside the usual range, or marked by the lab; of a panel, any of its parts."""
+        return (
+            self.standing in (Standing.LOW, Standing.HIGH)
+            or self.is_flagged
+            or self.is_urgent
+            or any(part.is_outside for part in self.parts)
+        )
 
     @property
     def is_drawable(self) -> bool:
@@ -118,13 +132,14 @@ LOW_CODES = {"L", "LL", "LU", "<"}
 HIGH_CODES = {"H", "HH", "HU", ">"}
 FLAG_CODES = {"A", "AA", "POS", "DET", "IND", "R", "W"}
 URGENT_CODES = {"HH", "LL", "AA"}
-UNITS = {  # UCUM codes that people do not read
+SAID_FIRST = {"8480-6": 0, "8462-4": 1}  # LOINC: systolic before diastolic
+UNITS: dict[str, str | Promise] = {  # UCUM codes that people do not read
     "mm[Hg]": "mmHg",
     "Cel": "°C",
     "[degF]": "°F",
     "[in_i]": "in",
     "[lb_av]": "lb",
-    "/min": "per minute",
+    "/min": pgettext_lazy("unit.per_minute", "per minute"),
     "10*3/uL": "×10³/µL",
     "10*6/uL": "×10⁶/µL",
     "mL/min/1.73m2": "mL/min/1.73 m²",
@@ -141,9 +156,10 @@ def read(resource: Any) -> Result:
     concept = fhir.first(resource, "code")
     loinc = fhir.codes(concept, fhir.LOINC)
     plain = next(filter(None, map(plain_name, loinc)), None)
-    value, value_text, unit = _value(resource)
+    value, value_text, exact_text, unit = _value(resource)
     usual, range_text, goals = _ranges(resource, unit)
     standing, flagged, urgent, disagrees = _interpret(resource, value, usual)
+    parts = _parts(resource)
     return Result(
         id=fhir.text(resource, "id"),
         code=next(iter(loinc or fhir.codes(concept)), ""),
@@ -151,13 +167,14 @@ def read(resource: Any) -> Result:
         plain=plain,
         value=value,
         value_text=value_text,
+        exact_text=exact_text,
         unit=unit,
         range=usual,
         range_text=range_text,
         goals=goals,
         standing=standing,
         is_flagged=flagged,
-        is_urgent=urgent,
+        is_urgent=urgent or any(part.is_urgent for part in parts),
         lab_disagrees=disagrees,
         progress=PROGRESS.get(fhir.text(resource, "status"), Progress.UNKNOWN),
         when=_when(resource),
@@ -165,9 +182,14 @@ def read(resource: Any) -> Result:
         method=fhir.words(fhir.first(resource, "method")),
         absent_reason=fhir.words(fhir.first(resource, "dataAbsentReason")),
         note=fhir.text(resource, "note", "text"),
-        # One level: a component has no components.
-        parts=tuple(read({**part, "component": None}) for part in fhir.objects(resource, "component")),
+        parts=parts,
     )
+
+
+def _parts(resource: Any) -> tuple[Result, ...]:
+    """Components, one level deep; the two of a blood pressure in the order in which people say them."""
+    parts = [read({**part, "component": None}) for part in fhir.objects(resource, "component")]
+    return tuple(sorted(parts, key=lambda part: SAID_FIRST.get(part.code, len(SAID_FIRST))))
 
 
 def read_all(resources: Iterable[Any]) -> list[Result]:
@@ -189,18 +211,22 @@ def _when(resource: Any) -> Moment | None:
     return next(filter(None, map(fhir.moment, candidates)), None)
 
 
-def _value(resource: Any) -> tuple[Decimal | None, str, str]:
-    """(number if it is one, text with unit, unit)."""
+def _value(resource: Any) -> tuple[Decimal | None, str, str, str]:
+    """(number if it is one, text with unit, the same with every decimal, unit)."""
     quantity = fhir.first(resource, "valueQuantity")
     if quantity:
         number, unit = fhir.number(quantity.get("value")), _unit(quantity)
         comparator = fhir.text(quantity, "comparator")
-        shown = quantity_text(number, unit, comparator)
-        return (None if comparator else number), shown, unit
+        shown, exact = quantity_text(number, unit, comparator), exact_text(number, unit, comparator)
+        if unit == UNITS["Cel"] and number is not None and not comparator:
+            shown = with_fahrenheit(shown, number)
+        return (None if comparator else number), shown, exact, unit
     fields = resource if isinstance(resource, dict) else {}
     if isinstance(fields.get("valueInteger"), int) and not isinstance(fields["valueInteger"], bool):
-        return Decimal(fields["valueInteger"]), str(fields["valueInteger"]), ""
-    return None, _other_value(fields), ""
+        text = str(fields["valueInteger"])
+        return Decimal(fields["valueInteger"]), text, text, ""
+    text = _other_value(fields)
+    return None, text, text, ""
 
 
 def _other_value(fields: dict[str, Any]) -> str:
@@ -226,15 +252,17 @@ def _quantity_text(quantity: dict[str, Any]) -> str:
 
 def quantity_text(number: Decimal | None, unit: str, comparator: str = "") -> str:
     """As the lab sent it, with a decimal point in every language: "118 mg/dL", "<5 %"."""
-    if number is None:
-        return ""
-    return f"{comparator}{number:f} {unit}".strip()
+    return "" if number is None else f"{comparator}{number_text(number)} {unit}".strip()
+
+
+def exact_text(number: Decimal | None, unit: str, comparator: str = "") -> str:
+    return "" if number is None else f"{comparator}{number:f} {unit}".strip()
 
 
 def _unit(quantity: dict[str, Any]) -> str:
     code = fhir.text(quantity, "code")
     unit = fhir.text(quantity, "unit") or code
-    return UNITS.get(unit, unit).replace("[IU]", "IU").strip("{}")
+    return str(UNITS.get(unit, unit)).replace("[IU]", "IU").strip("{}")
 
 
 def _ranges(resource: Any, unit: str) -> tuple[Range | None, str, tuple[Range, ...]]:
@@ -261,7 +289,7 @@ def _ranges(resource: Any, unit: str) -> tuple[Range | None, str, tuple[Range, .
 
 
 def limits_text(one: Range) -> str:
-    low, high = (None if x is None else f"{x:f}" for x in (one.low, one.high))
+    low, high = (None if x is None else number_text(x) for x in (one.low, one.high))
     if low is not None and high is not None:
         return f"{low} - {high}"
     return f"≥ {low}" if low is not None else f"≤ {high}" if high is not None else ""

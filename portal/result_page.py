@@ -14,6 +14,7 @@ from portal.series import series
 from portal.trends import Trend
 
 SHOWN_ROWS = 5
+LONGEST_OPEN = 6  # rows of one report in the list of results
 Table = list[list[dict[str, object]]]  # cells: {"text", "label", "number"}
 
 
@@ -23,6 +24,7 @@ class Panel:
 
     result: Result
     chip: Chip | None
+    urgent: Chip | None
     sentences: list[str]
     line: SafeString
     trend: Trend
@@ -38,6 +40,7 @@ class ListRow:
 
     result: Result
     chip: Chip | None
+    urgent: Chip | None
     spark: SafeString
     words: str
 
@@ -56,6 +59,7 @@ def _panel(result: Result, same: list[Result], id: str, most_rows: int) -> Panel
     return Panel(
         result,
         lab_words.standing_chip(result),
+        lab_words.urgent_chip(result),
         lab_words.sentences(result),
         _line(result, id),
         made,
@@ -126,4 +130,17 @@ def _list_row(result: Result, results: Sequence[Result]) -> ListRow:
         words = pgettext("results.since", "{count} results since {start}").format(
             count=len(points), start=trends.month_words(points[0].when)
         )
-    return ListRow(result, lab_words.standing_chip(result), trends.sparkline(points), words)
+    return ListRow(
+        result,
+        lab_words.standing_chip(result),
+        lab_words.urgent_chip(result),
+        trends.sparkline(points),
+        words,
+    )
+
+
+def folded(rows: Sequence[ListRow]) -> tuple[list[ListRow], list[ListRow]]:
+    """(open, behind a click): of a long report, only what is outside the usual range stays open."""
+    if len(rows) <= LONGEST_OPEN:
+        return list(rows), []
+    return [row for row in rows if row.result.is_outside], [row for row in rows if not row.result.is_outside]

@@ -5,7 +5,7 @@ Pure. Each reader takes one FHIR R4 resource and gives a `Row`, or None for what
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -31,11 +31,21 @@ class Row:
     chip_kind: str = ""
     source: str = ""
     is_current: bool = True
+    count: int = 1  # how often the record says it
 
 
 def rows_of(resources: Iterable[Any], reader: Callable[[Any], Row | None]) -> list[Row]:
     """Rows that stand, newest first; undated ones last."""
     return fhir.newest_first(row for resource in resources if (row := reader(resource)))
+
+
+def merged(rows: Iterable[Row]) -> list[Row]:
+    """One row for each thing, its newest (rows come newest first), with how often it was written down."""
+    found: dict[tuple[str, bool], Row] = {}
+    for row in rows:
+        key = (str(row.name).casefold(), row.is_current)
+        found[key] = replace(found[key], count=found[key].count + 1) if key in found else row
+    return list(found.values())
 
 
 def medicine(resource: Any) -> Row | None:

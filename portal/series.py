@@ -27,7 +27,11 @@ class Report:
 
     @property
     def outside_count(self) -> int:
-        return sum(r.standing in ("low", "high") or r.is_flagged for r in self.results)
+        return sum(result.is_outside for result in self.results)
+
+    @property
+    def urgent_count(self) -> int:
+        return sum(result.is_urgent for result in self.results)
 
 
 def report(resource: Any, results: Iterable[Result]) -> Report:

@@ -1,6 +1,6 @@
 """What there is to do, out of what each room knows: the things that Home orders by `next_action`. Pure."""
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from datetime import datetime, timedelta
 from itertools import groupby
 
@@ -14,7 +14,7 @@ from portal import fhir
 from portal.dates import date_words, time_words
 from portal.fhir import Moment
 from portal.next_action import Action, Rule
-from portal.observations import Result, Standing
+from portal.observations import Result
 from portal.rows import Row
 
 NEW = timedelta(days=14)
@@ -36,20 +36,21 @@ def _urgent(result: Result, when: Moment) -> Action:
     return Action(
         rule=Rule.SAFETY,
         at=when.at,
-        heading=pgettext("home.urgent", "Your lab asks you to look at a result soon"),
-        text=pgettext("home.urgent.text", "{name}, from {date}. Call your clinic today.").format(
-            name=result.name, date=date_words(when)
-        ),
+        heading=pgettext("home.urgent", "Call your clinic today"),
+        text=pgettext(
+            "home.urgent.text", "{name}, from {date}. The lab marked this one to look at soon."
+        ).format(name=result.name, date=date_words(when)),
         url=reverse("portal:result", args=[result.id]),
         link=pgettext("home.urgent.link", "See the result"),
         chip=pgettext("home.urgent.chip", "Look soon"),
-        chip_kind="warn",
+        chip_kind="bad",
+        calls_clinic=True,
     )
 
 
 def _new(results: list[Result]) -> Action:
     count, first = len(results), results[0]
-    outside = sum(r.standing in (Standing.LOW, Standing.HIGH) or r.is_flagged for r in results)
+    outside = sum(result.is_outside for result in results)
     said = pgettext("home.new.from", "From {date}.").format(date=date_words(first.when))
     if outside:
         said += " " + npgettext(
@@ -59,15 +60,18 @@ def _new(results: list[Result]) -> Action:
             outside,
         ).format(count=outside)
     return Action(
-        rule=Rule.NEW_RESULT,
+        rule=Rule.OUTSIDE if outside else Rule.NEW_RESULT,
         at=first.when.at if first.when else fhir.LONG_AGO,
-        heading=npgettext("home.new", "{count} new test result", "{count} new test results", count).format(
-            count=count
-        ),
+        heading=npgettext(
+            "home.new",
+            "{count} test result in the last 2 weeks",
+            "{count} test results in the last 2 weeks",
+            count,
+        ).format(count=count),
         text=said,
         url=reverse("portal:result", args=[first.id]) if count == 1 else reverse("portal:results"),
-        link=pgettext("home.new.link", "See what is new"),
-        chip=pgettext("home.new.chip", "New"),
+        link=npgettext("home.new.link", "See the result", "See the results", count),
+        chip=pgettext("home.new.chip", "Last 2 weeks"),
         chip_kind="info",
     )
 
@@ -94,8 +98,8 @@ def from_consents(consents: Iterable[Consent], now: datetime) -> list[Action]:
     ]
 
 
-def from_jobs(jobs: Iterable[ExportJob], now: datetime) -> list[Action]:
-    """Files that are ready and will be deleted within 7 days."""
+def from_jobs(jobs: Iterable[ExportJob], now: datetime, saved: Container[str]) -> list[Action]:
+    """Files that are ready and will be deleted within 7 days; not those in `saved` ("ExportJob/<uuid>")."""
     return [
         Action(
             rule=Rule.DEADLINE,
@@ -110,7 +114,10 @@ def from_jobs(jobs: Iterable[ExportJob], now: datetime) -> list[Action]:
             chip_kind="good",
         )
         for job in jobs
-        if job.status in READY and job.expires_at and now < job.expires_at <= now + SOON
+        if job.status in READY
+        and f"ExportJob/{job.id}" not in saved
+        and job.expires_at
+        and now < job.expires_at <= now + SOON
     ]
 
 
@@ -120,7 +127,7 @@ def from_commands(commands: Iterable[WriteCommand]) -> list[Action]:
         Action(
             rule=Rule.DEADLINE,
             at=command.created_at,
-            heading=pgettext("home.back", "Your clinic has a question about what you sent"),
+            heading=pgettext("home.back", "Your clinic did not add what you sent"),
             text=pgettext("home.back.text", "They sent your reading back."),
             url=reverse("portal:add-sent", args=[command.id]),
             link=pgettext("home.back.link", "See what they say"),

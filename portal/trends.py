@@ -12,6 +12,7 @@ from django.utils.translation import pgettext
 from portal.charts import NOTHING, WIDTH, _n, mark
 from portal.dates import axis_words, month_words
 from portal.fhir import Moment
+from portal.numbers import number_text
 from portal.observations import Progress, Range, Result, Standing
 
 HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 200.0, 56.0, 62.0, 16.0, 34.0
@@ -134,10 +135,18 @@ def _svg(points: Sequence[Point], made: Trend, id: str, name: str) -> SafeString
 
 
 def _description(points: Sequence[Point], inside: int) -> str:
-    said = pgettext(
-        "chart.trend.desc",
-        "{count} results from {start} to {end}. The first is {first}, the latest {last}. "
-        "{inside} of {count} are in the usual range. The table below has each result.",
+    said = (
+        pgettext(
+            "chart.trend.desc",
+            "{count} results from {start} to {end}. The first is {first}, the latest {last}. "
+            "{inside} of {count} are in the usual range. The table below has each result.",
+        )
+        if any(point.standing != Standing.UNKNOWN for point in points)
+        else pgettext(
+            "chart.trend.desc_no_range",
+            "{count} results from {start} to {end}. The first is {first}, the latest {last}. "
+            "The table below has each result.",
+        )
     )
     first, last = points[0], points[-1]
     return said.format(
@@ -246,18 +255,22 @@ def went_from(made: Trend) -> str:
     """ "Your number went from 152 to 118 since October 2023." "" where there is nothing to compare."""
     if not made.svg or made.first is None or made.last is None:
         return ""
+    if _quantity(made.first) == _quantity(made.last):
+        return pgettext("chart.trend.same", "Your latest number is {last}, the same as in {start}.").format(
+            last=_quantity(made.last), start=_month(made.first)
+        )
     return pgettext("chart.trend.went", "Your number went from {first} to {last} since {start}.").format(
         first=_quantity(made.first), last=_quantity(made.last), start=_month(made.first)
     )
 
 
 def _quantity(point: Point) -> str:
-    return f"{point.value:f} {point.unit}".strip()
+    return f"{number_text(point.value)} {point.unit}".strip()
 
 
 def _short(value: Decimal) -> str:
     """At most 7 characters, so that it fits beside the line."""
-    text = f"{value:f}"
+    text = number_text(value)
     return text if len(text) <= 7 else f"{value:.3g}"
 
 

@@ -10,7 +10,10 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET
 
 from accounts.models import StaffRole
+from audit.events import EventType
+from audit.models import AuditEvent
 from consent.models import Consent
+from exports.models import ExportJob
 from portal import observations, rows, todo
 from portal.guards import PatientRequest, anyone, patient_required, roles_of
 from portal.loading import Loaded, Wanted, load
@@ -79,10 +82,24 @@ def _consents(request: PatientRequest):
 def _actions(request: PatientRequest, loaded: Loaded, consents: list[Consent]) -> list[Action]:
     now = timezone.now()
     new, booked = loaded.found
+    ready = list(request.patient.export_jobs.filter(expires_at__gt=now, status__in=todo.READY))
     return [
         *todo.from_results(observations.read_all(new), now),
         *todo.from_consents(consents, now),
-        *todo.from_jobs(request.patient.export_jobs.filter(expires_at__gt=now), now),
+        *todo.from_jobs(ready, now, _saved(request, ready)),
         *todo.from_commands(request.patient.write_commands.filter(status="sent_back")),
         *todo.from_appointments(rows.rows_of(booked, partial(rows.appointment, now=now))),
     ]
+
+
+def _saved(request: PatientRequest, jobs: list[ExportJob]) -> set[str]:
+    """Those of the jobs whose file was saved at least once, as references: the log knows."""
+    if not jobs:
+        return set()
+    events = AuditEvent.objects.filter(
+        patient=f"Patient/{request.patient.pk}",
+        recorded_at__gte=min(job.created_at for job in jobs),
+        type=EventType.EXPORT_DOWNLOAD,
+        target__in=[f"ExportJob/{job.id}" for job in jobs],
+    )
+    return set(events.values_list("target", flat=True))

@@ -85,7 +85,7 @@ def allergies(request: PatientRequest) -> HttpResponse:
 def conditions(request: PatientRequest) -> HttpResponse:
     loaded = load(request, Wanted("Condition", CONDITIONS))
     sections = _now_and_past(
-        rows.rows_of(loaded.found[0], rows.condition),
+        rows.merged(rows.rows_of(loaded.found[0], rows.condition)),
         pgettext_lazy("conditions.now", "Conditions you have now"),
     )
     empty = pgettext_lazy("conditions.none", "No health conditions on your record")

@@ -13,7 +13,7 @@ from portal.lab_words import PROGRESS
 from portal.loading import Wanted, load, needs_records
 from portal.observations import Progress, Result
 from portal.pages import page
-from portal.result_page import list_rows, panels
+from portal.result_page import folded, list_rows, panels
 from portal.series import grouped, newest_of_each, report
 from portal.states import Kind
 
@@ -44,7 +44,7 @@ def results(request: PatientRequest) -> HttpResponse:
         "title": RESULTS,
         "state": loaded.state,
         "page": shown,
-        "groups": [(group, list_rows(group.results, found)) for group in shown],
+        "groups": [(group, *folded(list_rows(group.results, found))) for group in shown],
     }
     return render(request, "portal/results.html", context, status=loaded.status)
 

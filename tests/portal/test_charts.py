@@ -96,7 +96,18 @@ def test_trend_stays_inside_and_counts_what_it_shows(values, gaps, usual):
     marks = [e for e in svg.iter() if e.get("class") in {"in", "out", "na"}]
     assert len(marks) == made.count == len(values)
     assert all(-0.1 <= number <= 340.1 for number in numbers_in(svg))
-    assert f"{made.inside} of {made.count} are in the usual range" in made.svg
+    assert (f"{made.inside} of {made.count} are in the usual range" in made.svg) == (usual is not None)
+
+
+def test_number_that_is_the_same_again_went_nowhere():
+    points = [
+        Point(Moment(DAY + timedelta(days=day)), Decimal(92), "mg/dL", "", None, Standing.UNKNOWN)
+        for day in (0, 40)
+    ]
+
+    said = trends.went_from(trends.trend(points, id="t", name="Glucose"))
+
+    assert said.startswith("Your latest number is 92 mg/dL, the same as in ")
 
 
 def test_far_value_is_pinned_and_said():

@@ -5,6 +5,8 @@ from django.utils import timezone
 
 from tests import factories
 
+LAB = "http://terminology.hl7.org/CodeSystem/v2-0074"
+
 
 @pytest.fixture
 def kenji(db, client):
@@ -63,7 +65,90 @@ def test_home_leads_with_what_is_urgent(alice, client):
 
     page = client.get("/").text
 
-    assert page.index("Your lab asks you to look at a result soon") < page.index("new test result")
+    assert page.index("Call your clinic today") < page.index("in the last 2 weeks")
+    assert 'href="tel:' in page.partition("</section>")[0]
+
+
+@pytest.fixture
+def urgent(kenji):
+    """A critical result in a report."""
+    factories.load_records(
+        factories.lab_result(kenji, "potassium-1", interpretation=[{"coding": [{"code": "LL"}]}]),
+        report_of(kenji, "report-1", "potassium-1"),
+    )
+
+
+def report_of(patient, id: str, *results: str) -> dict:
+    return {
+        "resourceType": "DiagnosticReport",
+        "id": id,
+        "status": "final",
+        "category": [{"coding": [{"system": LAB, "code": "LAB"}]}],
+        "code": {"text": "Blood salts"},
+        "subject": {"reference": f"Patient/{factories.fhir_id(patient)}"},
+        "effectiveDateTime": "2026-03-02",
+        "result": [{"reference": f"Observation/{result}"} for result in results],
+    }
+
+
+@pytest.mark.parametrize("path", ["/results/", "/results/report/report-1/", "/results/potassium-1/"])
+def test_critical_result_says_what_to_do_and_no_comfort(urgent, client, path):
+    page = client.get(path).text
+
+    assert "Look soon" in page
+    assert "Call your clinic today" in page
+    assert "does not always mean a problem" not in page
+
+
+def test_long_report_opens_what_is_outside_and_folds_the_rest(kenji, client):
+    marks = {"in": "N", "out": "H"}
+    results = [f"{side}-{n}" for side, count in (("in", 7), ("out", 1)) for n in range(count)]
+    factories.load_records(
+        *(
+            factories.lab_result(kenji, id, interpretation=[{"coding": [{"code": marks[id[:-2]]}]}])
+            for id in results
+        ),
+        report_of(kenji, "long-1", *results),
+    )
+
+    page = client.get("/results/").text
+    opened, _, behind = page.partition("<details>")
+
+    assert "7 more results" in behind
+    assert "/results/out-0/" in opened
+    assert "/results/in-0/" not in opened
+    assert "/results/in-6/" in behind
+
+
+def test_one_result_of_one_is_told_as_one(kenji, client):
+    factories.load_records(
+        factories.lab_result(kenji, "high-1", interpretation=[{"coding": [{"code": "H"}]}]),
+        report_of(kenji, "short-1", "high-1"),
+    )
+
+    page = client.get("/results/report/short-1/").text
+
+    assert "This result is outside the usual range at this lab." in page
+    assert "1 of 1" not in page
+
+
+def test_condition_written_down_often_is_one_row(kenji, client):
+    def stress(day: int) -> dict:
+        return {
+            "resourceType": "Condition",
+            "id": f"stress-{day}",
+            "subject": {"reference": f"Patient/{factories.fhir_id(kenji)}"},
+            "code": {"text": "Stress (finding)"},
+            "onsetDateTime": f"2026-03-0{day}",
+        }
+
+    factories.load_records(*map(stress, (1, 2, 3)))
+
+    page = client.get("/conditions/").text
+
+    assert page.count("<bdi>Stress</bdi>") == 1
+    assert "Since March 3, 2026" in page
+    assert "Written down 3 times." in page
 
 
 def test_result_page_keeps_its_order(alice, client):

@@ -3,6 +3,7 @@
 from decimal import Decimal
 
 import pytest
+from django.utils import translation
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -132,6 +133,49 @@ def test_blood_pressure_has_two_parts():
     result = reading(valueQuantity=None, component=[part("8480-6", 128), part("8462-4", 82)])
 
     assert [p.value_text for p in result.parts] == ["128 mmHg", "82 mmHg"]
+
+
+def test_lower_number_sent_first_is_still_said_second():
+    def part(code: str, value: int) -> dict:
+        return {
+            "code": {"coding": [{"system": "http://loinc.org", "code": code}]},
+            "valueQuantity": {"value": value, "code": "mm[Hg]"},
+        }
+
+    result = reading(valueQuantity=None, component=[part("8462-4", 82), part("8480-6", 128)])
+
+    assert result.shown == "128 / 82 mmHg"
+
+
+@pytest.mark.parametrize(
+    ("sent", "shown"),
+    [
+        ("10.212459271159428", "10.2"),
+        ("0.00412345", "0.00412"),
+        ("118.98765", "119.0"),
+        ("4.10", "4.10"),
+        ("0.125", "0.125"),
+        ("92", "92"),
+    ],
+)
+def test_long_decimals_are_cut_for_show_and_kept_in_the_details(sent, shown):
+    result = reading(valueQuantity={"value": Decimal(sent), "unit": "mg/dL"})
+
+    assert (result.value_text, result.exact_text) == (f"{shown} mg/dL", f"{sent} mg/dL")
+
+
+@pytest.mark.parametrize(("language", "shown"), [("en", "37.2 °C (99.0 °F)"), ("es", "37.2 °C")])
+def test_temperature_is_told_in_the_units_of_the_reader(language, shown):
+    with translation.override(language):
+        result = reading(valueQuantity={"value": Decimal("37.2"), "code": "Cel"})
+
+    assert result.value_text == shown
+
+
+def test_part_that_is_urgent_makes_the_whole_urgent():
+    result = reading(component=[{"code": {"text": "Part"}, "interpretation": mark("HH")}])
+
+    assert result.is_urgent
 
 
 def test_withdrawn_results_are_not_listed_and_newest_comes_first():

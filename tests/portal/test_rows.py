@@ -81,6 +81,12 @@ def test_medicine_is_named_by_what_it_contains():
     assert row.name == "Lisinopril 10 mg"
 
 
+def test_snomed_tag_is_not_shown_and_other_brackets_stay():
+    named = [rows.condition({"code": {"text": text}}).name for text in ("Stress (finding)", "Cough (dry)")]
+
+    assert named == ["Stress", "Cough (dry)"]
+
+
 def test_refuted_condition_is_not_shown():
     refuted = {"verificationStatus": {"coding": [{"code": "refuted"}]}, "code": {"text": "Asthma"}}
 
@@ -105,15 +111,20 @@ def action(rule: Rule, day: int) -> Action:
     return Action(rule=rule, at=datetime(2026, 3, day, tzinfo=UTC), heading="", text="", url="", link="")
 
 
-def test_what_is_urgent_comes_first_and_the_oldest_of_equals():
+def test_what_is_urgent_comes_first_and_the_newest_of_results():
+    outside = action(Rule.OUTSIDE, 1)
     later, sooner = action(Rule.NEW_RESULT, 9), action(Rule.NEW_RESULT, 8)
     visit, file, safety = action(Rule.VISIT, 1), action(Rule.DEADLINE, 5), action(Rule.SAFETY, 30)
 
-    assert in_order([visit, later, file, sooner, safety]) == [safety, file, sooner, later, visit]
+    ordered = in_order([visit, sooner, file, later, safety, outside])
+
+    assert ordered == [safety, outside, file, later, sooner, visit]
 
 
 def test_rules_go_in_the_order_of_the_brief():
-    assert [rule.name for rule in sorted(Rule)] == ["SAFETY", "DEADLINE", "DRAFT", "NEW_RESULT", "VISIT"]
+    names = [rule.name for rule in sorted(Rule)]
+
+    assert names == ["SAFETY", "OUTSIDE", "DEADLINE", "DRAFT", "NEW_RESULT", "VISIT"]
 
 
 def test_results_stand_under_their_report_or_their_day():
