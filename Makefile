@@ -14,7 +14,7 @@ CHECK_ENV := var/check/env
 CHECKED = DATABASE_POOL=0 CHARTKEY_ENV_FILE=$(CHECK_ENV) $(PY)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-reset population manage test check fix pins screenshots
+.PHONY: help demo demo-reset population manage psql test check fix pins screenshots
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -30,6 +30,9 @@ population: .venv/.demo ## Make N=100 synthetic patients with Synthea's modules 
 
 manage: .venv/.demo ## Run manage.py on the demo's database, for example: make manage ARGS=verify_audit
 	@$(PY) -m config.up manage $(ARGS)
+
+psql: .venv/.demo ## Open psql as superuser on the demo's database, to try to cheat the log (docs/audit.md)
+	@$(PY) -m config.up --psql
 
 test: .venv/.dev $(CHECK_ENV) ## Run the whole test suite (ARGS=tests/consent for a part)
 	@$(CHECKED) manage.py catalogue compile

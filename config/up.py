@@ -11,6 +11,7 @@ import fcntl
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -18,7 +19,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from config.embedded import start_postgres, start_valkey, stop_postgres, stop_valkey
+from config.embedded import OWNER, psql_program, start_postgres, start_valkey, stop_postgres, stop_valkey
 from config.supervisor import children, demo_env, stamps
 from config.supervisor.children import Child, Program
 from config.supervisor.programs import programs, wait_until
@@ -26,6 +27,7 @@ from config.supervisor.terminal import Signals, Stopped, Trouble, say, step
 
 ROOT = Path(__file__).resolve().parent.parent
 VAR = Path(os.environ.get("CHARTKEY_VAR") or ROOT / "var").resolve()
+LAST_PORT = 65535
 PATIENCE = 120.0  # seconds for one program to answer
 OF_THE_DEMO = [
     *("postgres", "valkey", "demo.env", "oidc.pem", "seeded.json", "stamps.json", "people.txt"),
@@ -123,6 +125,9 @@ def manage(
     children.stop([child], hurry=signals.in_a_hurry)
     if running:
         raise Stopped
+    if child.process.returncode and shown:
+        _show(child.output()[printed:])
+        raise Trouble(f"manage.py {command[0]} failed; why is said above.")
     if child.process.returncode:
         raise Trouble(f"manage.py {' '.join(command)} failed:\n{child.last_lines()}")
     return child.output()
@@ -237,8 +242,9 @@ def reset() -> None:
     say(f"The demo's data in {VAR} are gone. make demo starts over.")
 
 
-def manage_only(command: Sequence[str], arguments: argparse.Namespace) -> int:
-    """Run manage.py on the demo's database: the running one, or one started for the command."""
+@contextlib.contextmanager
+def _running(arguments: argparse.Namespace) -> Iterator[dict[str, str]]:
+    """The environment of the demo that runs, or of servers started for one command."""
     with contextlib.ExitStack() as stack:
         try:
             stack.enter_context(only_one())
@@ -247,6 +253,20 @@ def manage_only(command: Sequence[str], arguments: argparse.Namespace) -> int:
             environment = {**os.environ, **values, "CHARTKEY_ENV_FILE": str(VAR / "demo.env")}
         else:
             environment = stack.enter_context(servers(arguments.port, arguments.app_port))
+        yield environment
+
+
+def psql_only(arguments: argparse.Namespace) -> int:
+    """SQL on the demo's database as its superuser, whom no right stops: to try to cheat the log."""
+    with _running(arguments) as environment:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # psql's: it cancels a statement
+        superuser = environment["OWNER_DATABASE_URL"].replace(f"//{OWNER}@", "//postgres@", 1)
+        return subprocess.run([psql_program(), superuser], cwd=ROOT, check=False).returncode
+
+
+def manage_only(command: Sequence[str], arguments: argparse.Namespace) -> int:
+    """Run manage.py on the demo's database: the running one, or one started for the command."""
+    with _running(arguments) as environment:
         if command[:1] == ["migrate"]:
             environment["DATABASE_URL"] = environment["OWNER_DATABASE_URL"]
         environment["DATABASE_POOL"] = "0"
@@ -255,23 +275,35 @@ def manage_only(command: Sequence[str], arguments: argparse.Namespace) -> int:
         ).returncode
 
 
+def _port(text: str) -> int:
+    """Raises Trouble: argparse would print its usage, which is not what people typed."""
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= LAST_PORT:
+        raise Trouble(
+            f"{text!r} is no port: a number from 1 to {LAST_PORT}. Try: make demo PORT=8010 APP_PORT=8011"
+        )
+    return int(text)
+
+
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m config.up", description=__doc__.split("\n")[0])
-    parser.add_argument("--port", type=int, default=8000, help="of the portal")
-    parser.add_argument("--app-port", type=int, default=8001, help="of the demo app")
+    parser.add_argument("--port", type=_port, default=8000, help="of the portal")
+    parser.add_argument("--app-port", type=_port, default=8001, help="of the demo app")
     parser.add_argument("--data", default="", help="FHIR bundles to load instead of the demo population")
+    parser.add_argument("--psql", action="store_true", help="SQL on the demo's database, as its superuser")
     parser.add_argument("--reset", action="store_true", help="remove the demo's data")
     parser.add_argument("manage", nargs=argparse.REMAINDER, metavar="manage", help="one manage.py command")
     return parser.parse_args()
 
 
 def main() -> int:
-    arguments = _arguments()
     signals = Signals()
     began = time.monotonic()
     try:
+        arguments = _arguments()
         if arguments.reset:
             reset()
+        elif arguments.psql:
+            return psql_only(arguments)
         elif arguments.manage:
             return manage_only(arguments.manage[1:], arguments)
         else:

@@ -54,19 +54,27 @@ def install(requirements, began):
     count, said = 0, time.time()
     with open(LOG, "w") as log:
         pip = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        for line in pip.stdout:
-            log.write(line)
-            count += line.startswith(("Collecting ", "Requirement already satisfied"))
-            writing = line.startswith("Installing collected")
-            if writing or time.time() - said > 3:
-                said = time.time()
-                what = "writing them" if writing else "%d of at most %d" % (count, total)
-                print("  Installing packages: %s, %.0f s" % (what, said - began), flush=True)
-    if pip.wait() != 0:
+        try:
+            for line in pip.stdout:
+                log.write(line)
+                count += line.startswith(("Collecting ", "Requirement already satisfied"))
+                writing = line.startswith("Installing collected")
+                if writing or time.time() - said > 3:
+                    said = time.time()
+                    what = "writing them" if writing else "%d of at most %d" % (count, total)
+                    print("  Installing packages: %s, %.0f s" % (what, said - began), flush=True)
+        finally:
+            if sys.exc_info()[0]:  # Ctrl-C: pip had it as well, or has it now
+                pip.terminate()
+            pip.wait()
+    if pip.returncode != 0:
         with open(LOG) as log:
             print("".join(log.readlines()[-15:]), file=sys.stderr)
         sys.exit("pip could not install %s; all it said is in %s." % (requirements, LOG))
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    try:
+        main(*sys.argv[1:])
+    except KeyboardInterrupt:
+        sys.exit("\nStopped. Nothing is broken: the same command goes on where this one stopped.")

@@ -23,6 +23,7 @@ Document = dict[str, Any]
 class NotJson(Refused):
     def __init__(self, why: str) -> None:
         super().__init__(400, "structure", f"The body cannot be read: {why}")
+        self.why = why
 
 
 def number(raw: str) -> int | msgspec.Raw:

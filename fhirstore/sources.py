@@ -97,6 +97,8 @@ def _read_lines(path: Path, file: Iterable[bytes]) -> Iterator[Unit]:
 def _read_item(path: Path, place: str, text: bytes) -> Item | Reject:
     try:
         return Item(path, place, documents.parse(text))
+    except documents.NotJson as error:
+        return Reject(path, place, "", f"The {'line' if place else 'file'} is not JSON: {error.why}")
     except Refused as refused:
         return Reject(path, place, "", str(refused))
 

@@ -51,7 +51,7 @@ class Stack:
             return
         self.var.mkdir(parents=True, exist_ok=True)
         with self.output_file.open("wb") as output:
-            self.process = self._popen(self._ports(), stdout=output, stderr=subprocess.STDOUT)
+            self.process = self._popen(self.ports(), stdout=output, stderr=subprocess.STDOUT)
         self.wait_for(READY)
 
     def wait_for(self, text: str) -> None:
@@ -73,11 +73,12 @@ class Stack:
         self.process.kill()
         self.process.wait(10)
 
-    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def run(self, *arguments: str, typed: str = "") -> subprocess.CompletedProcess[str]:
         """One more `python -m config.up` beside it, to its end."""
         return subprocess.run(
-            [sys.executable, "-m", "config.up", *(arguments or self._ports())],
+            [sys.executable, "-m", "config.up", *(arguments or self.ports())],
             **self._surroundings(),
+            input=typed,
             capture_output=True,
             text=True,
             timeout=PATIENCE,
@@ -105,16 +106,16 @@ class Stack:
     def pid_of(self, name: str) -> int:
         return int(json.loads((self.var / "run" / f"{name}.json").read_text())["pid"])
 
-    def _ports(self) -> list[str]:
+    def ports(self) -> list[str]:
         return ["--port", str(self.port), "--app-port", str(self.client_port)]
 
     def _surroundings(self) -> dict[str, object]:
         kept = {name: os.environ[name] for name in KEPT if name in os.environ}
-        return {"cwd": ROOT, "env": {**kept, "CHARTKEY_VAR": str(self.var)}, "stdin": subprocess.DEVNULL}
+        return {"cwd": ROOT, "env": {**kept, "CHARTKEY_VAR": str(self.var)}}
 
     def _popen(self, arguments: list[str], **outputs: object) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", "config.up", *arguments]
-        return subprocess.Popen(command, **self._surroundings(), **outputs)
+        return subprocess.Popen(command, **self._surroundings(), stdin=subprocess.DEVNULL, **outputs)
 
 
 def free_port() -> int:

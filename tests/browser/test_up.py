@@ -5,8 +5,10 @@ import signal
 import socket
 import time
 from http.client import HTTPConnection
+from pathlib import Path
 
 import psutil
+import pytest
 
 from tests.browser.stack import Stack
 
@@ -80,6 +82,33 @@ def test_a_taken_port_is_one_line_with_the_cure(one_stack: Stack):
     assert refused.returncode == 1
     assert refused.stderr.startswith(f"Port {one_stack.port} is taken. Try: make demo PORT=")
     assert refused.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("port", ["80000", "abc", "0"])
+def test_a_port_that_is_none_is_one_line_with_the_cure(one_stack: Stack, port: str):
+    refused = one_stack.run("--port", port)
+
+    assert refused.returncode == 1
+    assert refused.stderr.startswith(f"'{port}' is no port")
+    assert refused.stderr.count("\n") == 1
+
+
+def test_a_broken_file_of_ones_own_is_named_once(tmp_path: Path):
+    (tmp_path / "bad.json").write_text("not json")
+    own = Stack(tmp_path / "var")
+    failed = own.run(*own.ports(), "--data", str(tmp_path / "bad.json"))
+    said = failed.stdout + failed.stderr
+
+    assert failed.returncode == 1
+    assert said.count("The file is not JSON") == 1
+    assert "Traceback" not in said
+
+
+def test_psql_is_the_superusers(stack: Stack):
+    asked = stack.run("--psql", typed="SELECT current_user, current_database()")
+
+    assert "postgres" in asked.stdout
+    assert "chartkey" in asked.stdout
 
 
 def test_the_next_start_recovers_from_a_killed_supervisor(stack: Stack):

@@ -64,6 +64,9 @@ def test_what_the_loader_rejects_stops_nothing(tmp_path):
 
 
 def test_folder_with_nothing_to_read_is_an_error(tmp_path):
+    with pytest.raises(CommandError, match="There is no FHIR file in"):
+        seed("--data", str(tmp_path))
+    (tmp_path / "bad.json").write_text("not json")
     with pytest.raises(CommandError, match="No FHIR resource could be read"):
         seed("--data", str(tmp_path))
 

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 
 from tests.fhirstore.calls import bundle, call, entry, get, observation, patient, put
 
@@ -229,8 +229,8 @@ def test_each_bad_line_is_named_and_the_rest_is_kept(tmp_path):
 @pytest.mark.parametrize(
     ("name", "content", "reason"),
     [
-        ("a.json", b"not json", "The body cannot be read"),
-        ("a.json", b"", "The body cannot be read"),
+        ("a.json", b"not json", "a.json: The file is not JSON: "),
+        ("a.json", b"", "a.json: The file is not JSON: "),
         ("a.json", b'{"resourceType":"Bundle","type":"collection","entry":{}}', "its entry is not a list"),
         ("a.json.gz", b"not gzip", "the gzip data are broken"),
         ("a.ndjson.gz", gzip.compress(b'{"resourceType":"Patient"}' * 9999)[:60], "the gzip data are broken"),
@@ -244,6 +244,14 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path, name, content, reason):
     assert load.code == 2
     assert name in load.rejects[0]
     assert reason in load.rejects[0]
+
+
+def test_a_folder_without_fhir_files_says_so(tmp_path):
+    (tmp_path / "readme.txt").write_text("hello")
+
+    with pytest.raises(CommandError, match=f"There is no FHIR file in {tmp_path}: ") as told:
+        call_command("fhirstore_load", tmp_path)
+    assert told.value.returncode == 2
 
 
 def test_a_path_that_is_not_there_is_named_and_the_others_are_loaded(tmp_path):

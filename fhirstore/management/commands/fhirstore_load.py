@@ -8,7 +8,7 @@ from collections import defaultdict
 from pathlib import Path
 from typing import IO, Any
 
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 
 from fhirstore import sources
 from fhirstore.loading import Loader
@@ -32,6 +32,11 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         files, lost, skipped = sources.find(options["paths"])
+        if not files and not lost:
+            where = ", ".join(map(str, options["paths"]))
+            raise CommandError(
+                f"There is no FHIR file in {where}: no name ends in {_suffixes()}.", returncode=NOTHING_READ
+            )
         rejects = options["rejects"].open("w", encoding="utf-8") if options["rejects"] else None
         try:
             loader = Loader(lambda reject: self._tell(reject, rejects))
