@@ -61,9 +61,10 @@ def _connected(reading: Reading | None) -> str:
     if reading is None:
         return f"<h1>Connected</h1>{buttons}"
     born = f" (born {escape(reading.born)})" if reading.born else ""
+    read_at = reading.read_at.astimezone()  # the zone of this machine, where the browser runs too
     notes = "".join(f'<p class="message">{escape(note)}</p>' for note in reading.notes)
     return f"""<h1>Records of <bdi id="patient">{escape(reading.patient) or "you"}</bdi>{born}</h1>
-{notes}<p>Read at <time datetime="{reading.read_at.isoformat()}">{reading.read_at:%H:%M:%S} UTC</time>.</p>
+{notes}<p>Read at <time datetime="{read_at.isoformat()}">{read_at:%H:%M %Z}</time>.</p>
 {buttons}
 {_table(reading)}"""
 

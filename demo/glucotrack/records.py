@@ -123,7 +123,7 @@ def _read(client: FHIRClient) -> Reading:
     try:
         patient = Patient.read(client.patient_id, client.server)
     except REFUSALS:
-        notes.append("The clinic did not share your name with this app.")
+        notes.append("You did not share your name with this app.")
     try:
         rows = _results(client)
     except REFUSALS:

@@ -4,6 +4,9 @@ import base64
 import hashlib
 import subprocess
 import sys
+import time
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -120,6 +123,24 @@ def test_a_stopped_app_says_that_it_was_stopped(clinic, connected):
 
     with pytest.raises(AccessEnded, match="The clinic says this app no longer has access"):
         records.read(connected)
+
+
+def test_a_name_that_was_not_shared_was_held_back_by_the_patient(clinic, connected):
+    clinic.answers["Patient"] = (403, {"resourceType": "OperationOutcome"})
+    html = pages.page(reading=records.read(connected), connected=True)
+
+    assert "You did not share your name with this app." in html
+
+
+def test_the_time_of_reading_is_that_of_this_place(clinic, connected, monkeypatch):
+    monkeypatch.setenv("TZ", "America/New_York")
+    time.tzset()
+    reading = replace(records.read(connected), read_at=datetime(2026, 1, 5, 18, 30, tzinfo=UTC))
+    html = pages.page(reading=reading, connected=True)
+    monkeypatch.undo()
+    time.tzset()
+
+    assert ">13:30 EST</time>" in html
 
 
 def test_labs_that_were_not_shared_leave_the_rest(clinic, connected):
