@@ -52,7 +52,7 @@ def run(job_id: UUID) -> None:
     if not _take(job_id):
         return
     job = ExportJob.objects.select_related("patient", "requested_by").get(pk=job_id)
-    files.folder(job.id).mkdir(parents=True, exist_ok=True)
+    files.make_folder(job.id)
     gaps: list[str] = []
     try:
         for resource_type in job.resource_types:
@@ -83,7 +83,7 @@ def _export_type(job: ExportJob, resource_type: str, gaps: list[str]) -> None:
     path = files.folder(job.id) / f"{resource_type}.ndjson"
     digest, count, size = hashlib.sha256(), 0, 0
     try:
-        with path.open("wb") as out:
+        with files.create(path) as out:
             for page in _pages(job, resource_type):
                 _renew(job)
                 for entry in page.entry:
@@ -149,7 +149,7 @@ def _package(job: ExportJob, gaps: list[str]) -> None:
     manifest = _manifest(job, gaps)
     path = files.archive(job.id)
     part = path.with_suffix(".part")
-    with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as archive:
+    with files.create(part) as out, zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("manifest.json", json.dumps(manifest, indent=2, ensure_ascii=False))
         for file in job.files.order_by("resource_type"):
             name = f"{file.resource_type}.ndjson"
@@ -172,6 +172,7 @@ def _package(job: ExportJob, gaps: list[str]) -> None:
             language=user.language,
             context={},
         )
+    files.leave_only_archive(job.id)  # not before: a run that is killed until then resumes from them
 
 
 def _manifest(job: ExportJob, gaps: list[str]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import zipfile
 from datetime import timedelta
 
@@ -176,3 +177,44 @@ def test_a_closed_account_gets_nothing(alice):
 
     assert made(job).status == "blocked"
     assert not files.archive(job.id).exists()
+
+
+def mode(path) -> int:
+    return path.stat().st_mode & 0o777
+
+
+@pytest.fixture
+def open_umask():
+    before = os.umask(0)
+    yield
+    os.umask(before)
+
+
+@pytest.mark.usefixtures("open_umask")
+def test_A23_nobody_else_on_the_machine_can_read_a_download(alice, settings, tmp_path):
+    settings.EXPORT_FOLDER = tmp_path / "srv" / "exports"
+    job = made(kickoff(alice))
+
+    folders = [files.folder(job.id), tmp_path / "srv" / "exports", tmp_path / "srv"]
+    assert [mode(folder) for folder in folders] == [0o700] * 3
+    assert mode(files.archive(job.id)) == 0o600
+
+
+@pytest.mark.usefixtures("open_umask")
+def test_A23_nor_what_it_is_made_of(alice, monkeypatch):
+    job = kickoff(alice)
+    files.folder(job.id).mkdir(mode=0o755)  # as a run of an earlier version left it
+    (files.folder(job.id) / "Patient.ndjson").touch(0o644)
+    monkeypatch.setattr(runs, "_package", lambda *_: None)
+    runs.run(job.id)
+
+    parts = list(files.folder(job.id).iterdir())
+    assert len(parts) == len(job.resource_types)
+    assert {mode(part) for part in parts} == {0o600}
+    assert mode(files.folder(job.id)) == 0o700
+
+
+def test_A23_when_a_download_is_ready_its_archive_is_all_there_is(alice):
+    job = made(kickoff(alice))
+
+    assert list(files.folder(job.id).iterdir()) == [files.archive(job.id)]
