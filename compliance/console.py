@@ -79,23 +79,38 @@ class Console(admin.AdminSite):
 
 
 def _look(request: HttpRequest, view: View, kwargs: dict[str, Any], *, refused: bool = False) -> Entry:
-    """Who looks at what. Of a search only the kind of reference is kept, and whose record it names."""
+    """Who looks at what. Of a search only the kind of reference is kept, and whose record it names; of
+    filters the columns. One that asks for another column is refused by the list itself."""
     page, term = getattr(view, "__self__", None), request.GET.get("q", "").strip()
     match = request.resolver_match
-    target, patient = f"Console/{match.url_name if match else '-'}", ""
+    target, patient, detail = f"Console/{match.url_name if match else '-'}", "", {}
+    role = "" if refused else Role.COMPLIANCE
     if isinstance(page, ReadOnlyAdmin):
-        target = _target(page, kwargs)
+        target, detail = _target(page, kwargs), _detail(page, request, kwargs, term)
+        refused = refused or "refused_filters" in detail
         patient = _patient(page, kwargs, term) if not refused else ""
     return Entry(
         type=EventType.ADMIN_VIEW,
         outcome=Outcome.DENY if refused else Outcome.PERMIT,
         actor=f"User/{request.user.pk}",
-        role="" if refused else Role.COMPLIANCE,
+        role=role,
         target=target,
         patient=patient,
         reasons=("role.not-allowed",) if refused else (),
-        detail={"search": page.kind_of(term) or "text"} if term and isinstance(page, ReadOnlyAdmin) else {},
+        detail=detail,
     )
+
+
+def _detail(
+    page: ReadOnlyAdmin, request: HttpRequest, kwargs: dict[str, Any], term: str
+) -> dict[str, str | int]:
+    filters, refused = page.filters_of(request) if "object_id" not in kwargs else ([], 0)
+    said: dict[str, str | int] = {
+        "search": (page.kind_of(term) or "text") if term else "",
+        "filters": "|".join(filters),
+        "refused_filters": refused,
+    }
+    return {name: value for name, value in said.items() if value}
 
 
 def _target(page: ReadOnlyAdmin, kwargs: dict[str, Any]) -> str:

@@ -6,12 +6,16 @@ from typing import Any
 
 from django.contrib import admin
 from django.contrib.admin.utils import flatten
+from django.contrib.admin.views.main import ERROR_FLAG, IGNORED_PARAMS, PAGE_VAR
 from django.core.exceptions import ValidationError
 from django.core.paginator import Paginator
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.utils.functional import cached_property
 
+# What Django's filters beside a list ask of a column, and nothing that looks into its text.
+ASKED = frozenset({"", "exact", "isnull", "gte", "lt"})
+NO_FILTERS = frozenset({*IGNORED_PARAMS, PAGE_VAR, ERROR_FLAG})
 KIND = re.compile(r"([A-Z][A-Za-z]+)/(\S+)")
 
 
@@ -68,6 +72,18 @@ class ReadOnlyAdmin(ReadOnly, admin.ModelAdmin):
         match = KIND.fullmatch(term)
         return match[1] if match and match[1] in self.find else ""
 
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
+        """The columns that the filters name, and `pk`. Django would take any: columns that no page shows
+        could be read letter by letter."""
+        column, _, question = lookup.partition("__")
+        return question in ASKED and column in {"pk", *map(_column, self.list_filter)}
+
+    def filters_of(self, request: HttpRequest) -> tuple[list[str], int]:
+        """The columns that a request for the list filters by, and how many lookups it may not use."""
+        asked = set(request.GET) - NO_FILTERS
+        allowed = {name for name in asked if self.lookup_allowed(name, "", request)}
+        return sorted({name.partition("__")[0] for name in allowed}), len(asked - allowed)
+
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet, search_term: str
     ) -> tuple[QuerySet, bool]:
@@ -99,3 +115,8 @@ class ReadOnlyAdmin(ReadOnly, admin.ModelAdmin):
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         return tuple(flatten(self.fields or ()))
+
+
+def _column(item: Any) -> str:
+    """What a filter of `list_filter` is called in an address."""
+    return item if isinstance(item, str) else item.parameter_name

@@ -255,3 +255,50 @@ def test_the_log_is_counted_no_further_than_the_cap(console, monkeypatch):
     assert page.context["cl"].result_count == 5
     assert [sql for sql in counts if "LIMIT 5" not in sql] == []
     assert counts
+
+
+@pytest.mark.parametrize(
+    ("page", "lookup"),
+    [
+        ("fhirproxy_writecommand", "resource__contains"),
+        ("fhirproxy_writecommand", "resource"),
+        ("fhirproxy_writecommand", "author__email__startswith"),
+        ("fhirproxy_writecommand", "status__regex"),
+        ("fhirproxy_writecommand", "pk__startswith"),
+        ("notices_notice", "email__startswith"),
+        ("notices_notice", "context__contains"),
+        ("smart_client", "client_secret__startswith"),
+        ("audit_auditevent", "payload__contains"),
+        ("audit_auditevent", "nonsense"),
+    ],
+)
+def test_A11_a_column_that_is_not_a_filter_cannot_be_asked_for(console, alice, page, lookup):
+    response = console.get(reverse(f"admin:{page}_changelist"), {lookup: "a"})
+
+    assert response.status_code == 400
+    (look,) = looks()
+    assert (look.outcome, look.detail) == ("deny", {"refused_filters": 1})
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_filter_that_a_list_offers_works(console, alice, page):
+    listed = console.get(reverse(f"admin:{page}_changelist"))
+    offers = {
+        choice["query_string"]
+        for spec in listed.context["cl"].filter_specs
+        for choice in spec.choices(listed.context["cl"])
+    }
+
+    for offer in offers:
+        assert console.get(reverse(f"admin:{page}_changelist") + offer).status_code == 200
+
+
+def test_a_look_through_filters_names_them_in_the_log(console):
+    console.get(
+        reverse("admin:fhirproxy_writecommand_changelist"),
+        {"status__exact": "failed", "created_at__gte": "2026-01-01 00:00:00+00:00", "o": "1", "p": "1"},
+    )
+
+    (look,) = looks()
+    assert look.detail == {"filters": "created_at|status"}
+    assert (look.outcome, look.role) == ("permit", "compliance")
