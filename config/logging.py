@@ -43,6 +43,24 @@ def drop_unlisted(_logger: object, _name: str, event: dict) -> dict:
     return {key: value for key, value in event.items() if key in ALLOWED or key.startswith("_")}
 
 
+def without_address(_logger: object, _name: str, event: dict) -> dict:
+    """Django names the address in what it says of a request, and an address may name a record: the
+    route's pattern and the status take its place. Its security loggers quote the request, too."""
+    record = event["_record"]
+    if not record.name.startswith(("django.request", "django.security")):
+        return event
+    request = getattr(record, "request", None)
+    match = getattr(request, "resolver_match", None)
+    if record.name.startswith("django.security"):
+        event.pop("exc_info", None)
+    return event | {
+        "event": "request refused" if record.levelno < logging.ERROR else "request failed",
+        "status": getattr(record, "status_code", None),
+        "method": getattr(request, "method", None),
+        "route": match.route if match else None,
+    }
+
+
 class NoArguments(logging.Filter):
     """Libraries put URLs and values in their messages; below warning we do not keep those."""
 
@@ -69,7 +87,7 @@ def set_up() -> None:
             "formatters": {
                 "json": {
                     "()": structlog.stdlib.ProcessorFormatter,
-                    "foreign_pre_chain": shared,
+                    "foreign_pre_chain": [*shared, without_address],
                     "processors": [
                         structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                         drop_unlisted,

@@ -10,19 +10,22 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import translation
 
 Handler = Callable[[HttpRequest], HttpResponse]
-CLEAN_ID = re.compile(r"^[A-Za-z0-9._-]{8,64}$")
+A_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
 def correlation_id(get_response: Handler) -> Handler:
-    """Give each request an id that goes through logs, audit rows and upstream calls
-    (X-Request-Id, as IHE BALP names it), and back to the caller."""
+    """Give each request an id of our own that goes through logs, audit rows and upstream calls, and back
+    to the caller in X-Request-Id. A caller's own id is a text of theirs: it enters no log, and goes back
+    in X-Correlation-Id (FHIR R4, 3.1.0.15) where it is a UUID."""
 
     def middleware(request: HttpRequest) -> HttpResponse:
         given = request.headers.get("X-Request-Id", "")
-        correlation = given if CLEAN_ID.match(given) else str(uuid.uuid4())
+        correlation = str(uuid.uuid4())
         with structlog.contextvars.bound_contextvars(correlation_id=correlation):
             response = get_response(request)
         response.headers["X-Request-Id"] = correlation
+        if A_UUID.fullmatch(given):
+            response.headers["X-Correlation-Id"] = given
         return response
 
     return middleware
