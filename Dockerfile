@@ -4,7 +4,7 @@ FROM python:3.11-slim-bookworm
 ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 WORKDIR /app
 RUN useradd --uid 10001 --home-dir /app --shell /usr/sbin/nologin chartkey \
- && install -d -o chartkey /srv/chartkey /srv/anchors
+ && install -d -o chartkey -m 0700 /srv/chartkey /srv/anchors
 
 COPY requirements.txt ./
 RUN pip install --no-cache-dir --require-hashes -r requirements.txt

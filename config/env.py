@@ -73,12 +73,14 @@ def path(name: str, default: Path | None = None) -> Path:
     return Path(text(name, None if default is None else str(default))).expanduser()
 
 
-def key(name: str) -> bytes:
-    """A secret of at least 32 bytes, written as hexadecimal."""
+def key(name: str, *, exact: bool = False) -> bytes:
+    """A secret of at least 32 bytes, or of exactly 32, written as hexadecimal."""
     try:
         value = bytes.fromhex(text(name))
     except ValueError:
         raise BadVariable(f"{name} is not hexadecimal. Make one: openssl rand -hex 32") from None
     if len(value) < 32:
         raise BadVariable(f"{name} is shorter than 32 bytes. Make one: openssl rand -hex 32")
+    if exact and len(value) > 32:
+        raise BadVariable(f"{name} is longer than 32 bytes. Make one: openssl rand -hex 32")
     return value

@@ -13,19 +13,21 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 ROOT = Path(__file__).resolve().parent.parent
+DEMO_MARK = b"demo"  # what every secret of the demo begins with, for production to see
+DEMO_PEM = "# Of the demo: production refuses this key.\n"  # RFC 7468, 2: text before the key is left alone
 
 
-def fresh_secrets() -> dict[str, str]:
-    """Every secret of .env.example that is a random value, by name."""
-    return {
-        "SECRET_KEY": secrets.token_urlsafe(48),
-        "FIELD_KEY": secrets.token_hex(32),
-        "AUDIT_MAC_KEY": secrets.token_hex(32),
-        "AUDIT_SIGNING_KEY": secrets.token_hex(32),
+def fresh_secrets(*, demo: bool = False) -> dict[str, str]:
+    """Every secret of .env.example that is a random value, by name; the demo's are marked as such."""
+    mark = DEMO_MARK if demo else b""
+    fresh = {
+        name: (mark + secrets.token_bytes(32 - len(mark))).hex()
+        for name in ("FIELD_KEY", "AUDIT_MAC_KEY", "AUDIT_SIGNING_KEY")
     }
+    return {"SECRET_KEY": f"{'demo-' if demo else ''}{secrets.token_urlsafe(48)}", **fresh}
 
 
-def ensure_oidc_key(path: Path) -> Path:
+def ensure_oidc_key(path: Path, *, demo: bool = False) -> Path:
     """The RSA key that signs ID tokens (PKCS #8 PEM, mode 0600), made where there is none."""
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -34,7 +36,7 @@ def ensure_oidc_key(path: Path) -> Path:
             serialization.PrivateFormat.PKCS8,
             serialization.NoEncryption(),
         )
-        write_private(path, pem.decode())
+        write_private(path, (DEMO_PEM if demo else "") + pem.decode())
     return path
 
 

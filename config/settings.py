@@ -23,12 +23,14 @@ ALLOWED_HOSTS = env.listing("ALLOWED_HOSTS")
 SECURE = BASE_URL.startswith("https://")
 if env.flag("BEHIND_TLS_PROXY"):
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+# Sign-in is limited by address; X-Forwarded-For is believed for as many proxies of our own, from the right.
+ALLAUTH_TRUSTED_PROXY_COUNT = env.number("TRUSTED_PROXY_COUNT", 0)
 
 # Secrets
 SECRET_KEY = env.text("SECRET_KEY")
 FIELD_KEY = env.key("FIELD_KEY")  # encrypts second-factor secrets and drafts at rest
 AUDIT_MAC_KEY = env.key("AUDIT_MAC_KEY")  # marks audit rows as written by the app; never in the database
-AUDIT_SIGNING_KEY = env.key("AUDIT_SIGNING_KEY")  # Ed25519 seed that signs checkpoints
+AUDIT_SIGNING_KEY = env.key("AUDIT_SIGNING_KEY", exact=True)  # Ed25519 seed that signs checkpoints
 AUDIT_ORIGIN = env.text("AUDIT_ORIGIN", "chartkey.example/audit")  # the log's name in its checkpoints
 OIDC_KEY_FILE = env.path("OIDC_KEY_FILE")
 

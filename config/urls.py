@@ -4,11 +4,13 @@ from django.contrib import admin
 from django.urls import include, path
 
 from config.health import healthz
+from portal.views.problems import not_found
 
 urlpatterns = [
     path("healthz", healthz, name="healthz"),
     path("", include("smart.urls")),
     path("fhir/", include("fhirproxy.urls")),
+    path("accounts/email/", not_found, {"exception": None}),  # a clinic changes it, not yet the person
     path("accounts/", include("allauth.urls")),
     path("admin/", admin.site.urls),
     path("", include("portal.urls")),

@@ -26,7 +26,7 @@ def write(var: Path, *, postgres: Postgres, valkey: Valkey, port: int, client_po
         "OWNER_DATABASE_URL": postgres.url(OWNER),
         "REDIS_URL": valkey.url(),
         "CELERY_BROKER_URL": valkey.url(scheme="redis+socket"),
-        "OIDC_KEY_FILE": str(keys.ensure_oidc_key(var / "oidc.pem")),
+        "OIDC_KEY_FILE": str(keys.ensure_oidc_key(var / "oidc.pem", demo=True)),
     }
     keys.write_private(path, HEADER + "".join(f"{name}={value}\n" for name, value in values.items()))
     return values
@@ -40,7 +40,5 @@ def read(path: Path) -> dict[str, str]:
 
 
 def _secrets(path: Path) -> dict[str, str]:
-    fresh = keys.fresh_secrets()
-    fresh["SECRET_KEY"] = f"demo-{fresh['SECRET_KEY']}"
     kept = read(path)
-    return {name: kept.get(name, value) for name, value in fresh.items()}
+    return {name: kept.get(name, value) for name, value in keys.fresh_secrets(demo=True).items()}
