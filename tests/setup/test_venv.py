@@ -29,7 +29,8 @@ def test_ctrl_c_while_packages_install_is_one_sentence_and_ends_pip(tmp_path):
         stderr=subprocess.PIPE,
         text=True,
     )
-    assert installing.stdout and "writing them" in installing.stdout.readline()
+    assert installing.stdout
+    assert "writing them" in installing.stdout.readline()
     installing.send_signal(signal.SIGINT)
     _, said = installing.communicate(timeout=30)
 
