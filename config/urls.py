@@ -2,9 +2,11 @@
 
 from django.contrib import admin
 from django.urls import include, path
+from django.utils.module_loading import import_string
 
 from config.health import healthz
-from portal.views.problems import not_found
+
+not_found = import_string("portal.views.problems.not_found")
 
 urlpatterns = [
     path("healthz", healthz, name="healthz"),
