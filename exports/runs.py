@@ -22,7 +22,7 @@ from audit.events import EventType
 from consent import authority
 from consent.authority import Requester
 from consent.decision import Provision, ProvisionType
-from exports import commands, files
+from exports import commands, files, readme
 from exports.models import ExportFile, ExportJob
 from fhirproxy import gate, interactions
 from fhirproxy.interactions import Interaction
@@ -150,6 +150,7 @@ def _package(job: ExportJob, gaps: list[str]) -> None:
     path = files.archive(job.id)
     part = path.with_suffix(".part")
     with files.create(part) as out, zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("README.txt", readme.text(job, gaps))
         archive.writestr("manifest.json", json.dumps(manifest, indent=2, ensure_ascii=False))
         for file in job.files.order_by("resource_type"):
             name = f"{file.resource_type}.ndjson"
