@@ -41,7 +41,11 @@ def activity(request: PatientRequest) -> HttpResponse:
     names = names_of(found.events)
     viewer = f"User/{request.user.pk}"
     lines = [
-        {"line": line, "sentence": sentences.sentence(line.event, names, viewer)}
+        {
+            "line": line,
+            "sentence": sentences.sentence(line.event, names, viewer),
+            "query": "?line" if len(line.ids) > 1 else "",
+        }
         for line in fold(found.events)
     ]
     context = {"lines": lines, "form": chosen, "filters": filters, "next": found.next_cursor}

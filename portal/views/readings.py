@@ -8,7 +8,6 @@ from uuid import UUID
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
-from django.utils.dateparse import parse_datetime
 from django.views.decorators.http import require_GET, require_http_methods
 
 from fhirproxy.models import Source, WriteCommand
@@ -75,9 +74,7 @@ def _submit(request: PatientRequest, form: BloodPressureForm) -> WriteCommand:
 
 
 def _facts(command: WriteCommand) -> dict[str, object]:
-    resource = json.loads(command.resource)
-    systolic, diastolic = pressures_of(resource)
-    taken_at = parse_datetime(resource["effectiveDateTime"])
-    is_recent = taken_at is not None and timezone.now() - taken_at < timedelta(days=1)
+    systolic, diastolic = pressures_of(json.loads(command.resource))
+    is_recent = timezone.now() - command.created_at < timedelta(days=1)
     very_high = is_recent and is_very_high(systolic, diastolic)
     return {"command": command, "systolic": systolic, "diastolic": diastolic, "very_high": very_high}
