@@ -5,9 +5,11 @@ import secrets
 from datetime import timedelta
 from uuid import UUID
 
+from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
+from django.utils.translation import pgettext_lazy
 from django.views.decorators.http import require_GET, require_http_methods
 
 from fhirproxy.models import Source, WriteCommand
@@ -18,6 +20,10 @@ from portal.guards import PatientRequest, patient_required
 from portal.pages import page
 from portal.readings import blood_pressure, is_very_high, pressures_of
 from portal.states import Kind
+
+TOO_MANY = pgettext_lazy(
+    "add.too_many", "Your clinic has not checked your last readings yet. Wait for it, or call your clinic."
+)
 
 
 @page("add", reads=("WriteCommand",), states=(Kind.FRESH, Kind.EMPTY))
@@ -41,7 +47,10 @@ def new(request: PatientRequest) -> HttpResponse:
         return render(request, "portal/add_blood_pressure.html", {"form": form}, status=422)
     try:
         command = _submit(request, form)
-    except (commands.KeyReused, commands.InvalidResource, commands.NotAllowed, commands.TooManyWaiting):
+    except commands.TooManyWaiting:
+        messages.error(request, TOO_MANY)
+        return redirect("portal:add")
+    except (commands.KeyReused, commands.InvalidResource, commands.NotAllowed):
         return render(request, "portal/add_refused.html", status=409)
     return redirect("portal:add-sent", command.id)
 
