@@ -3,6 +3,8 @@
 from collections.abc import Collection
 from urllib.parse import urlsplit
 
+from django.core.exceptions import ValidationError
+from django.core.validators import URLValidator
 from django.db import transaction
 from oauth2_provider.settings import oauth2_settings
 
@@ -38,6 +40,8 @@ def register_client(
     (`secrets.token_urlsafe(32)`); only its hash is kept. Raises InvalidClient.
     """
     _validate(redirect_uris, client_type, client_secret, scope)
+    if privacy_policy_uri and not is_web_address(privacy_policy_uri):
+        raise InvalidClient("A privacy policy is a page on the web, at an address of http or https.")
     client = Client(
         client_id=client_id,
         name=name,
@@ -55,6 +59,15 @@ def register_client(
     client.save()
     trail.registered(client, by)
     return client
+
+
+def is_web_address(uri: str) -> bool:
+    """Whether a person may be given this as a link: http or https, with a host, and nothing odd in it."""
+    try:
+        URLValidator(schemes=["http", "https"])(uri)
+    except ValidationError:
+        return False
+    return True
 
 
 def _validate(redirect_uris: Collection[str], client_type: str, client_secret: str, scope: str) -> None:

@@ -6,6 +6,7 @@ this app does not know what it means. All that came from one code is a token fam
 ends together when a code or a refresh token is used twice.
 """
 
+import hashlib
 import uuid
 
 from django.conf import settings
@@ -216,7 +217,8 @@ class AuthorizationRequest(models.Model):
     client = models.ForeignKey(Client, models.CASCADE, related_name="+")
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, null=True, related_name="+")
     parameters = models.JSONField()  # the request's own, as checked; `scope` is what can be asked for
-    text_shown = models.TextField(blank=True)  # word for word what the page last said
+    shown_to = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, null=True, related_name="+")
+    text_shown = models.TextField(blank=True)  # word for word what the page last said, to `shown_to`
     text_language = models.CharField(max_length=5, blank=True)
     created_at = models.DateTimeField(default=timezone.now, db_index=True)
     answered_at = models.DateTimeField(null=True)
@@ -224,7 +226,7 @@ class AuthorizationRequest(models.Model):
 
     class Phi:
         fields = ("parameters", "text_shown")
-        safe = ("id", "client", "user", "text_language", "created_at", "answered_at", "grant")
+        safe = ("id", "client", "user", "shown_to", "text_language", "created_at", "answered_at", "grant")
 
     class Meta:
         constraints = [
@@ -237,3 +239,8 @@ class AuthorizationRequest(models.Model):
 
     def __str__(self) -> str:
         return f"AuthorizationRequest/{self.id}"
+
+    @property
+    def text_digest(self) -> str:
+        """SHA-256, in hexadecimal, of what was shown and its language: the page's form carries it."""
+        return hashlib.sha256(f"{self.text_language}\0{self.text_shown}".encode()).hexdigest()

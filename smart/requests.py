@@ -27,6 +27,7 @@ from smart.server import core, is_readable
 
 OPEN_FOR = timedelta(hours=1)  # a request that nobody answered ends then
 CODE_CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")  # S256, RFC 7636 4.2
+MAX_AGE = re.compile(r"[0-9]{1,9}")  # seconds; more than 31 years cannot be told from no limit
 KEPT = ("redirect_uri", "state", "code_challenge", "nonce", "prompt", "max_age")
 # What else oauthlib would read from an authorization request; set, so that it stands nowhere else.
 UNUSED = dict.fromkeys(("claims", "prompt", "response_mode", "resource", "id_token_hint", "ui_locales"))
@@ -72,7 +73,7 @@ def _fault(asked: Request, scopes: list[str]) -> errors.OAuth2Error | None:
         (_extra(asked, "aud").removesuffix("/") != settings.FHIR_BASE_URL, "aud is not our FHIR base URL"),
         (asked.response_mode not in (None, "query"), "response_mode must be query"),
         (len(asked.nonce or "") > 255, "nonce is longer than 255 characters"),
-        (not (asked.max_age or "0").isdecimal(), "max_age is not a number of seconds"),
+        (not MAX_AGE.fullmatch(asked.max_age or "0"), "max_age is not a number of seconds"),
         (bool(_extra(asked, "launch")), "launch is not one of ours"),
         (bool(asked.duplicate_params), "a parameter stands there twice"),
     ]
@@ -117,13 +118,31 @@ def _location(redirect_uri: str, answer: list[tuple[str, str]], state: str | Non
 
 
 def lock(request_id: UUID) -> AuthorizationRequest | None:
-    """The kept request, for the rest of the transaction; a second answer waits for the first."""
-    waiting = AuthorizationRequest.objects.select_for_update(of=("self",)).select_related("client", "grant")
+    """The kept request, for the rest of the transaction; a second answer waits for the first.
+
+    The grant is read afterwards: who has waited sees this row anew, but not what was joined to it.
+    """
+    waiting = AuthorizationRequest.objects.select_for_update(of=("self",)).select_related("client")
     return waiting.filter(pk=request_id).first()
 
 
 def is_open(asked: AuthorizationRequest) -> bool:
     return asked.answered_at is None and timezone.now() < asked.created_at + OPEN_FOR
+
+
+def show(asked: AuthorizationRequest, *, to: User, text: str, language: str) -> None:
+    """Keep what this person is being shown: only an answer to that counts, and only theirs.
+
+    `text` is empty where there was nothing to say yes to. Once answered, the row stays as it was.
+    """
+    asked.shown_to, asked.text_shown, asked.text_language = to, text, language
+    unanswered = AuthorizationRequest.objects.filter(pk=asked.pk, answered_at=None)
+    unanswered.update(shown_to=to, text_shown=text, text_language=language)
+
+
+def is_answer_to_what_was_shown(asked: AuthorizationRequest, user: User, digest: str) -> bool:
+    """Whether a form comes from the page that this person was shown last. `digest` is the form's."""
+    return asked.shown_to_id == user.pk and asked.text_digest == digest
 
 
 def earlier_answer(asked: AuthorizationRequest, user: User) -> str | None:

@@ -28,6 +28,7 @@ from portal.authorization import plain
 from portal.guards import anyone, time_zone_of
 from portal.pages import page
 from smart import requests
+from smart.commands import is_web_address
 from smart.models import AuthorizationRequest
 
 
@@ -59,12 +60,8 @@ def answer(request: HttpRequest, request_id: UUID) -> HttpResponse:
     asked = AuthorizationRequest.objects.select_related("client").filter(pk=request_id).first()
     if asked is None:
         raise Http404
-    if request.method == "POST" and request.user.is_authenticated:
-        try:
-            return _decide(cast(SignedInRequest, request), asked)
-        except requests.Unsafe:
-            return _unsafe(request)
-    if not requests.is_open(asked):
+    is_answer = request.method == "POST" and request.user.is_authenticated
+    if not is_answer and not requests.is_open(asked):
         return _over(request, asked)
     if not request.user.is_authenticated:
         return render(request, "portal/authorize_sign_in.html", _who(asked) | {"sign_in": _sign_in(request)})
@@ -72,25 +69,29 @@ def answer(request: HttpRequest, request_id: UUID) -> HttpResponse:
     if _authenticated_at(signed_in) < _fresh_since(asked):
         logout(request)
         return redirect(request.path)
-    return _ask(signed_in, asked)
+    if not is_answer:
+        return _ask(signed_in, asked)
+    try:
+        return _decide(signed_in, asked)
+    except requests.Unsafe:
+        return _unsafe(request)
 
 
 def _ask(
     request: SignedInRequest, asked: AuthorizationRequest, form: AnswerForm | None = None
 ) -> HttpResponse:
     patient = Patient.objects.filter(user=request.user).first()
+    language = get_language() or "en"
     if patient is None:
-        return render(request, "portal/authorize_no_record.html", _who(asked), status=403)
+        requests.show(asked, to=request.user, text="", language=language)
+        return render(request, "portal/authorize_no_record.html", _who(asked) | {"asked": asked}, status=403)
     with timezone.override(time_zone_of(request.user)):
         before = Consent.objects.filter(patient=patient, client=asked.client, status="active").first()
         form = form or AnswerForm(asked, before)
         context = _who(asked) | {"asked": asked, "form": form, "question": form.question, "before": before}
         context["topics"] = ", ".join(str(name) for name in TOPIC.values())
-        asked.text_shown = authorization.text_of(
-            render_to_string("portal/authorize.html#question", context, request)
-        )
-        asked.text_language = get_language() or "en"
-        asked.save(update_fields=["text_shown", "text_language"])
+        text = authorization.text_of(render_to_string("portal/authorize.html#question", context, request))
+        requests.show(asked, to=request.user, text=text, language=language)
         return render(request, "portal/authorize.html", context, status=422 if form.errors else 200)
 
 
@@ -100,6 +101,8 @@ def _decide(request: SignedInRequest, asked: AuthorizationRequest) -> HttpRespon
     locked = requests.lock(asked.pk)
     if locked is None or not requests.is_open(locked):
         return _over(request, locked or asked)
+    if not requests.is_answer_to_what_was_shown(locked, request.user, request.POST.get("shown", "")):
+        return render(request, "portal/authorize_again.html", _who(locked), status=409)
     if request.POST.get("do") != "share":
         return _to_app(requests.decline(locked, user=request.user))
     patient = Patient.objects.filter(user=request.user).first()
@@ -143,7 +146,7 @@ def _who(asked: AuthorizationRequest) -> dict[str, str]:
         "app": plain(client.name or client.client_id, 80),
         "maker": plain(client.vendor, 80),
         "purpose": plain(client.purpose, 200),
-        "privacy_policy": client.privacy_policy_uri,
+        "privacy_policy": client.privacy_policy_uri if is_web_address(client.privacy_policy_uri) else "",
     }
 
 

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import re
 import secrets
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,6 +18,9 @@ FHIR_BASE = "http://testserver/fhir/r4"
 REDIRECT_URI = "http://127.0.0.1:8001/callback"
 LABORATORY = "http://terminology.hl7.org/CodeSystem/observation-category|laboratory"
 SCOPE = "launch/patient openid fhirUser offline_access patient/Patient.rs patient/Observation.rs"
+
+
+DIGEST = re.compile(r'name="shown" value="([0-9a-f]{64})"')
 
 
 def s256(verifier: str) -> str:
@@ -63,8 +67,13 @@ class App:
 
     def answer(self, page: str, **choice: Any) -> HttpResponse:
         """What a person does on the page: it is shown, then sent back."""
-        self.browser.get(page)
-        return self.browser.post(page, {"do": "share", "what": "all", "days": "30"} | choice)
+        return self.browser.post(page, self.form(page, **choice))
+
+    def form(self, page: str, **choice: Any) -> dict[str, Any]:
+        """The filled form, with what the page itself puts into it."""
+        digest = DIGEST.search(self.browser.get(page).content.decode())
+        itself = {"shown": digest[1]} if digest else {}
+        return itself | {"do": "share", "what": "all", "days": "30"} | choice
 
     def code(self, *, asked: dict[str, str | None] | None = None, **choice: Any) -> str:
         return answer_of(self.answer(self.page(**(asked or {})), **choice))["code"]

@@ -26,5 +26,13 @@ def browser(alice: Patient) -> Browser:
 
 
 @pytest.fixture
+def racing_app(transactional_db: None) -> App:
+    """Its transactions are real ones, so that threads meet in the database."""
+    browser = Browser()
+    browser.force_login(factories.create_patient("Alice Moreno").user)
+    return App(browser)
+
+
+@pytest.fixture
 def app(browser: Browser) -> App:
     return App(browser)

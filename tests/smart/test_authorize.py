@@ -1,11 +1,15 @@
 """The authorization request: what is refused, how, and where to."""
 
+import time
+
 import pytest
+from allauth.account.authentication import AUTHENTICATION_METHODS_SESSION_KEY
+from django.test import Client as Browser
 
 from consent.models import Consent
 from smart.models import AuthorizationRequest, Client, Grant
 from tests import factories
-from tests.smart.app import FHIR_BASE, REDIRECT_URI, answer_of, s256
+from tests.smart.app import FHIR_BASE, REDIRECT_URI, App, answer_of, s256
 
 
 @pytest.mark.parametrize(
@@ -81,6 +85,11 @@ def test_a_sandbox_client_is_out_of_production(app, settings):
         ({"scope": None}, "invalid_scope"),
         ({"nonce": "n" * 256}, "invalid_request"),
         ({"max_age": "soon"}, "invalid_request"),
+        ({"max_age": "-1"}, "invalid_request"),
+        ({"max_age": "-99999999999999"}, "invalid_request"),
+        ({"max_age": "99999999999999"}, "invalid_request"),
+        ({"max_age": "9" * 5000}, "invalid_request"),
+        ({"max_age": "\N{ARABIC-INDIC DIGIT FIVE}"}, "invalid_request"),
         ({"launch": "made-up"}, "invalid_request"),
         ({"request": "eyJ"}, "request_not_supported"),
         ({"request_uri": "https://a.example/r"}, "request_uri_not_supported"),
@@ -148,10 +157,6 @@ def test_a_slash_at_the_end_of_aud_does_not_matter(app):
 
 def test_the_request_may_be_posted_from_another_site(alice):
     """SMART 2.2, authorize-post. The form of an app has neither our cookie nor our CSRF token."""
-    from django.test import Client as Browser
-
-    from tests.smart.app import App
-
     stranger = Browser(enforce_csrf_checks=True)
     app = App(stranger)
 
@@ -163,10 +168,6 @@ def test_the_request_may_be_posted_from_another_site(alice):
 
 
 def test_A16_the_answer_needs_the_token_of_our_own_form(alice):
-    from django.test import Client as Browser
-
-    from tests.smart.app import App
-
     browser = Browser(enforce_csrf_checks=True)
     browser.force_login(alice.user)
     app = App(browser)
@@ -212,8 +213,8 @@ def test_who_has_no_record_is_told_so_and_goes_back(app):
     assert response.status_code == 403
     assert "You have no record to share" in response.content.decode()
 
-    assert app.browser.post(page, {"do": "share", "what": "all", "days": "30"}).status_code == 403
-    assert answer_of(app.browser.post(page, {"do": "deny"}))["error"] == "access_denied"
+    assert app.answer(page).status_code == 403
+    assert answer_of(app.answer(page, do="deny"))["error"] == "access_denied"
 
 
 @pytest.mark.parametrize("signed_in", [True, False])
@@ -245,6 +246,45 @@ def test_max_age_counts_from_the_sign_in(app):
     assert app.browser.get(app.page(max_age="0"))["Location"]
 
 
+def sign_in_an_hour_ago(browser) -> None:
+    session = browser.session
+    session[AUTHENTICATION_METHODS_SESSION_KEY] = [{"method": "password", "at": time.time() - 3600}]
+    session[f"{AUTHENTICATION_METHODS_SESSION_KEY}_user"] = session["_auth_user_id"]
+    session.save()
+
+
+@pytest.mark.parametrize("wanted", [{"prompt": "login"}, {"max_age": "60"}])
+def test_A4_an_incomplete_form_does_not_get_round_the_new_sign_in(app, wanted):
+    sign_in_an_hour_ago(app.browser)
+    page = app.page(**wanted)
+    form = {"do": "share", "what": "all", "days": "30"}
+
+    assert app.browser.post(page, form | {"what": ""})["Location"] == page
+    asked = AuthorizationRequest.objects.get()
+    assert asked.shown_to is None
+    response = app.browser.post(page, form | {"shown": asked.text_digest})
+
+    assert "First sign in" in response.content.decode()
+    assert not Consent.objects.exists()
+
+
+@pytest.mark.parametrize("do", ["share", "deny"])
+def test_A4_an_old_sign_in_cannot_answer_what_a_new_one_was_shown(app, alice, do):
+    sign_in_an_hour_ago(app.browser)
+    page = app.page(prompt="login")
+    new = Browser()
+    new.force_login(alice.user)
+    form = App(new, app.client).form(page, do=do)
+
+    assert app.browser.post(page, form)["Location"] == page
+    assert AuthorizationRequest.objects.get().answered_at is None
+    assert answer_of(new.post(page, form))
+
+
+def test_the_longest_max_age_is_a_limit_like_any_other(app):
+    assert "What it asks to see" in app.browser.get(app.page(max_age="9" * 9)).content.decode()
+
+
 @pytest.mark.parametrize(
     "path",
     ["applications/", "applications/register/", "authorized_tokens/", "register/", "device/", "logout/"],
@@ -260,14 +300,12 @@ def test_the_address_of_a_request_that_never_was_is_404(app):
 def test_A6_the_form_adds_nothing_to_the_request(app):
     """Scope, redirect URI, state and challenge are the kept ones, whatever the browser sends along."""
     page = app.page(scope="patient/Observation.rs")
-    app.browser.get(page)
+    form = app.form(page)
 
     response = app.browser.post(
         f"{page}?scope=patient/*.cruds&redirect_uri=https://evil.example&state=evil&response_mode=fragment",
-        {
-            "do": "share",
-            "what": "all",
-            "days": "30",
+        form
+        | {
             "scope": "patient/*.cruds offline_access",
             "redirect_uri": "https://evil.example/",
             "state": "evil",

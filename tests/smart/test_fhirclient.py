@@ -3,6 +3,7 @@
 It finds the endpoints in the CapabilityStatement, not in smart-configuration.
 """
 
+from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 import pytest
@@ -10,6 +11,7 @@ from django.test import Client as Browser
 from fhirclient import client as fhirclient
 from fhirclient.models.observation import Observation
 
+from fhirproxy import metadata
 from tests import factories
 from tests.smart.app import LABORATORY, REDIRECT_URI, App
 
@@ -17,10 +19,12 @@ SCOPE = f"launch/patient offline_access patient/Patient.rs patient/Observation.r
 
 
 @pytest.fixture
-def base(live_server, settings) -> str:
+def base(live_server, settings) -> Iterator[str]:
     settings.BASE_URL = live_server.url
     settings.FHIR_BASE_URL = f"{live_server.url}/fhir/r4"
-    return settings.FHIR_BASE_URL
+    metadata.capability_statement.cache_clear()  # another test may have asked under another address
+    yield settings.FHIR_BASE_URL
+    metadata.capability_statement.cache_clear()
 
 
 def test_fhirclient_connects_reads_and_refreshes(base, transactional_db):

@@ -30,6 +30,12 @@ def test_registration_stands_in_the_log():
         {"client_type": "confidential", "client_secret": "short"},
         {"client_type": "nonsense"},
         {"scope": "patient/Nonsense.rs"},
+        {"privacy_policy_uri": "javascript:alert(1)"},
+        {"privacy_policy_uri": "data:text/html,<script>alert(1)</script>"},
+        {"privacy_policy_uri": "ftp://acme.example/privacy"},
+        {"privacy_policy_uri": "//acme.example/privacy"},
+        {"privacy_policy_uri": "https://"},
+        {"privacy_policy_uri": "https://[acme"},
     ],
 )
 def test_what_cannot_be_registered(changes):

@@ -192,13 +192,6 @@ def at_once(times: int, act) -> list[int]:
     return sorted(statuses)
 
 
-@pytest.fixture
-def racing_app(transactional_db) -> App:
-    browser = Browser()
-    browser.force_login(factories.create_patient("Alice Moreno").user)
-    return App(browser)
-
-
 def test_G4_A1_a_code_redeemed_side_by_side_gives_one_set_of_tokens_at_most(racing_app):
     code = racing_app.code()
 
