@@ -15,12 +15,14 @@ from django.utils.translation import get_language, get_language_info, pgettext_l
 
 from accounts.models import StaffRole, User
 from portal import dates
+from portal.browsers import browser_words
 from portal.guards import roles_of
 from portal.states import State
 
 register = template.Library()
 register.filter("date_words", dates.date_words)
 register.filter("time_words", dates.time_words)
+register.filter("browser_words", browser_words)
 
 
 @dataclass(frozen=True, slots=True)
