@@ -86,7 +86,7 @@ def test_newest_result_is_found_by_keyboard_and_without_script(pages):
         page.goto(f"{SITE}/")
         page.keyboard.press("Tab")
         assert page.locator(":focus").inner_text() == "Skip to main content"
-        for link in ("See what is new", "Cholesterol tests", "LDL cholesterol"):
+        for link in ("test results in the last 2 weeks", "Cholesterol tests", "LDL cholesterol"):
             page.get_by_role("link", name=link).first.focus()
             page.keyboard.press("Enter")
 
