@@ -1,7 +1,6 @@
 """The form on which a person answers an app."""
 
 from collections.abc import Mapping
-from datetime import timedelta
 from typing import Any
 
 from django import forms
@@ -106,7 +105,7 @@ def _chosen(before: Consent | None) -> dict[str, object]:
 def _period(asked: AuthorizationRequest, days: int) -> str:
     if days == ONCE:
         return pgettext("consent.days.once", "Just this once")
-    end = authorization.until(asked, days) - timedelta(microseconds=1)
+    end = authorization.until(asked, days)
     date = date_format(timezone.localtime(end), "DATE_FORMAT")
     if days == 30:
         return pgettext("consent.days.month", "30 days, until {date}").format(date=date)

@@ -114,8 +114,9 @@ def until(asked: AuthorizationRequest, days: int) -> datetime:
     """
     if days == ONCE:
         return asked.created_at + timedelta(days=1)
-    day = timezone.localdate(asked.created_at) + timedelta(days=days + 1)
-    return timezone.make_aware(datetime.combine(day, time.min))
+    day = timezone.localdate(asked.created_at) + timedelta(days=days)
+    # The last second of the day that was named, so that every page that shows the end shows that day.
+    return timezone.make_aware(datetime.combine(day, time(23, 59, 59)))
 
 
 @transaction.atomic

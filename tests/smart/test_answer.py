@@ -160,8 +160,8 @@ def test_a_sharing_ends_at_the_end_of_the_day_that_was_shown(app, days):
     app.answer(app.page(), days=str(days))
 
     end = timezone.localtime(Consent.objects.get().period_end)
-    assert (end.hour, end.minute) == (0, 0)
-    assert (end.date() - timezone.localdate()).days == days + 1
+    assert (end.hour, end.minute, end.second) == (23, 59, 59)
+    assert (end.date() - timezone.localdate()).days == days
 
 
 def test_saying_no_goes_back_as_access_denied_and_stands_in_the_log(app, alice):
