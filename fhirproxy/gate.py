@@ -25,7 +25,7 @@ from fhirproxy.compartment import belongs_to
 from fhirproxy.cursors import Place
 from fhirproxy.interactions import Interaction
 from fhirproxy.models import Source
-from fhirproxy.outcomes import EHR_DOWN, LOG_DOWN, Refusal
+from fhirproxy.outcomes import EHR_DOWN, LOG_DOWN, EhrFailure, Refusal
 from fhirproxy.release import Call
 from fhirproxy.upstream import FHIR_JSON, FhirRequest, FhirResponse, Params
 
@@ -86,7 +86,11 @@ def serve(
             reasons = (requester.missing or Reason.TOKEN,)
             raise release.refuse(call, reasons, 401, interaction.categories)
         _decide_interaction(call)
-        return _read(call) if interaction.code == "read" else _search(call)
+        try:
+            return _read(call) if interaction.code == "read" else _search(call)
+        except EhrFailure as failure:
+            release.fail(call, failure)
+            raise
     except DatabaseError as error:
         log.exception("gate could not record", reason=type(error).__name__)
         raise Refusal(503, LOG_DOWN, {"Retry-After": "5"}) from error
@@ -113,11 +117,11 @@ def _read(call: Call) -> FhirResponse:
     if answer.status in (404, 410):
         raise release.refuse(call, ("record.not-found",), 404)
     if answer.status != 200:
-        raise Refusal(502, EHR_DOWN)
+        raise EhrFailure(502, EHR_DOWN)
     resource = _decode(answer.body)
     if (resource.get("resourceType"), resource.get("id")) != (asked.resource_type, asked.id):
         log.error("upstream answered with another resource", source=call.source.slug)
-        raise Refusal(502, EHR_DOWN)
+        raise EhrFailure(502, EHR_DOWN)
     passed = Passed()
     passed.take(answer.body, resource, _decide_resource(call, resource, _members(call, [resource])))
     if not passed.bodies:
@@ -181,13 +185,13 @@ def _collect(call: Call, place: Place) -> tuple[Passed, Place | None]:
 def _page(call: Call, params: Params) -> SearchSet:
     answer = _ask(call, FhirRequest("GET", call.interaction.resource_type, params))
     if answer.status == 400:
-        raise Refusal(400, "The health record system did not understand a search value.")
+        raise EhrFailure(400, "The health record system did not understand a search value.")
     if answer.status != 200:
-        raise Refusal(502, EHR_DOWN)
+        raise EhrFailure(502, EHR_DOWN)
     try:
         return msgspec.json.decode(answer.body, type=SearchSet)
     except msgspec.MsgspecError as error:
-        raise Refusal(502, EHR_DOWN) from error
+        raise EhrFailure(502, EHR_DOWN) from error
 
 
 def narrow(call: Call) -> Params | None:
@@ -236,14 +240,14 @@ def _ask(call: Call, request: FhirRequest) -> FhirResponse:
     try:
         return upstream.of(call.source).send(request)
     except upstream.UpstreamUnavailable as error:
-        raise Refusal(502, EHR_DOWN, {"Retry-After": "30"}) from error
+        raise EhrFailure(502, EHR_DOWN, {"Retry-After": "30"}) from error
 
 
 def _decode(body: bytes) -> dict[str, Any]:
     try:
         return msgspec.json.decode(body, type=dict[str, Any])
     except (msgspec.MsgspecError, RecursionError) as error:
-        raise Refusal(502, EHR_DOWN) from error
+        raise EhrFailure(502, EHR_DOWN) from error
 
 
 def _bundle(asked: Interaction, passed: Passed, cursor: str) -> FhirResponse:

@@ -13,7 +13,7 @@ import msgspec
 from consent.labels import labels_of
 from fhirproxy import upstream
 from fhirproxy.models import Source
-from fhirproxy.outcomes import EHR_DOWN, Refusal
+from fhirproxy.outcomes import EHR_DOWN, EhrFailure
 from fhirproxy.upstream import FhirRequest
 
 # Elements by which a resource refers to the Observations that it consists of (FHIR R4).
@@ -37,7 +37,7 @@ def member_ids(resource: Mapping[str, Any]) -> set[str]:
 def labels_of_members(resources: Iterable[Mapping[str, Any]], source: Source) -> dict[str, frozenset[str]]:
     """id of an Observation → its labels, for all that these resources consist of.
 
-    Raises Refusal where the EHR does not say: what cannot be looked at is not let out.
+    Raises EhrFailure where the EHR does not say: what cannot be looked at is not let out.
     """
     wanted = sorted({i for resource in resources for i in member_ids(resource)})
     labels: dict[str, frozenset[str]] = {}
@@ -47,9 +47,9 @@ def labels_of_members(resources: Iterable[Mapping[str, Any]], source: Source) ->
         try:
             answer = upstream.of(source).send(FhirRequest("GET", "Observation", query))
         except upstream.UpstreamUnavailable as error:
-            raise Refusal(502, EHR_DOWN) from error
+            raise EhrFailure(502, EHR_DOWN) from error
         if answer.status != 200:
-            raise Refusal(502, EHR_DOWN)
+            raise EhrFailure(502, EHR_DOWN)
         for entry in msgspec.json.decode(answer.body, type=dict[str, Any]).get("entry", []):
             labels[entry["resource"]["id"]] = labels_of(entry["resource"])
     return labels

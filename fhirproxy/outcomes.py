@@ -36,6 +36,10 @@ class Refusal(Exception):
         return outcome(self.status, self.diagnostics, self.headers)
 
 
+class EhrFailure(Refusal):
+    """The access was allowed, and the EHR did not give what was asked for."""
+
+
 def outcome(status: int, diagnostics: str, headers: dict[str, str] | None = None) -> FhirResponse:
     issue = {
         "severity": "error" if status < 500 else "fatal",

@@ -16,7 +16,7 @@ from consent.decision import Authority, Decision, Reason
 from consent.organisation import policy_hash
 from fhirproxy.interactions import Interaction
 from fhirproxy.models import Source
-from fhirproxy.outcomes import LOG_DOWN, NOT_FOUND, Refusal
+from fhirproxy.outcomes import LOG_DOWN, NOT_FOUND, EhrFailure, Refusal
 
 SAID = {
     400: "The page link is not valid any more. Start the search again.",
@@ -81,6 +81,12 @@ def refuse(call: Call, reasons: Sequence[str], status: int, categories: Collecti
     if status in SAID:
         return Refusal(status, SAID[status])
     return Refusal(403, "scope-not-granted" if Reason.SCOPE in reasons else "no-consent")
+
+
+def fail(call: Call, failure: EhrFailure) -> None:
+    """Record an access that was allowed and came to nothing: the log has every attempt."""
+    reason = "ehr.refused" if failure.status < 500 else "ehr.no-answer"
+    _record(call, Outcome.FAILED, reasons=(reason,), categories=())
 
 
 def refuse_unserved(requester: Requester | None, status: int) -> None:

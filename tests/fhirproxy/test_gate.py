@@ -362,6 +362,7 @@ def test_F10_garbage_from_an_ehr_is_never_passed_on(alice, token, get, monkeypat
     response = get(token, "Observation/whatever")
 
     assert response.status_code == 502
+    assert (last_event().outcome, last_event().reasons) == ("failed", ["ehr.no-answer"])
     assert response.json()["resourceType"] == "OperationOutcome"
 
 
