@@ -53,6 +53,7 @@ class EventType(StrEnum):
     WRITE_APPLY = "write:apply"
     WRITE_REJECT = "write:reject"
     WRITE_BLOCK = "write:block"  # the consent ended before it was sent
+    BUDGET_EXCEED = "budget:exceed"  # more was asked for than its window takes; one event for a window
     AUDIT_READ = "audit:read"
     ADMIN_VIEW = "admin:view"
     ADMIN_CHANGE = "admin:change"
@@ -90,6 +91,7 @@ REQUIRED: Mapping[EventType, frozenset[str]] = {
     EventType.WRITE_APPLY: _TARGET,
     EventType.WRITE_REJECT: _TARGET,
     EventType.WRITE_BLOCK: _TARGET | {"reasons"},
+    EventType.BUDGET_EXCEED: frozenset({"reasons"}),
     EventType.AUDIT_READ: frozenset(),
     EventType.ADMIN_VIEW: frozenset({"target"}),
     EventType.ADMIN_CHANGE: frozenset({"target"}),

@@ -239,6 +239,10 @@ PHRASES: Mapping[EventType, Phrase] = {
         ),
         pgettext_lazy("activity.write-block.other", "Something new from {app} was not added to your record."),
     ),
+    EventType.BUDGET_EXCEED: _only(
+        pgettext_lazy("activity.budget-exceed.you", "You asked for very much in a short time."),
+        pgettext_lazy("activity.budget-exceed.other", "{who} asked for very much in a short time."),
+    ),
     EventType.AUDIT_READ: Phrase(
         you=pgettext_lazy("activity.audit-read.you", "You looked at the list of who used your records."),
         other=pgettext_lazy(
@@ -279,4 +283,5 @@ ALWAYS: Mapping[EventType, Outcome] = {
     EventType.CONSENT_REFUSE: Outcome.DONE,
     EventType.WRITE_REJECT: Outcome.DONE,
     EventType.WRITE_BLOCK: Outcome.DENY,
+    EventType.BUDGET_EXCEED: Outcome.DENY,
 }

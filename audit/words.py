@@ -105,6 +105,16 @@ REASONS: Mapping[str, Promise] = {
         "reason.token.replayed",
         "We said no because an old key was used again. To be safe, we ended the access.",
     ),
+    "budget.requests": pgettext_lazy(
+        "reason.budget.requests", "We said no for a minute, so that everyone gets an answer."
+    ),
+    "budget.refusals": pgettext_lazy(
+        "reason.budget.refusals",
+        "We said no for a minute because it kept asking for things it is not allowed to see.",
+    ),
+    "budget.resources": pgettext_lazy(
+        "reason.budget.resources", "We said no for up to an hour because it had got so many records."
+    ),
     "clinic.hold": pgettext_lazy(
         "reason.clinic.hold", "We said no for now. Your clinic must check this first."
     ),

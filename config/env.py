@@ -69,6 +69,15 @@ def listing(name: str, default: str = "") -> list[str]:
     return [part.strip() for part in text(name, default).split(",") if part.strip()]
 
 
+def numbers(name: str) -> dict[str, int]:
+    """Named whole numbers: `first=10,second=20`."""
+    parts = [part.partition("=") for part in listing(name)]
+    try:
+        return {key.strip(): int(value) for key, _, value in parts}
+    except ValueError:
+        raise BadVariable(f"{name} takes name=number, with commas between.") from None
+
+
 def path(name: str, default: Path | None = None) -> Path:
     return Path(text(name, None if default is None else str(default))).expanduser()
 

@@ -246,6 +246,11 @@ SMART_AUTHORIZATION_CHECK = "consent.authority.is_in_force"
 # The EHR behind the gate. Nothing imports fhirstore: this name is the one wire to it.
 FHIRSTORE_ENTRY_POINT = "fhirstore.server.handle"
 
+# What the gate gives out in a time; docs/operations.md lists the names.
+BUDGETS = env.numbers("BUDGETS")  # other limits, by name
+BUDGET_FACTOR = env.number("BUDGET_FACTOR", 1000 if MODE == "test" else 1)  # tests ask all at once
+WEB_PROCESSES = env.number("WEB_PROCESSES", 4)  # among which a budget is divided while Valkey is silent
+
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework.authentication.SessionAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
@@ -294,6 +299,7 @@ SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = SECURE
 CORS_URLS_REGEX = r"^/(fhir/|\.well-known/|o/token/|o/revoke_token/|o/introspect/|o/userinfo/)"
 CORS_ALLOW_ALL_ORIGINS = True  # no cookie opens those paths; a bearer token does
 CORS_ALLOW_CREDENTIALS = False
+CORS_EXPOSE_HEADERS = ["Retry-After"]
 
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
 EMAIL_BACKEND = env.text(
@@ -309,6 +315,7 @@ DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", "Chartkey <no-reply@chartkey
 
 LOGGING_CONFIG = None  # config.logging sets structlog up, from ConfigApp.ready
 DEBUG = False
+JURISDICTION = env.text("JURISDICTION", "US")  # whose law holds here: consent/jurisdictions.toml
 EMERGENCY_NUMBER = env.text("EMERGENCY_NUMBER", "911")
 CLINIC_NAME = env.text("CLINIC_NAME", "Riverside Clinic")
 CLINIC_PHONE = env.text("CLINIC_PHONE", "555-0100")
