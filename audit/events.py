@@ -42,6 +42,13 @@ class EventType(StrEnum):
     CONSENT_AMEND = "consent:amend"
     CONSENT_REVOKE = "consent:revoke"
     CONSENT_REFUSE = "consent:refuse"  # the person said no on the consent page
+    CONSENT_RENEW = "consent:renew"
+    CONSENT_PAUSE = "consent:pause"
+    CONSENT_RESUME = "consent:resume"
+    CONSENT_EXPIRE = "consent:expire"
+    CONSENT_CHOOSE = "consent:choose"  # an opt-in or opt-out
+    CONSENT_PROPOSE = "consent:propose"  # asked for, and holds only after an answer
+    CONSENT_ANSWER = "consent:answer"
     EXPORT_KICKOFF = "export:kickoff"
     EXPORT_READ = "export:read"  # one page that the exporter took through the gate
     EXPORT_COMPLETE = "export:complete"
@@ -54,6 +61,7 @@ class EventType(StrEnum):
     WRITE_REJECT = "write:reject"
     WRITE_BLOCK = "write:block"  # the consent ended before it was sent
     BUDGET_EXCEED = "budget:exceed"  # more was asked for than its window takes; one event for a window
+    VALUESETS_CHANGE = "valuesets:change"  # which codes are sensitive, for everyone
     AUDIT_READ = "audit:read"
     ADMIN_VIEW = "admin:view"
     ADMIN_CHANGE = "admin:change"
@@ -80,6 +88,18 @@ REQUIRED: Mapping[EventType, frozenset[str]] = {
     EventType.CONSENT_AMEND: _CONSENT,
     EventType.CONSENT_REVOKE: _CONSENT,
     EventType.CONSENT_REFUSE: frozenset({"patient", "client"}),
+    **dict.fromkeys(
+        (
+            EventType.CONSENT_RENEW,
+            EventType.CONSENT_PAUSE,
+            EventType.CONSENT_RESUME,
+            EventType.CONSENT_EXPIRE,
+            EventType.CONSENT_CHOOSE,
+            EventType.CONSENT_PROPOSE,
+            EventType.CONSENT_ANSWER,
+        ),
+        _CONSENT,
+    ),
     EventType.EXPORT_KICKOFF: _TARGET,
     EventType.EXPORT_READ: _RECORD,
     EventType.EXPORT_COMPLETE: _TARGET,
@@ -92,6 +112,7 @@ REQUIRED: Mapping[EventType, frozenset[str]] = {
     EventType.WRITE_REJECT: _TARGET,
     EventType.WRITE_BLOCK: _TARGET | {"reasons"},
     EventType.BUDGET_EXCEED: frozenset({"reasons"}),
+    EventType.VALUESETS_CHANGE: frozenset({"target"}),
     EventType.AUDIT_READ: frozenset(),
     EventType.ADMIN_VIEW: frozenset({"target"}),
     EventType.ADMIN_CHANGE: frozenset({"target"}),

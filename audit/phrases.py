@@ -124,6 +124,94 @@ PHRASES: Mapping[EventType, Phrase] = {
         pgettext_lazy("activity.consent-refuse.you", "You chose not to share with {app}."),
         pgettext_lazy("activity.consent-refuse.other", "{who} chose not to share with {app}."),
     ),
+    EventType.CONSENT_RENEW: Phrase(
+        you=pgettext_lazy("activity.consent-renew.you", "You let {app} see your records for longer."),
+        other=pgettext_lazy("activity.consent-renew.other", "{who} let {app} see your records for longer."),
+        you_tried=pgettext_lazy(
+            "activity.consent-renew.you-tried", "You tried to let {app} see your records for longer."
+        ),
+        other_tried=pgettext_lazy(
+            "activity.consent-renew.other-tried", "{who} tried to let {app} see your records for longer."
+        ),
+    ),
+    EventType.CONSENT_PAUSE: Phrase(
+        you=pgettext_lazy("activity.consent-pause.you", "You put sharing with {app} on hold."),
+        other=pgettext_lazy("activity.consent-pause.other", "{who} put sharing with {app} on hold."),
+        you_tried=pgettext_lazy(
+            "activity.consent-pause.you-tried", "You tried to put sharing with {app} on hold."
+        ),
+        other_tried=pgettext_lazy(
+            "activity.consent-pause.other-tried", "{who} tried to put sharing with {app} on hold."
+        ),
+    ),
+    EventType.CONSENT_RESUME: Phrase(
+        you=pgettext_lazy("activity.consent-resume.you", "You started sharing with {app} again."),
+        other=pgettext_lazy("activity.consent-resume.other", "{who} started sharing with {app} again."),
+        you_tried=pgettext_lazy(
+            "activity.consent-resume.you-tried", "You tried to start sharing with {app} again."
+        ),
+        other_tried=pgettext_lazy(
+            "activity.consent-resume.other-tried", "{who} tried to start sharing with {app} again."
+        ),
+    ),
+    EventType.CONSENT_EXPIRE: Phrase(
+        you=pgettext_lazy(
+            "activity.consent-expire.you", "The time you chose for {app} is over. Sharing ended."
+        ),
+        other=pgettext_lazy(
+            "activity.consent-expire.other", "The time you chose for {app} is over. Sharing ended."
+        ),
+        you_tried=pgettext_lazy("activity.consent-expire.you-tried", "The time you chose for {app} is over."),
+        other_tried=pgettext_lazy(
+            "activity.consent-expire.other-tried", "The time you chose for {app} is over."
+        ),
+    ),
+    EventType.CONSENT_CHOOSE: Phrase(
+        you=pgettext_lazy(
+            "activity.consent-choose.you", "You made a choice about how your records are used."
+        ),
+        other=pgettext_lazy(
+            "activity.consent-choose.other", "{who} made a choice about how your records are used."
+        ),
+        you_tried=pgettext_lazy(
+            "activity.consent-choose.you-tried", "You tried to choose how your records are used."
+        ),
+        other_tried=pgettext_lazy(
+            "activity.consent-choose.other-tried", "{who} tried to choose how your records are used."
+        ),
+    ),
+    EventType.CONSENT_PROPOSE: Phrase(
+        you=pgettext_lazy(
+            "activity.consent-propose.you", "You asked for a change in how your records are used."
+        ),
+        other=pgettext_lazy(
+            "activity.consent-propose.other", "{who} asked for a change in how your records are used."
+        ),
+        you_tried=pgettext_lazy(
+            "activity.consent-propose.you-tried",
+            "You tried to ask for a change in how your records are used.",
+        ),
+        other_tried=pgettext_lazy(
+            "activity.consent-propose.other-tried",
+            "{who} tried to ask for a change in how your records are used.",
+        ),
+    ),
+    EventType.CONSENT_ANSWER: Phrase(
+        you=pgettext_lazy(
+            "activity.consent-answer.you", "You answered a request about how your records are used."
+        ),
+        other=pgettext_lazy(
+            "activity.consent-answer.other", "{who} answered a request about how your records are used."
+        ),
+        you_tried=pgettext_lazy(
+            "activity.consent-answer.you-tried",
+            "You tried to answer a request about how your records are used.",
+        ),
+        other_tried=pgettext_lazy(
+            "activity.consent-answer.other-tried",
+            "{who} tried to answer a request about how your records are used.",
+        ),
+    ),
     EventType.EXPORT_KICKOFF: Phrase(
         you=pgettext_lazy("activity.export-kickoff.you", "You asked for a copy of your records."),
         other=pgettext_lazy("activity.export-kickoff.other", "{who} asked for a copy of your records."),
@@ -242,6 +330,18 @@ PHRASES: Mapping[EventType, Phrase] = {
     EventType.BUDGET_EXCEED: _only(
         pgettext_lazy("activity.budget-exceed.you", "You asked for very much in a short time."),
         pgettext_lazy("activity.budget-exceed.other", "{who} asked for very much in a short time."),
+    ),
+    EventType.VALUESETS_CHANGE: Phrase(
+        you=pgettext_lazy("activity.valuesets-change.you", "You changed which records count as private."),
+        other=pgettext_lazy(
+            "activity.valuesets-change.other", "{who} changed which records count as private."
+        ),
+        you_tried=pgettext_lazy(
+            "activity.valuesets-change.you-tried", "You tried to change which records count as private."
+        ),
+        other_tried=pgettext_lazy(
+            "activity.valuesets-change.other-tried", "{who} tried to change which records count as private."
+        ),
     ),
     EventType.AUDIT_READ: Phrase(
         you=pgettext_lazy("activity.audit-read.you", "You looked at the list of who used your records."),

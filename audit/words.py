@@ -48,9 +48,11 @@ CATEGORIES: Mapping[str, Promise] = {
     "devices": pgettext_lazy("activity.what.devices", "your medical devices"),
     "family-history": pgettext_lazy("activity.what.family-history", "your family history"),
     "insurance": pgettext_lazy("activity.what.insurance", "your insurance"),
-    "demographics": pgettext_lazy("activity.what.demographics", "your name and contact details"),
+    "demographics": pgettext_lazy("activity.what.demographics", "your name and age"),
+    "contact": pgettext_lazy("activity.what.contact", "your address and phone"),
     "appointments": pgettext_lazy("activity.what.appointments", "your appointments"),
     "messages": pgettext_lazy("activity.what.messages", "your messages"),
+    "privacy": pgettext_lazy("activity.what.privacy", "your sharing choices and access log"),
     "other": pgettext_lazy("activity.what.other", "other parts of your record"),
 }
 
@@ -62,6 +64,18 @@ REASONS: Mapping[str, Promise] = {
     ),
     "consent.revoked": pgettext_lazy("reason.consent.revoked", "We said no because you stopped sharing."),
     "consent.expired": pgettext_lazy("reason.consent.expired", "We said no because your sharing ended."),
+    "consent.paused": pgettext_lazy(
+        "reason.consent.paused", "We said no because you put all sharing on hold."
+    ),
+    "consent.proposed": pgettext_lazy(
+        "reason.consent.proposed", "We said no because you did not agree to this yet."
+    ),
+    "consent.changed": pgettext_lazy(
+        "reason.consent.changed", "We said no because your choices changed at that moment."
+    ),
+    "teen.private": pgettext_lazy(
+        "reason.teen.private", "We said no because some records are private for teens."
+    ),
     "consent.purpose": pgettext_lazy(
         "reason.consent.purpose", "We said no because {app} asked for a reason you did not allow."
     ),
@@ -79,9 +93,6 @@ REASONS: Mapping[str, Promise] = {
     ),
     "helper.level": pgettext_lazy(
         "reason.helper.level", "We said no because {name} is allowed to see visits only."
-    ),
-    "helper.age": pgettext_lazy(
-        "reason.helper.age", "We said no because some records are private for teens."
     ),
     "auth.stepup": pgettext_lazy(
         "reason.auth.stepup", "We said no because we could not check that it was you."

@@ -2,39 +2,63 @@
 
 import hashlib
 import json
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.db import connection
+from django.db.models import Q
 from django.utils import timezone
 
-from accounts.models import Patient, User
-from consent import organisation, provisions
-from consent.decision import Authority, Provision, Reason
+from accounts.models import Patient, RelatedPerson, User
+from consent import directives, organisation, provisions
+from consent.decision import Authority, Provision, ProvisionType, Reason
+from consent.jurisdictions import hidden_from_helpers
 from consent.models import Consent
 from consent.vocabulary import Purpose
 from smart.scopes import Scope
 
+# What holds whoever asks: limits that the patient asked for; for operational use, shares and choices too.
+STANDING = """
+(SELECT jsonb_agg(v.provisions)
+   FROM consent_consent d
+   JOIN consent_consentversion v ON v.consent_id = d.id AND v.number = d.current_number
+  WHERE d.patient_id = {patient} AND d.status = 'active' AND d.kind {kinds})
+"""
+IDENTITIES = """
+(SELECT jsonb_object_agg(i.source, i.fhir_id) FROM accounts_patientidentity i WHERE i.patient_id = {patient})
+"""
+EPOCH = "coalesce((SELECT e.number FROM consent_epoch e WHERE e.patient_id = {patient}), 0)"
+RELEASE = "coalesce((SELECT max(r.id) FROM consent_valuesetrelease r), 0)"
+HELPING = (RelatedPerson.Status.CONFIRMED, RelatedPerson.Status.NARROWED)
+LIMITS = "= 'restriction'"
+OPERATIONAL = "IN ('restriction', 'preference', 'share')"
 # One row tells of token, client, person, patient and consent; the clock is the database's, so that
 # web servers whose clocks differ still agree on what has ended.
-BEARER = """
+BEARER = f"""
 SELECT t.id, t.scope, t.patient_id, t.expires > clock_timestamp(), clock_timestamp(),
        u.id, u.is_active, c.client_id, c.status,
        k.id, k.status, k.current_number, k.period_end, k.revoked_at, v.provisions,
-       (SELECT jsonb_object_agg(i.source, i.fhir_id) FROM accounts_patientidentity i
-         WHERE i.patient_id = t.patient_id)
+       {IDENTITIES}, {EPOCH}, {RELEASE}, {STANDING}
   FROM smart_accesstoken t
   JOIN smart_client c ON c.id = t.application_id
   LEFT JOIN accounts_user u ON u.id = t.user_id
   LEFT JOIN consent_consent k ON k.id = t.authorization_id AND k.patient_id = t.patient_id
   LEFT JOIN consent_consentversion v ON v.consent_id = k.id AND v.number = k.current_number
  WHERE t.token_checksum = %s
-"""
+""".format(patient="t.patient_id", kinds=LIMITS)  # noqa: S608  our own words only
+# The same for somebody who signed in, or another system: whose record, and who asks.
+PERSON = f"""
+SELECT clock_timestamp(), {IDENTITIES}, {EPOCH}, {RELEASE}, {STANDING},
+       (SELECT jsonb_agg(s.practitioner) FROM accounts_staffrole s
+         WHERE s.user_id = %(user)s AND s.practitioner <> '')
+""".format(patient="%(patient)s", kinds=OPERATIONAL)  # noqa: S608  our own words only
 # Said again in the statement that lets an answer out (`audit.log.record(only_if=…)`): the lock is
 # taken and the consent read afresh inside the function, see migration 0002.
-STILL_IN_FORCE = "consent_in_force(%s::uuid, %s::int, %s::bigint)"
+STILL_IN_FORCE = "consent_in_force(%s::uuid, %s::int, %s::uuid, %s::int, %s::bigint)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +72,9 @@ class Requester:
     facts: organisation.Facts
     provisions: tuple[Provision, ...]
     now: datetime
+    actors: frozenset[str] = frozenset()  # as provisions name whoever asks
+    epoch: int = 0  # see `consent.models.Epoch`
+    valuesets: int = 0  # the release of value sets by which records are labelled
     scopes: tuple[Scope, ...] | None = None
     missing: Reason | None = None
     client: str = ""
@@ -61,6 +88,11 @@ class Requester:
     def purpose(self) -> str:
         return self.facts.purpose
 
+    @property
+    def sees_every_label(self) -> bool:
+        """Whether labels cannot change any decision: so for people's own records."""
+        return bool(self.provisions) and all(p.every_label for p in self.provisions)
+
     def authority(self, interaction: str) -> Authority:
         """The organisation's rules are asked here, once for an interaction."""
         return Authority(
@@ -71,10 +103,16 @@ class Requester:
         )
 
     def still_in_force(self) -> tuple[str, list[Any]] | None:
-        """The condition under which an answer may leave; None where no consent stands behind it."""
-        if self.token_id is None:
+        """The condition under which an answer may leave; None for people's own records."""
+        if self.facts.relationship == "self":
             return None
-        return STILL_IN_FORCE, [self.consent_id, self.consent_number, self.token_id]
+        return STILL_IN_FORCE, [
+            self.patient_id,
+            self.epoch,
+            self.consent_id,
+            self.consent_number,
+            self.token_id,
+        ]
 
 
 def from_bearer(token: str) -> Requester | None:
@@ -90,10 +128,12 @@ def from_bearer(token: str) -> Requester | None:
     if row is None or row[2] is None:
         return None
     (token_id, scope, patient_id, alive, now, user_id, active, client_id, client_status) = row[:9]
-    (consent_id, status, number, period_end, revoked_at, rows, identities) = row[9:]
+    (consent_id, status, number, period_end, revoked_at, rows) = row[9:15]
+    (identities, epoch, valuesets, limits) = row[15:]
     missing = _missing(consent_id, status, period_end, revoked_at, now)
     if not alive and missing is None:
         missing = Reason.TOKEN
+    allowed = () if missing else provisions.read_back(_json(rows))
     return Requester(
         actor=f"Client/{client_id}",
         role="client",
@@ -106,8 +146,12 @@ def from_bearer(token: str) -> Requester | None:
             clientStatus=client_status,
             purpose=Purpose.PATRQT,
         ),
-        provisions=() if missing else provisions.read_back(_json(rows)),
+        # Of what holds for everyone an app takes the denials: only its own consent lets it in.
+        provisions=(*allowed, *(p for p in _standing(limits) if p.type is ProvisionType.DENY)),
         now=now,
+        actors=frozenset({f"Client/{client_id}"}),
+        epoch=epoch,
+        valuesets=valuesets,
         scopes=tuple(Scope.parse_all(scope)),
         missing=missing,
         client=f"Client/{client_id}",
@@ -126,13 +170,28 @@ def _missing(
     revoked_at: datetime | None,
     now: datetime,
 ) -> Reason | None:
-    if consent_id is None or period_end is None:
+    """Why a consent does not hold; None where it does."""
+    if consent_id is None:
         return Reason.NO_CONSENT
     if revoked_at is not None:
         return Reason.REVOKED
-    if status != Consent.Status.ACTIVE or period_end <= now:
+    if status in REASON_OF_STATUS:
+        return REASON_OF_STATUS[status]
+    if status != Consent.Status.ACTIVE or (period_end is not None and period_end <= now):
         return Reason.EXPIRED
     return None
+
+
+REASON_OF_STATUS = {
+    Consent.Status.PROPOSED: Reason.PROPOSED,
+    Consent.Status.REJECTED: Reason.NO_CONSENT,
+    Consent.Status.PAUSED: Reason.PAUSED,
+}
+
+
+def _standing(versions: object) -> list[Provision]:
+    """Provisions of several versions, as STANDING reads them."""
+    return [p for rows in _json(versions) or [] for p in provisions.read_back(rows)]
 
 
 def _json(value: object) -> Any:
@@ -140,24 +199,100 @@ def _json(value: object) -> Any:
     return json.loads(value) if isinstance(value, str) else value
 
 
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """What the database says of a patient, to somebody who is no app."""
+
+    now: datetime
+    identities: dict[str, str]
+    epoch: int
+    valuesets: int
+    standing: tuple[Provision, ...]
+    practitioners: frozenset[str]
+
+
+def _held(patient_id: UUID, user_id: UUID | None) -> _Held:
+    with connection.cursor() as cursor:
+        cursor.execute(PERSON, {"patient": patient_id, "user": user_id})
+        now, identities, epoch, valuesets, standing, practitioners = cursor.fetchone()
+    return _Held(
+        now,
+        _json(identities) or {},
+        epoch,
+        valuesets,
+        tuple(_standing(standing)),
+        frozenset(_json(practitioners) or ()),
+    )
+
+
+def _person(user: User, patient_id: UUID, role: str, relationship: str, purpose: str) -> dict[str, Any]:
+    """What all who signed in have in common, as keywords of `Requester`."""
+    return {
+        "actor": f"User/{user.pk}",
+        "role": role,
+        "patient_id": patient_id,
+        "facts": organisation.Facts(
+            role=role,
+            relationship=relationship,
+            active=user.is_active,
+            clientStatus="none",
+            purpose=purpose,
+        ),
+    }
+
+
 def for_own_record(user: User, patient: Patient, now: datetime) -> Requester:
     """A patient who signed in and looks at their own record."""
     own = patient.user_id == user.pk
+    held = _held(patient.pk, user.pk)
     return Requester(
-        actor=f"User/{user.pk}",
-        role="patient",
-        patient_id=patient.pk,
-        identities=_identities(patient),
-        facts=organisation.Facts(
-            role="patient",
-            relationship="self" if own else "none",
-            active=user.is_active,
-            clientStatus="none",
-            purpose=Purpose.PATRQT,
-        ),
+        **_person(user, patient.pk, "patient", "self" if own else "none", Purpose.PATRQT),
+        identities=held.identities,
         provisions=provisions.OWN_RECORD if own else (),
         now=now,
+        actors=frozenset({f"User/{user.pk}"}),
+        epoch=held.epoch,
+        valuesets=held.valuesets,
     )
+
+
+def for_helper(user: User, patient: Patient) -> Requester:
+    """A helper who acts for the patient, by the consent behind their relationship.
+
+    What is private for teens stays closed to helpers, whatever the consent says (`consent.jurisdictions`).
+    """
+    relation = patient.helpers.filter(
+        Q(period_end=None) | Q(period_end__gt=timezone.now()), user=user, status__in=HELPING
+    ).first()
+    consent = relation and Consent.objects.filter(helper=relation).order_by("-created_at").first()
+    held = _held(patient.pk, user.pk)
+    missing = Reason.NO_CONSENT
+    allowed: tuple[Provision, ...] = ()
+    if relation and consent:
+        status, end, revoked_at = consent.status, consent.period_end, consent.revoked_at
+        missing = _missing(consent.pk, status, end, revoked_at, held.now)
+        allowed = () if missing else provisions.read_back(consent.current.provisions)
+    limits = [p for p in held.standing if p.type is ProvisionType.DENY]
+    return Requester(
+        **_person(user, patient.pk, "helper", "helper" if relation else "none", Purpose.FAMRQT),
+        identities=held.identities,
+        provisions=(*allowed, *limits, *_private_for_teens(patient, held.now)),
+        now=held.now,
+        actors=frozenset({f"User/{user.pk}", *([f"RelatedPerson/{relation.pk}"] if relation else [])}),
+        epoch=held.epoch,
+        valuesets=held.valuesets,
+        missing=missing,
+        consent_id=consent.pk if consent else None,
+        consent_number=consent.current_number if consent else None,
+        on_behalf_of=f"Patient/{patient.pk}",
+    )
+
+
+def _private_for_teens(patient: Patient, now: datetime) -> tuple[Provision, ...]:
+    labels = hidden_from_helpers(patient.birth_date, settings.JURISDICTION, timezone.localdate(now))
+    if not labels:
+        return ()
+    return (Provision("teen", ProvisionType.DENY, security_labels=labels, reason=Reason.TEEN),)
 
 
 def for_clinician(user: User, patient: Patient, now: datetime, *, treats: bool) -> Requester:
@@ -166,28 +301,41 @@ def for_clinician(user: User, patient: Patient, now: datetime, *, treats: bool) 
     Nobody is the clinician of their own record.
     """
     treats = treats and patient.user_id != user.pk
+    held = _held(patient.pk, user.pk)
     return Requester(
-        actor=f"User/{user.pk}",
-        role="clinician",
-        patient_id=patient.pk,
-        identities=_identities(patient),
-        facts=organisation.Facts(
-            role="clinician",
-            relationship="treating" if treats else "none",
-            active=user.is_active,
-            clientStatus="none",
-            purpose=Purpose.TREAT,
-        ),
-        provisions=provisions.TREATING if treats else (),
+        **_person(user, patient.pk, "clinician", "treating" if treats else "none", Purpose.TREAT),
+        identities=held.identities,
+        provisions=(*directives.defaults(Purpose.TREAT), *held.standing) if treats else (),
         now=now,
+        actors=frozenset({f"User/{user.pk}", *held.practitioners}),
+        epoch=held.epoch,
+        valuesets=held.valuesets,
     )
 
 
-def _identities(patient: Patient) -> dict[str, str]:
-    return dict(patient.identities.values_list("source", "fhir_id"))
+def for_other_system(patient_id: UUID, actors: Collection[str], purpose: str) -> Requester:
+    """Somebody whom another system asks about: what the patient's choices say to these actors.
+
+    `actors` are FHIR references. Whether the other system lets them act is its own rule.
+    """
+    held = _held(patient_id, None)
+    return Requester(
+        actor=min(actors, default="System/unknown"),
+        role="external",
+        patient_id=patient_id,
+        identities=held.identities,
+        facts=organisation.Facts(
+            role="external", relationship="none", active=True, clientStatus="none", purpose=purpose
+        ),
+        provisions=(*directives.defaults(purpose), *held.standing),
+        now=held.now,
+        actors=frozenset(actors),
+        epoch=held.epoch,
+        valuesets=held.valuesets,
+    )
 
 
 def is_in_force(authorization_id: UUID) -> bool:
     """Whether tokens may still be given for a consent; asked by `smart` through settings."""
-    now = timezone.now()
-    return Consent.objects.filter(id=authorization_id, status="active", period_end__gt=now).exists()
+    open_end = Q(period_end=None) | Q(period_end__gt=timezone.now())
+    return Consent.objects.filter(open_end, id=authorization_id, status="active").exists()

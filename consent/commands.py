@@ -1,35 +1,33 @@
-"""Changes to consents. Each is one transaction, with its version and its audit row inside."""
+"""Changes to consents. Each is one transaction, with its version and its audit row inside.
 
-import hashlib
-import uuid
-from collections.abc import Collection
+Every command takes the patient's lock first. A read that is being let out holds it shared, so
+nothing leaves by what held before once a command has returned, and no permit row gets a later
+place in the log than the change.
+"""
+
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-import rfc8785
-from django.db import connection, transaction
+from django.db import transaction
 from django.utils import timezone
 
 from audit.events import EventType
-from audit.log import Entry, Outcome, record
-from consent import dependents, fhir
-from consent.models import Consent, ConsentVersion
-from consent.provisions import compile_choice
-from consent.vocabulary import Category
+from consent import fhir
+from consent.directives import directives
+from consent.fhir import Terms
+from consent.models import Consent
+from consent.provisions import InvalidConsent
+from consent.versions import OPERATIONAL, Act, append, lock, locked
+from consent.vocabulary import Category, Purpose
 from notices import commands as notices
-from smart import tokens
 from smart.models import Client
 
 if TYPE_CHECKING:
-    from accounts.models import Patient, User
+    from accounts.models import Patient, RelatedPerson, User
 
-
-class InvalidChoice(ValueError):
-    """A consent that cannot be: `field` says which part."""
-
-    def __init__(self, field: str, message: str) -> None:
-        super().__init__(message)
-        self.field = field
+Kind, Status = Consent.Kind, Consent.Status
+OPEN = (Status.ACTIVE, Status.PAUSED)
 
 
 @transaction.atomic
@@ -47,124 +45,231 @@ def grant(
     can_write: bool = False,
 ) -> Consent:
     """Let a client in, or change what it may see: the patient's consent for it gets a new version."""
-    now = timezone.now()
-    if not categories:
-        raise InvalidChoice("categories", "Choose at least one kind of record to share.")
-    if until <= now:
-        raise InvalidChoice("until", "The sharing would end before it starts.")
-    _lock_grant(patient.id, client.pk)
-    consent = Consent.objects.filter(patient=patient, client=client, status="active").first()
-    if consent:
-        _lock(consent.id)
-        consent.current_number += 1
-        consent.period_end = until
-        consent.save(update_fields=["current_number", "period_end"])
-        event = EventType.CONSENT_AMEND
-    else:
-        consent = Consent.objects.create(id=uuid.uuid4(), patient=patient, client=client, period_end=until)
-        event = EventType.CONSENT_GRANT
-    resource = fhir.consent_resource(
-        consent_id=str(consent.id),
-        version=consent.current_number,
-        active=True,
-        patient_reference=f"Patient/{patient.id}",
-        recipient={"display": client.name, "type": "Device"},
-        categories=categories,
-        labels=labels,
-        start=now,
-        until=until,
-        can_write=can_write,
-    )
-    provisions = compile_choice(categories=categories, labels=labels, until=until, can_write=can_write)
-    version = _append(consent, resource, provisions, now, by, channel, text_shown, language)
-    _log(event, consent, version, by)
+    terms = _terms(categories, labels, until, can_write=can_write)
+    provision = fhir.permit(terms, fhir.client_reference(client.client_id, client.name))
+    act = Act(by=by, channel=channel, text_shown=text_shown, language=language)
+    consent = _open(patient, Kind.APP, {"provision": provision}, act, client=client)
     _tell(consent, "app_connected")
     return consent
 
 
 @transaction.atomic
-def revoke(consent: Consent, *, by: "User", channel: str = "portal") -> Consent:
-    """End a consent now, with every token behind it. Revoking twice changes nothing.
+def let_help(
+    *,
+    relation: "RelatedPerson",
+    categories: Collection[Category],
+    labels: Collection[str],
+    until: datetime,
+    act: Act,
+    can_write: bool = False,
+) -> Consent:
+    """Let a helper act for the patient, or change what they may do."""
+    terms = _terms(categories, labels, until, can_write=can_write, purposes=[Purpose.FAMRQT])
+    provision = fhir.permit(terms, {"reference": f"RelatedPerson/{relation.pk}"})
+    return _open(relation.patient, Kind.HELPER, {"provision": provision}, act, helper=relation)
 
-    The exclusive lock comes first: a read that is being let out holds it shared, so that
-    nothing is let out after this returns, and no permit row gets a later place in the log.
+
+@transaction.atomic
+def share(
+    *,
+    patient: "Patient",
+    recipient: str,
+    categories: Collection[Category],
+    labels: Collection[str],
+    until: datetime,
+    act: Act,
+    purposes: Collection[Purpose] = (Purpose.TREAT,),
+) -> Consent:
+    """Share with an organisation or a practitioner. `recipient` is their FHIR reference."""
+    terms = _terms(categories, labels, until, purposes=purposes)
+    provision = fhir.permit(terms, {"reference": recipient})
+    return _open(patient, Kind.SHARE, {"provision": provision}, act, recipient=recipient)
+
+
+@transaction.atomic
+def prefer(*, patient: "Patient", directive: str, permit: bool, act: Act) -> Consent:
+    """Opt in or out of one directive. Revoking this consent goes back to what holds by default."""
+    if directive not in directives():
+        raise InvalidConsent("directive", f"Choose one of {', '.join(sorted(directives()))}.")
+    purposes = sorted(directives()[directive].purposes)
+    provision = {
+        "type": "permit" if permit else "deny",
+        "purpose": [{"system": fhir.ACT_REASON, "code": purpose} for purpose in purposes],
+    }
+    category = [fhir.concept(fhir.LOINC, fhir.PRIVACY_CONSENT), fhir.concept(fhir.DIRECTIVE, directive)]
+    said = {"provision": provision, "category": category}
+    return _open(patient, Kind.PREFERENCE, said, act, directive=directive)
+
+
+@transaction.atomic
+def ask_restriction(*, patient: "Patient", provision: Mapping[str, Any], act: Act) -> Consent:
+    """Ask the clinic to limit how it uses the record (45 CFR 164.522): it holds once the clinic agreed.
+
+    `provision` is a FHIR Consent.provision.
     """
-    _lock(consent.id)
-    consent = Consent.objects.get(id=consent.id)
-    if consent.status == Consent.Status.INACTIVE:
+    lock(patient.id)
+    consent = Consent(patient=patient, kind=Kind.RESTRICTION)
+    append(consent, Status.PROPOSED, {"provision": provision}, act, EventType.CONSENT_PROPOSE)
+    return consent
+
+
+@transaction.atomic
+def answer(consent: Consent, *, agreed: bool, act: Act) -> Consent:
+    """Say yes or no to what was proposed. Answering twice changes nothing."""
+    consent = locked(consent)
+    if consent.status != Status.PROPOSED:
         return consent
-    before = consent.current
-    now = timezone.now()
-    consent.status = Consent.Status.INACTIVE
-    consent.revoked_at, consent.revoked_by = now, by
-    consent.current_number += 1
-    consent.save(update_fields=["status", "revoked_at", "revoked_by", "current_number"])
-    resource = before.as_fhir() | {"status": "inactive", "dateTime": now.isoformat()}
-    resource["meta"] = {"versionId": str(consent.current_number), "lastUpdated": now.isoformat()}
-    version = _append(consent, resource, before.provisions, now, by, channel, "", "")
-    tokens.revoke_all(consent.id)
-    for end in dependents.registered().values():
-        end(consent.id)
-    _log(EventType.CONSENT_REVOKE, consent, version, by)
+    status = Status.ACTIVE if agreed else Status.REJECTED
+    if agreed:
+        _end_others(consent, act)
+    append(consent, status, None, act, EventType.CONSENT_ANSWER)
+    return consent
+
+
+@transaction.atomic
+def renew(consent: Consent, *, until: datetime, act: Act) -> Consent:
+    """The same consent for longer. Raises InvalidConsent where it has ended or `until` is past."""
+    consent = locked(consent)
+    if consent.status not in OPEN:
+        raise InvalidConsent("status", "This sharing has ended. Share again to start a new one.")
+    if until <= timezone.now():
+        raise InvalidConsent("until", "The sharing would end before it starts.")
+    said = consent.current.as_fhir()
+    said["provision"] = _until(said["provision"], until)
+    append(consent, consent.status, said, act, EventType.CONSENT_RENEW)
+    return consent
+
+
+@transaction.atomic
+def revoke(consent: Consent, *, by: "User", channel: str = "portal", role: str = "patient") -> Consent:
+    """End a consent now, with every token behind it. Revoking twice changes nothing."""
+    consent = locked(consent)
+    if consent.status in (Status.INACTIVE, Status.REJECTED):
+        return consent
+    consent.revoked_at, consent.revoked_by = timezone.now(), by
+    act = Act(by=by, channel=channel, role=role)
+    append(consent, Status.INACTIVE, None, act, EventType.CONSENT_REVOKE)
     _tell(consent, "app_stopped")
     return consent
 
 
-def _lock(consent_id: uuid.UUID) -> None:
-    """The lock that `consent_in_force` takes shared; see migration 0002."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(consent_lock_key(%s))", [consent_id])
+@transaction.atomic
+def pause_all(patient: "Patient", *, act: Act) -> list[Consent]:
+    """Nobody but the patient, and the clinic for its own work, sees anything until `resume_all`."""
+    return _each(patient, Status.ACTIVE, Status.PAUSED, act, EventType.CONSENT_PAUSE)
 
 
-def _lock_grant(patient_id: uuid.UUID, client_pk: int) -> None:
-    """Two tabs that let the same client in at once make one consent with two versions."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 1))", [f"{patient_id}/{client_pk}"])
+@transaction.atomic
+def resume_all(patient: "Patient", *, act: Act) -> list[Consent]:
+    return _each(patient, Status.PAUSED, Status.ACTIVE, act, EventType.CONSENT_RESUME)
 
 
-def _append(
-    consent: Consent,
-    resource: dict[str, Any],
-    provisions: list[dict[str, Any]],
-    now: datetime,
-    by: "User",
-    channel: str,
-    text_shown: str,
-    language: str,
-) -> ConsentVersion:
-    body = rfc8785.dumps(resource).decode()
-    parts = [body, rfc8785.dumps(provisions).decode(), text_shown, language, channel, str(by.pk)]
-    return ConsentVersion.objects.create(
-        consent=consent,
-        number=consent.current_number,
-        fhir=body,
-        provisions=provisions,
-        status=consent.status,
-        made_at=now,
-        made_by=by,
-        channel=channel,
-        text_shown=text_shown,
-        text_language=language,
-        digest=hashlib.sha256("\x00".join(parts).encode()).hexdigest(),
+def expire_due() -> int:
+    """End what has run out, at most 500 at once. Decisions look at the clock; this writes it down."""
+    due = Consent.objects.filter(status__in=OPEN, period_end__lte=timezone.now()).order_by("period_end")
+    return sum(_expire(consent) for consent in due[:500])
+
+
+@transaction.atomic
+def _expire(consent: Consent) -> bool:
+    consent = locked(consent)
+    if consent.status not in OPEN or consent.period_end is None or consent.period_end > timezone.now():
+        return False
+    act = Act(by=None, channel="system", role="system")
+    append(consent, Status.INACTIVE, None, act, EventType.CONSENT_EXPIRE)
+    return True
+
+
+@transaction.atomic
+def record_resource(
+    resource: Mapping[str, Any],
+    *,
+    patient: "Patient",
+    act: Act,
+    whom: Mapping[str, Any],
+    kind: str,
+    replaces: Consent | None = None,
+    propose: bool = False,
+) -> Consent:
+    """Keep a FHIR Consent that came from outside: a new one, or a new version of `replaces`.
+
+    `kind` and `whom` (the model's fields) say for whom it is; see `consent.resources`. Raises
+    InvalidConsent with the element that cannot be.
+    """
+    if replaces is None and not propose:
+        return _open(patient, kind, resource, act, **whom)
+    lock(patient.id)
+    consent = Consent(patient=patient, kind=kind, **whom) if replaces is None else locked(replaces)
+    status, event = (consent.status, EventType.CONSENT_AMEND)
+    if replaces is None:
+        status, event = Status.PROPOSED, EventType.CONSENT_PROPOSE
+    elif consent.status not in OPEN:
+        raise InvalidConsent("status", "This consent has ended and cannot be changed. Make a new one.")
+    append(consent, status, resource, act, event)
+    return consent
+
+
+def _terms(
+    categories: Collection[Category],
+    labels: Collection[str],
+    until: datetime,
+    *,
+    can_write: bool = False,
+    purposes: Collection[Purpose] = (Purpose.PATRQT,),
+) -> Terms:
+    now = timezone.now()
+    if not categories:
+        raise InvalidConsent("categories", "Choose at least one kind of record to share.")
+    if until <= now:
+        raise InvalidConsent("until", "The sharing would end before it starts.")
+    return Terms(
+        categories=categories, labels=labels, start=now, until=until, purposes=purposes, can_write=can_write
     )
 
 
-def _log(event: EventType, consent: Consent, version: ConsentVersion, by: "User") -> None:
-    record(
-        Entry(
-            type=event,
-            outcome=Outcome.DONE,
-            actor=f"User/{by.pk}",
-            role="patient",
-            patient=f"Patient/{consent.patient_id}",
-            client=f"Client/{consent.client.client_id}" if consent.client else "",
-            categories=tuple(version.provisions[0]["categories"]),
-            consent=f"Consent/{consent.id}",
-            consent_number=version.number,
-            target=f"Consent/{consent.id}",
-            detail={"digest": version.digest},
-        )
-    )
+def _open(patient: "Patient", kind: str, said: Mapping[str, Any], act: Act, **whom: Any) -> Consent:
+    """The patient's one consent of this kind for these: a new version of it, or its first.
+
+    Two tabs that let the same client in at once make one consent with two versions.
+    """
+    lock(patient.id)
+    consent = Consent.objects.filter(patient=patient, kind=kind, status__in=OPEN, **whom).first()
+    event = EventType.CONSENT_AMEND if consent else EventType.CONSENT_GRANT
+    if kind == Kind.PREFERENCE:
+        event = EventType.CONSENT_CHOOSE
+    consent = consent or Consent(patient=patient, kind=kind, **whom)
+    append(consent, Status.ACTIVE, said, act, event)
+    return consent
+
+
+def _each(patient: "Patient", was: str, becomes: str, act: Act, event: EventType) -> list[Consent]:
+    lock(patient.id)
+    consents = list(patient.consents.filter(status=was).exclude(kind__in=OPERATIONAL).order_by("created_at"))
+    for consent in consents:
+        append(consent, becomes, None, act, event)
+    return consents
+
+
+def _end_others(consent: Consent, act: Act) -> None:
+    """What was proposed takes the place of an open consent for the same."""
+    same = {"client": consent.client, "helper": consent.helper}
+    same |= {"recipient": consent.recipient, "directive": consent.directive}
+    if consent.kind == Kind.RESTRICTION:
+        return  # there can be many
+    others = Consent.objects.filter(patient=consent.patient, kind=consent.kind, status__in=OPEN, **same)
+    for other in others.exclude(pk=consent.pk):
+        other.revoked_at, other.revoked_by = timezone.now(), act.by
+        append(other, Status.INACTIVE, None, act, EventType.CONSENT_REVOKE)
+
+
+def _until(provision: Mapping[str, Any], until: datetime) -> dict[str, Any]:
+    """The same provision with another end wherever it has one."""
+    changed = dict(provision)
+    if "end" in changed.get("period", {}):
+        changed["period"] = changed["period"] | {"end": until.isoformat()}
+    if "provision" in changed:
+        changed["provision"] = [_until(part, until) for part in changed["provision"]]
+    return changed
 
 
 def _tell(consent: Consent, kind: str) -> None:

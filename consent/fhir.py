@@ -2,66 +2,118 @@
 and one level of provisions that permit."""
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from fhir.resources.R4B.consent import Consent as FhirConsent
 
-from consent.vocabulary import ACT_CODE, ACT_REASON, CONFIDENTIALITY, Category, Label, Purpose
+from consent.vocabulary import (
+    ACT_REASON,
+    ELEMENTS_OF,
+    LOINC,
+    Category,
+    Purpose,
+    system_of,
+)
 
 CONSENT_SCOPE = "http://terminology.hl7.org/CodeSystem/consentscope"
 CONSENT_ACTION = "http://terminology.hl7.org/CodeSystem/consentaction"
-ROLE_CODE = "http://terminology.hl7.org/CodeSystem/v3-ParticipationType"
+PARTICIPATION = "http://terminology.hl7.org/CodeSystem/v3-ParticipationType"
+RESOURCE_TYPES = "http://hl7.org/fhir/resource-types"
 DATA_CATEGORY = "https://chartkey.example/fhir/CodeSystem/data-category"
+DIRECTIVE = "https://chartkey.example/fhir/CodeSystem/directive"
+CLIENT_ID = "https://chartkey.example/fhir/client-id"  # identifier system of an OAuth client
+REDACTS = "https://chartkey.example/fhir/StructureDefinition/consent-redacts"  # an element that is left out
+PAUSED_SINCE = "https://chartkey.example/fhir/StructureDefinition/consent-paused-since"
+PRIVACY_CONSENT = "59284-0"
+PAUSED = "paused"  # the one status of ours that is not FHIR's
+# What a version says, besides what every version has; kept from one version to the next.
+SAID = ("category", "policy", "policyRule", "organization", "performer", "sourceReference", "provision")
+POLICY = "https://chartkey.example/policy/patient-directed/1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What a person lets a recipient do: which records, why, from when until when."""
+
+    categories: Collection[Category]
+    labels: Collection[str] = ()
+    start: datetime
+    until: datetime
+    purposes: Collection[Purpose] = (Purpose.PATRQT,)
+    can_write: bool = False
+
+
+def permit(terms: Terms, recipient: Mapping[str, Any]) -> dict[str, Any]:
+    """`Consent.provision`: nothing, but for what the terms permit. `recipient` is a FHIR Reference.
+
+    Of a record that the person shares, the elements of a category they did not choose are left out.
+    """
+    actions = ["access", *(["correct"] if terms.can_write else [])]
+    exception: dict[str, Any] = {
+        "type": "permit",
+        "period": {"start": terms.start.isoformat(), "end": terms.until.isoformat()},
+        "actor": [{"role": concept(PARTICIPATION, "IRCP"), "reference": dict(recipient)}],
+        "action": [concept(CONSENT_ACTION, action) for action in actions],
+        "purpose": [{"system": ACT_REASON, "code": purpose} for purpose in sorted(terms.purposes)],
+        "code": [concept(DATA_CATEGORY, category) for category in sorted(terms.categories)],
+    }
+    if terms.labels:
+        exception["securityLabel"] = [label_coding(label) for label in sorted(terms.labels)]
+    left_out = sorted(
+        f"{resource_type}.{element}"
+        for category, of_type in ELEMENTS_OF.items()
+        if category not in terms.categories
+        for resource_type, elements in of_type.items()
+        for element in elements
+    )
+    if left_out:
+        exception["extension"] = [{"url": REDACTS, "valueCode": element} for element in left_out]
+    return {"type": "deny", "provision": [exception]}
 
 
 def consent_resource(
+    said: Mapping[str, Any],
     *,
     consent_id: str,
-    version: int,
-    active: bool,
-    patient_reference: str,
-    recipient: dict[str, str],
-    categories: Collection[Category],
-    labels: Collection[str],
-    start: datetime,
-    until: datetime,
-    can_write: bool,
+    number: int,
+    status: str,
+    patient: str,
+    made_at: datetime,
 ) -> dict[str, Any]:
-    """The resource as JSON-able values, checked against the FHIR model before anybody keeps it.
+    """A whole resource out of what it says, checked against the FHIR model before anybody keeps it.
 
-    `recipient` is a FHIR Reference to whom the patient lets in. Raises pydantic.ValidationError.
+    `said` has `provision`, and may have the other elements of SAID; `status` is one of ours; `patient`
+    is a FHIR reference. Raises pydantic.ValidationError.
     """
-    actions = ["access", *(["correct"] if can_write else [])]
-    permit: dict[str, Any] = {
-        "type": "permit",
-        "period": {"start": start.isoformat(), "end": until.isoformat()},
-        "actor": [{"role": _concept(ROLE_CODE, "IRCP"), "reference": recipient}],
-        "action": [_concept(CONSENT_ACTION, action) for action in actions],
-        "purpose": [{"system": ACT_REASON, "code": Purpose.PATRQT}],
-        "code": [_concept(DATA_CATEGORY, category) for category in sorted(categories)],
-    }
-    if labels:
-        permit["securityLabel"] = [
-            {"system": CONFIDENTIALITY if label in {Label.R, Label.V} else ACT_CODE, "code": label}
-            for label in sorted(labels)
-        ]
     resource = {
+        "category": [concept(LOINC, PRIVACY_CONSENT)],
+        "policy": [{"uri": POLICY}],
+        **{name: said[name] for name in SAID if name in said},
         "resourceType": "Consent",
         "id": consent_id,
-        "meta": {"versionId": str(version), "lastUpdated": start.isoformat()},
-        "status": "active" if active else "inactive",
-        "scope": _concept(CONSENT_SCOPE, "patient-privacy"),
-        "category": [_concept("http://loinc.org", "59284-0")],
-        "patient": {"reference": patient_reference},
-        "dateTime": start.isoformat(),
-        "policy": [{"uri": "https://chartkey.example/policy/patient-directed/1"}],
-        "provision": {"type": "deny", "provision": [permit]},
+        "meta": {"versionId": str(number), "lastUpdated": made_at.isoformat()},
+        "status": "inactive" if status == PAUSED else status,
+        "scope": concept(CONSENT_SCOPE, "patient-privacy"),
+        "patient": {"reference": patient},
+        "dateTime": made_at.isoformat(),
     }
+    if status == PAUSED:  # FHIR R4 has no word for it
+        resource["extension"] = [{"url": PAUSED_SINCE, "valueInstant": made_at.isoformat()}]
     FhirConsent.model_validate_json(json.dumps(resource))
     return resource
 
 
-def _concept(system: str, code: str) -> dict[str, Any]:
+def client_reference(client_id: str, name: str) -> dict[str, Any]:
+    """A FHIR Reference to an OAuth client, who is no resource."""
+    return {"type": "Device", "identifier": {"system": CLIENT_ID, "value": client_id}, "display": name}
+
+
+def label_coding(label: str) -> dict[str, str]:
+    return {"system": system_of(label), "code": label}
+
+
+def concept(system: str, code: str) -> dict[str, Any]:
     return {"coding": [{"system": system, "code": str(code)}]}

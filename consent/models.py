@@ -1,5 +1,6 @@
 """Consents that never change: each change appends a version that says all there is to know."""
 
+import hashlib
 import json
 import uuid
 from typing import Any
@@ -9,26 +10,42 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
+from consent.decision import Provision, ProvisionType
+from consent.provisions import read_back
+
 
 class Consent(models.Model):
-    """What a patient allows one client or one person, named as in FHIR R4 Consent.
+    """One thing that a patient allows or refuses, named as in FHIR R4 Consent.
 
     The row carries the head of its versions, so that a request is decided by one read.
     """
 
+    class Kind(models.TextChoices):
+        APP = "app"  # a client may use the record
+        HELPER = "helper"  # a related person may act for the patient
+        SHARE = "share"  # an organisation or practitioner may use it
+        PREFERENCE = "preference"  # an opt-in or opt-out (`consent.directives`)
+        RESTRICTION = "restriction"  # a limit that the patient asked for (45 CFR 164.522)
+
     class Status(models.TextChoices):
+        PROPOSED = "proposed"  # waits for a yes: of the patient, or of the clinic to a restriction
         ACTIVE = "active"
+        PAUSED = "paused"  # FHIR has no such word; others read it as inactive
         INACTIVE = "inactive"  # FHIR's word for revoked or run out
+        REJECTED = "rejected"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     patient = models.ForeignKey("accounts.Patient", models.PROTECT, related_name="consents")
+    kind = models.CharField(max_length=11, choices=Kind)
     client = models.ForeignKey("smart.Client", models.PROTECT, null=True, blank=True, related_name="consents")
     helper = models.ForeignKey(
         "accounts.RelatedPerson", models.PROTECT, null=True, blank=True, related_name="consents"
     )
+    recipient = models.CharField(max_length=200, blank=True)  # FHIR reference of whom a share is with
+    directive = models.SlugField(max_length=40, blank=True)  # which choice a preference makes
     status = models.CharField(max_length=8, choices=Status, default=Status.ACTIVE)
-    current_number = models.PositiveIntegerField(default=1)
-    period_end = models.DateTimeField()
+    current_number = models.PositiveIntegerField(default=0)
+    period_end = models.DateTimeField(null=True, blank=True)  # null: until it is changed
     created_at = models.DateTimeField(default=timezone.now)
     revoked_at = models.DateTimeField(null=True, blank=True)
     revoked_by = models.ForeignKey(
@@ -36,12 +53,14 @@ class Consent(models.Model):
     )
 
     class Phi:
-        fields: tuple[str, ...] = ()
+        fields = ("recipient",)
         safe = (
             "id",
             "patient",
+            "kind",
             "client",
             "helper",
+            "directive",
             "status",
             "current_number",
             "period_end",
@@ -52,19 +71,26 @@ class Consent(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(
-                fields=["patient", "client"],
-                condition=Q(status="active"),
-                name="one_active_consent_per_client",
-            ),
-            models.UniqueConstraint(
-                fields=["helper"],
-                condition=Q(status="active"),
-                name="one_active_consent_per_helper",
+            *(
+                models.UniqueConstraint(
+                    fields=["patient", field],
+                    condition=Q(kind=kind, status__in=["active", "paused"]),
+                    name=f"one_{kind}_consent_at_a_time",
+                )
+                for kind, field in {
+                    "app": "client",
+                    "helper": "helper",
+                    "share": "recipient",
+                    "preference": "directive",
+                }.items()
             ),
             models.CheckConstraint(
-                condition=Q(client=None, helper__isnull=False) | Q(client__isnull=False, helper=None),
-                name="consent_is_for_a_client_or_a_helper",
+                condition=Q(kind="app", client__isnull=False, helper=None, recipient="", directive="")
+                | Q(kind="helper", client=None, helper__isnull=False, recipient="", directive="")
+                | (Q(kind="share", client=None, helper=None, directive="") & ~Q(recipient=""))
+                | (Q(kind="preference", client=None, helper=None, recipient="") & ~Q(directive=""))
+                | Q(kind="restriction", client=None, helper=None, recipient="", directive=""),
+                name="consent_names_whom_its_kind_asks_for",
             ),
             models.CheckConstraint(
                 condition=Q(revoked_at=None, revoked_by=None)
@@ -72,13 +98,23 @@ class Consent(models.Model):
                 name="revoked_at_and_revoked_by_go_together",
             ),
         ]
+        indexes = [
+            # What holds whoever asks: read with every request, and few patients have any.
+            models.Index(
+                fields=["patient"],
+                condition=Q(kind="restriction", status="active"),
+                name="consent_restrictions",
+            ),
+            models.Index(fields=["period_end"], condition=Q(status="active"), name="consent_due_to_end"),
+        ]
 
     def __str__(self) -> str:
         return f"Consent/{self.id}"
 
     @property
     def is_active(self) -> bool:
-        return self.status == self.Status.ACTIVE and self.period_end > timezone.now()
+        ended = self.period_end is not None and self.period_end <= timezone.now()
+        return self.status == self.Status.ACTIVE and not ended
 
     @property
     def current(self) -> "ConsentVersion":
@@ -93,9 +129,12 @@ class ConsentVersion(models.Model):
     fhir = models.TextField()  # the FHIR R4 Consent, as canonical JSON
     provisions = models.JSONField()  # compiled from it: what `decide` reads
     status = models.CharField(max_length=8, choices=Consent.Status)
+    period_end = models.DateTimeField(null=True)  # when it runs out by itself
     made_at = models.DateTimeField(default=timezone.now)
-    made_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
-    channel = models.CharField(max_length=20)  # portal, smart, staff, system
+    made_by = models.ForeignKey(  # null: by itself, at its end
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+"
+    )
+    channel = models.CharField(max_length=20)  # portal, smart, fhir, staff, system
     text_shown = models.TextField(blank=True)  # word for word what the person agreed to
     text_language = models.CharField(max_length=5, blank=True)
     digest = models.CharField(max_length=64)  # SHA-256 of all of the above, in hexadecimal
@@ -108,6 +147,7 @@ class ConsentVersion(models.Model):
             "number",
             "provisions",
             "status",
+            "period_end",
             "made_at",
             "made_by",
             "channel",
@@ -123,3 +163,30 @@ class ConsentVersion(models.Model):
 
     def as_fhir(self) -> dict[str, Any]:
         return json.loads(self.fhir)
+
+    @property
+    def permit(self) -> Provision:
+        """What it lets its recipient do. Raises StopIteration where it only denies."""
+        return next(p for p in read_back(self.provisions) if p.type is ProvisionType.PERMIT)
+
+    @property
+    def text_version(self) -> str:
+        """SHA-256, in hexadecimal, of what was shown and its language: the same words have the same one."""
+        return hashlib.sha256(f"{self.text_language}\0{self.text_shown}".encode()).hexdigest()
+
+
+class Epoch(models.Model):
+    """How often something changed that holds whoever asks: a patient's helpers, shares, choices and limits.
+
+    An answer leaves only if the number is still the one it was decided by (`consent_in_force`).
+    """
+
+    patient = models.OneToOneField("accounts.Patient", models.PROTECT, primary_key=True, related_name="+")
+    number = models.PositiveIntegerField(default=0)
+
+    class Phi:
+        fields: tuple[str, ...] = ()
+        safe = ("patient", "number")
+
+    def __str__(self) -> str:
+        return f"Epoch/{self.patient_id}"

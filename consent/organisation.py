@@ -24,6 +24,7 @@ ACTIONS = {
     "vread": "read",
     "history-instance": "read",
     "search-type": "search",
+    "operation": "search",  # $everything
     "create": "write",
     "update": "write",
     "patch": "write",

@@ -2,26 +2,30 @@
 
 from django.db import migrations
 
+# By patient: one lock for all that decides over a record.
 LOCK_KEY = """
-CREATE FUNCTION consent_lock_key(consent uuid) RETURNS bigint
+CREATE FUNCTION consent_lock_key(patient uuid) RETURNS bigint
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN hashtextextended(consent::text, 0)
+RETURN hashtextextended(patient::text, 0)
 """
 # VOLATILE, so that each statement in it sees what was committed before it began: the lock is waited
 # for first and the consent is read afresh after it. In a plain WHERE clause the snapshot would be
 # older than the lock, and a revoke that was just committed would go unseen.
 IN_FORCE = """
-CREATE FUNCTION consent_in_force(_consent uuid, _version int, _token bigint) RETURNS boolean
+CREATE FUNCTION consent_in_force(
+  _patient uuid, _epoch int, _consent uuid, _version int, _token bigint
+) RETURNS boolean
 LANGUAGE plpgsql VOLATILE AS $$
 BEGIN
-  PERFORM pg_advisory_xact_lock_shared(consent_lock_key(_consent));
-  RETURN EXISTS (
-    SELECT FROM consent_consent k
-     WHERE k.id = _consent AND k.status = 'active' AND k.current_number = _version
-       AND k.period_end > clock_timestamp()
-  ) AND (_token IS NULL OR EXISTS (
-    SELECT FROM smart_accesstoken t WHERE t.id = _token AND t.expires > clock_timestamp()
-  ));
+  PERFORM pg_advisory_xact_lock_shared(consent_lock_key(_patient));
+  RETURN coalesce((SELECT e.number FROM consent_epoch e WHERE e.patient_id = _patient), 0) = _epoch
+    AND (_consent IS NULL OR EXISTS (
+      SELECT FROM consent_consent k
+       WHERE k.id = _consent AND k.status = 'active' AND k.current_number = _version
+         AND (k.period_end IS NULL OR k.period_end > clock_timestamp())
+    )) AND (_token IS NULL OR EXISTS (
+      SELECT FROM smart_accesstoken t WHERE t.id = _token AND t.expires > clock_timestamp()
+    ));
 END $$
 """
 APPEND_ONLY = """

@@ -1,0 +1,46 @@
+"""Opt-in and opt-out: what holds for an operational use where the patient chose nothing.
+
+Data, in `directives.toml`. A directive that permits by default adds a permit for everyone whom the
+organisation's rules let act; the patient's opt-out is a denial, their opt-in a permit (45 CFR 164.506
+and 164.508; CMS-0057-F has one of each).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from consent.decision import Provision, ProvisionType
+from consent.files import read_toml
+from consent.vocabulary import Purpose
+
+FILE = Path(__file__).parent / "directives.toml"
+
+
+@dataclass(frozen=True, slots=True)
+class Directive:
+    code: str
+    default: ProvisionType
+    purposes: frozenset[Purpose]
+
+
+@cache
+def directives(file: Path = FILE) -> Mapping[str, Directive]:
+    """By code. Raises BadFile, or ValueError or KeyError for a row that cannot be."""
+    rows = read_toml(file)["directive"]
+    return {
+        row["code"]: Directive(
+            row["code"], ProvisionType(row["default"]), frozenset(map(Purpose, row["purposes"]))
+        )
+        for row in rows
+    }
+
+
+@cache
+def defaults(purpose: str) -> tuple[Provision, ...]:
+    """The permits that hold for a purpose before the patient chose."""
+    return tuple(
+        Provision(f"default-{d.code}", ProvisionType.PERMIT, purposes=frozenset(d.purposes))
+        for d in directives().values()
+        if d.default is ProvisionType.PERMIT and purpose in d.purposes
+    )
