@@ -3,10 +3,10 @@
 from collections.abc import Iterable
 
 from consent.vocabulary import Category, resource_types_of
-from fhirproxy.interactions import NOT_OVER_HTTP, SERVED
+from fhirproxy.served import SERVED
 
 # What a download can hold: every type of a patient's own that the gate can search.
-EXPORTABLE = frozenset(t for t, rule in SERVED.items() if not rule.shared) - NOT_OVER_HTTP
+EXPORTABLE = frozenset(t for t, rule in SERVED.items() if rule.searchable)
 
 
 def resource_types_for(categories: Iterable[str]) -> list[str]:

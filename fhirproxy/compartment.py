@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from fhirproxy.interactions import TypeRule
+from fhirproxy.served import TypeRule
 
 
 def belongs_to(resource: Mapping[str, Any], rule: TypeRule, patient_id: str, base: str = "") -> bool:
@@ -21,7 +21,7 @@ def owners_of(resource: Mapping[str, Any], rule: TypeRule, base: str) -> Iterato
         if path == "id":
             yield f"Patient/{resource.get('id')}"
             continue
-        for value in _at(resource, path.split(".")):
+        for value in at(resource, path.split(".")):
             reference = value.get("reference") if isinstance(value, dict) else None
             if isinstance(reference, str) and (found := _patient_reference(reference, base)):
                 yield found
@@ -33,18 +33,24 @@ def _patient_reference(reference: str, base: str) -> str | None:
     None if it is to something else than a patient. A patient of another server stays the whole
     address: the same id there is somebody else.
     """
-    path = reference.split("/_history/")[0].removeprefix(f"{base}/" if base else "")
+    path = relative(reference, base)
     parts = path.split("/")
     if len(parts) < 2 or parts[-2] != "Patient":
         return None
     return path
 
 
-def _at(node: object, path: list[str]) -> Iterator[object]:
+def relative(reference: str, base: str) -> str:
+    """ "Type/id" out of a relative or versioned reference, or an absolute one to this EHR; else as it is."""
+    return reference.split("/_history/")[0].removeprefix(f"{base}/" if base else "")
+
+
+def at(node: object, path: list[str]) -> Iterator[object]:
+    """Every value at a path of elements, through lists."""
     if isinstance(node, list):
         for item in node:
-            yield from _at(item, path)
+            yield from at(item, path)
     elif not path:
         yield node
     elif isinstance(node, dict) and path[0] in node:
-        yield from _at(node[path[0]], path[1:])
+        yield from at(node[path[0]], path[1:])

@@ -5,7 +5,7 @@ edge, and these may be rows that the caller must not know of.
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from urllib.parse import parse_qsl, urlsplit
 
@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from accounts import secrets
 from consent.authority import Requester
+from fhirproxy.interactions import Interaction
 from fhirproxy.models import Source
 from fhirproxy.upstream import Params
 
@@ -25,28 +26,42 @@ LARGER = "200"
 class Place:
     """Where a search goes on: a page of the EHR's, and the last of its resources that was let out."""
 
-    params: Params
+    types: tuple[str, ...]  # the one that is being read first, then those that follow
+    params: Params | None  # of the EHR's page; None: the first
     after: str = ""  # an id; empty: from the page's beginning
     count: int = 50  # resources that the caller wants on a page
 
 
-def seal(place: Place, requester: Requester, resource_type: str) -> str:
-    """The place as an opaque text of URL-safe characters."""
-    bound = _bound_to(requester, resource_type)
-    content = [bound, timezone.now().timestamp(), place.params, place.after, place.count]
+def seal(place: Place, requester: Requester, asked: Interaction) -> str:
+    """The place, and how the answer is to look, as an opaque text of URL-safe characters."""
+    shape = [asked.params, sorted(asked.includes), asked.provenance, sorted(asked.elements)]
+    where = [place.types, place.params, place.after, place.count]
+    content = [_bound_to(requester, asked), timezone.now().timestamp(), where, shape]
     return secrets.encrypt(json.dumps(content))
 
 
-def unseal(cursor: str, requester: Requester, resource_type: str) -> Place | None:
-    """The place; None for a cursor that is not this caller's, or is too old."""
+def unseal(cursor: str, requester: Requester, asked: Interaction) -> tuple[Interaction, Place] | None:
+    """What was asked and the place; None for a cursor that is not this caller's, or is too old."""
     try:
-        bound, made_at, params, after, count = json.loads(secrets.decrypt(cursor))
+        bound, made_at, (types, params, after, count), shape = json.loads(secrets.decrypt(cursor))
     except (InvalidToken, ValueError):
         return None
     too_old = timezone.now().timestamp() - made_at > LIFETIME.total_seconds()
-    if too_old or bound != _bound_to(requester, resource_type):
+    if too_old or bound != _bound_to(requester, asked):
         return None
-    return Place(tuple((name, value) for name, value in params), after, count)
+    first, includes, provenance, elements = shape
+    asked = replace(
+        asked,
+        params=_pairs(first) or (),
+        includes=frozenset(includes),
+        provenance=provenance,
+        elements=frozenset(elements),
+    )
+    return asked, Place(tuple(types), _pairs(params), after, count)
+
+
+def _pairs(params: list[list[str]] | None) -> Params | None:
+    return None if params is None else tuple((name, value) for name, value in params)
 
 
 def next_params(next_url: str, source: Source) -> Params | None:
@@ -63,9 +78,11 @@ def next_params(next_url: str, source: Source) -> Params | None:
     return tuple((name, LARGER if name == "_count" else value) for name, value in query)
 
 
-def _bound_to(requester: Requester, resource_type: str) -> list[object]:
+def _bound_to(requester: Requester, asked: Interaction) -> list[object]:
     return [
-        resource_type,
+        asked.code,
+        asked.resource_type,
+        asked.id,
         requester.actor,
         str(requester.patient_id),
         str(requester.consent_id),

@@ -1,55 +1,163 @@
-"""Labels that a resource takes from what it is made of.
+"""Labels that a resource takes from what it is made of, and from what it is about.
 
-A report says what its results are: a panel or report that refers to a result of HIV is as private
-as that result. The members are read once for a whole answer.
+A report says what its results are; a prescription that names its medicine by reference, or gives a
+condition of HIV as its reason, tells as much as if it had the code. So references count like codes,
+even where that hides more than a careful reader would. One level only: a report takes the labels of
+its results, and not those of what its results derive from. What is contained is read with the
+resource itself (`consent.labels`). What is around a whole answer is asked for at once.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import msgspec
+from django.conf import settings
 
-from consent.labels import labels_of
-from fhirproxy import upstream
+from consent.labels import Codes, labels_of
+from fhirproxy import cursors, upstream
+from fhirproxy.compartment import at, relative
 from fhirproxy.models import Source
 from fhirproxy.outcomes import EHR_DOWN, EhrFailure
-from fhirproxy.upstream import FhirRequest
+from fhirproxy.upstream import FhirRequest, Params
+from smart.resource_types import R4
 
-# Elements by which a resource refers to the Observations that it consists of (FHIR R4).
-MEMBERS: Mapping[str, tuple[str, ...]] = {
-    "DiagnosticReport": ("result",),
+_DRUG = ("medicationReference", "reasonReference")
+# Elements whose references tell what a resource is about (FHIR R4).
+TELLING: Mapping[str, tuple[str, ...]] = {
+    "DiagnosticReport": ("result", "encounter", "imagingStudy", "media.link"),
     "Observation": ("hasMember", "derivedFrom"),
+    "DocumentReference": ("context.encounter",),
+    "Composition": ("encounter", "section.entry", "section.section.entry"),
+    "ClinicalImpression": ("encounter", "problem", "finding.itemReference"),
+    "Media": ("encounter",),
+    "ImagingStudy": ("encounter", "reasonReference"),
+    "MedicationRequest": _DRUG,
+    "MedicationStatement": _DRUG,
+    "MedicationAdministration": _DRUG,
+    "MedicationDispense": ("medicationReference", "authorizingPrescription"),
+    "Provenance": ("target",),
+    "Encounter": ("diagnosis.condition", "reasonReference"),
+    "EpisodeOfCare": ("diagnosis.condition",),
+    "Claim": ("diagnosis.diagnosisReference",),
+    "ExplanationOfBenefit": ("diagnosis.diagnosisReference",),
+    "Condition": ("evidence.detail",),
+    "CarePlan": ("addresses",),
+    "Goal": ("addresses",),
+    "Procedure": ("reasonReference", "complicationDetail", "report"),
+    **dict.fromkeys(
+        (
+            "Appointment",
+            "CareTeam",
+            "Communication",
+            "CommunicationRequest",
+            "DeviceRequest",
+            "DeviceUseStatement",
+            "FamilyMemberHistory",
+            "Immunization",
+            "RequestGroup",
+            "ServiceRequest",
+            "SupplyRequest",
+        ),
+        ("reasonReference",),
+    ),
 }
-OBSERVATION = re.compile(r"(?:^|/)Observation/([A-Za-z0-9\-.]{1,64})(?:/_history/[^/]+)?$")
-AT_ONCE = 100  # ids in one search
+REFERENCE = re.compile(r"([A-Z][A-Za-z]+)/[A-Za-z0-9\-._]{1,255}")  # longer than FHIR's 64: some EHRs' are
+AT_ONCE = 100  # ids in one search,
+LONGEST = 4000  # and characters, so that the address stays one that servers take
+MOST_PAGES = 200  # of one search: an EHR whose pages never end says nothing
 
 
-def member_ids(resource: Mapping[str, Any]) -> set[str]:
-    """Ids of the Observations that a resource consists of."""
-    names = MEMBERS.get(str(resource.get("resourceType")), ())
-    values = [resource.get(name) for name in names]
-    references = [r for value in values if isinstance(value, list) for r in value if isinstance(r, dict)]
-    found = (OBSERVATION.search(str(r.get("reference", ""))) for r in references)
-    return {match[1] for match in found if match}
+def neighbours(resource: Mapping[str, Any], base: str = "") -> frozenset[str]:
+    """ "Type/id" of each resource that this one takes labels from.
 
-
-def labels_of_members(resources: Iterable[Mapping[str, Any]], source: Source) -> dict[str, frozenset[str]]:
-    """id of an Observation → its labels, for all that these resources consist of.
-
-    Raises EhrFailure where the EHR does not say: what cannot be looked at is not let out.
+    `base` is the EHR's own address. A reference to another server adds nothing: that server's
+    resource is not here to be looked at, and its address tells nothing of what is in it.
     """
-    wanted = sorted({i for resource in resources for i in member_ids(resource)})
-    labels: dict[str, frozenset[str]] = {}
-    for start in range(0, len(wanted), AT_ONCE):
-        ids = ",".join(wanted[start : start + AT_ONCE])
-        query = (("_id", ids), ("_count", str(AT_ONCE)))
-        try:
-            answer = upstream.of(source).send(FhirRequest("GET", "Observation", query))
-        except upstream.UpstreamUnavailable as error:
-            raise EhrFailure(502, EHR_DOWN) from error
-        if answer.status != 200:
-            raise EhrFailure(502, EHR_DOWN)
-        for entry in msgspec.json.decode(answer.body, type=dict[str, Any]).get("entry", []):
-            labels[entry["resource"]["id"]] = labels_of(entry["resource"])
+    found = set()
+    for path in TELLING.get(str(resource.get("resourceType")), ()):
+        for value in at(resource, path.split(".")):
+            reference = value.get("reference") if isinstance(value, dict) else None
+            if isinstance(reference, str):
+                match = REFERENCE.fullmatch(relative(reference, base))
+                if match and match[1] in R4:
+                    found.add(match[0])
+    return frozenset(found)
+
+
+def labels_of_neighbours(
+    resources: Iterable[Mapping[str, Any]], source: Source, codes: Codes
+) -> dict[str, frozenset[str]]:
+    """ "Type/id" → labels, of all that these resources take labels from, and that has any.
+
+    Raises EhrFailure where the EHR does not say: what cannot be looked at is not let out. What the
+    EHR says it has not adds nothing: nobody could learn from the bare id what it was about.
+    """
+    base = source.base_url or settings.FHIR_BASE_URL
+    wanted: defaultdict[str, set[str]] = defaultdict(set)
+    for resource in resources:
+        for reference in neighbours(resource, base):
+            resource_type, _, resource_id = reference.partition("/")
+            wanted[resource_type].add(resource_id)
+    labels = {}
+    for resource_type, ids in sorted(wanted.items()):
+        for part in _parts(sorted(ids)):
+            for found in _found(source, resource_type, part):
+                if own := labels_of(found, codes):
+                    labels[f"{found.get('resourceType')}/{found.get('id')}"] = own
     return labels
+
+
+def _parts(ids: list[str]) -> Iterator[str]:
+    """The ids as lists for `_id`, each short enough for one search."""
+    part: list[str] = []
+    for one in ids:
+        if len(part) == AT_ONCE or sum(map(len, part)) + len(part) + len(one) > LONGEST:
+            yield ",".join(part)
+            part = []
+        part.append(one)
+    if part:
+        yield ",".join(part)
+
+
+def _found(source: Source, resource_type: str, ids: str) -> Iterator[dict[str, Any]]:
+    """The resources with these ids, over as many pages as the EHR makes of them."""
+    params: Params | None = (("_id", ids), ("_count", str(AT_ONCE)))
+    for _ in range(MOST_PAGES):
+        bundle = _bundle(source, resource_type, params or ())
+        yield from (entry.resource for entry in bundle.entry)
+        following = next((link.url for link in bundle.link if link.relation == "next"), "")
+        params = cursors.next_params(following, source)
+        if following and params is None:
+            break
+        if params is None:
+            return
+    raise EhrFailure(502, EHR_DOWN)
+
+
+class Entry(msgspec.Struct):
+    resource: dict[str, Any]
+
+
+class Link(msgspec.Struct):
+    relation: str = ""
+    url: str = ""
+
+
+class Bundle(msgspec.Struct):
+    entry: list[Entry] = msgspec.field(default_factory=list)
+    link: list[Link] = msgspec.field(default_factory=list)
+
+
+def _bundle(source: Source, resource_type: str, params: Params) -> Bundle:
+    try:
+        answer = upstream.of(source).send(FhirRequest("GET", resource_type, params))
+    except upstream.UpstreamUnavailable as error:
+        raise EhrFailure(502, EHR_DOWN, {"Retry-After": "30"}) from error
+    if answer.status != 200:
+        raise EhrFailure(502, EHR_DOWN)
+    try:
+        return msgspec.json.decode(answer.body, type=Bundle)
+    except (msgspec.MsgspecError, RecursionError) as error:
+        raise EhrFailure(502, EHR_DOWN) from error

@@ -1,79 +1,30 @@
-"""What the gate serves: types, interactions and search parameters, as one allow-list.
-
-What is not on it is refused, never ignored: an ignored parameter is a wider answer.
-The CapabilityStatement is generated from the same table.
-"""
+"""A request as one FHIR interaction on the allow-list (`fhirproxy.served`), or a refusal."""
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from consent.vocabulary import Category, categories_of_scope
 from fhirproxy.outcomes import Refusal
+from fhirproxy.served import COMMON, RECORD, REVINCLUDES, SERVED, SHAPING, TypeRule
 from fhirproxy.upstream import Params
 
 FHIR_ID = re.compile(r"(?!\.{1,2}\Z)[A-Za-z0-9\-.]{1,64}\Z")
-COMMON = frozenset({"_id", "_lastUpdated", "_count", "_sort"})
 LARGEST_PAGE = 200
+DEFAULT_PAGE = 50
+LONGEST_VALUE = 500
 COUNT = re.compile(r"[0-9]{1,6}")
+ELEMENTS = re.compile(r"[A-Za-z]{1,40}(,[A-Za-z]{1,40}){0,29}")
+EVERYTHING = "operation"  # FHIR's code; $everything is the one operation we serve
+NOT_SERVED = "This is not served here. See /fhir/r4/metadata."
 
 
 @dataclass(frozen=True, slots=True)
-class TypeRule:
-    """How one resource type is served.
+class Known:
+    """What the caller has already, of a conditional read (FHIR R4, 3.1.0.1.5)."""
 
-    `patient_param` narrows a search to one patient; `owner_paths` are the elements that say
-    whose a resource is. A type without them is shared (a clinic's address): read by id only.
-    """
-
-    patient_param: str = ""
-    owner_paths: tuple[str, ...] = ()
-    search_params: frozenset[str] = frozenset()
-
-    @property
-    def shared(self) -> bool:
-        return not self.owner_paths
-
-
-def _of_patient(params: str = "", path: str = "subject") -> TypeRule:
-    return TypeRule("patient", (path,), frozenset(params.split()))
-
-
-# The patient compartment of FHIR R4 (compartmentdefinition-patient), as far as we serve it.
-SERVED: Mapping[str, TypeRule] = {
-    "Patient": TypeRule("_id", ("id",)),
-    "AllergyIntolerance": _of_patient("clinical-status date", "patient"),
-    "Appointment": TypeRule("patient", ("participant.actor",), frozenset({"date", "status"})),
-    "CarePlan": _of_patient("category date status"),
-    "CareTeam": _of_patient("status role participant"),
-    "Claim": _of_patient("status created", "patient"),
-    "Communication": _of_patient("status sent category"),
-    "Condition": _of_patient("category clinical-status code onset-date recorded-date encounter"),
-    "Consent": _of_patient("status date", "patient"),
-    "Coverage": _of_patient("status", "beneficiary"),
-    "Device": _of_patient("type", "patient"),
-    "DiagnosticReport": _of_patient("category code date status result"),
-    "DocumentReference": _of_patient("category type date status period"),
-    "Encounter": _of_patient("class date status type location"),
-    "ExplanationOfBenefit": _of_patient("created status", "patient"),
-    "FamilyMemberHistory": _of_patient("status", "patient"),
-    "Goal": _of_patient("lifecycle-status target-date"),
-    "ImagingStudy": _of_patient("status started"),
-    "Immunization": _of_patient("date status vaccine-code", "patient"),
-    "MedicationRequest": _of_patient("intent status authoredon encounter"),
-    "MedicationStatement": _of_patient("status effective"),
-    "Observation": _of_patient("category code date status"),
-    "Procedure": _of_patient("code date status"),
-    "Provenance": TypeRule("patient", ("target",), frozenset({"target"})),
-    "QuestionnaireResponse": _of_patient("questionnaire authored status"),
-    "RelatedPerson": _of_patient("name", "patient"),
-    "ServiceRequest": _of_patient("category code authored status"),
-    **dict.fromkeys(
-        ("Location", "Medication", "Organization", "Practitioner", "PractitionerRole"), TypeRule()
-    ),
-}
-# Consent here is our own, not the EHR's, and Provenance needs its target's decision: not yet over HTTP.
-NOT_OVER_HTTP = frozenset({"Consent", "Provenance"})
+    etag: str = ""  # If-None-Match
+    since: str = ""  # If-Modified-Since
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +34,15 @@ class Interaction:
     code: str
     resource_type: str
     id: str = ""
-    params: Params = ()
+    version: str = ""
+    params: Params = ()  # for the EHR
     cursor: str = ""
+    count: int = DEFAULT_PAGE
+    types: tuple[str, ...] = ()  # of a whole record
+    includes: frozenset[str] = frozenset()  # search parameters of the type whose references come along
+    provenance: bool = False
+    elements: frozenset[str] = frozenset()  # all, where empty
+    known: Known = field(default_factory=Known)
 
     @property
     def rule(self) -> TypeRule:
@@ -98,41 +56,133 @@ class Interaction:
         return frozenset.intersection(categories_of_scope(self.resource_type), *reach)
 
 
-def parse(method: str, path: str, query: Sequence[tuple[str, str]]) -> Interaction:
-    """The interaction that a request asks for. Raises Refusal for all that is not served."""
+def parse(
+    method: str, path: str, query: Sequence[tuple[str, str]], headers: Mapping[str, str] | None = None
+) -> Interaction:
+    """The interaction that a request asks for. Raises Refusal for all that is not served.
+
+    `headers` by lower-case name: only those of a conditional read are looked at.
+    """
     parts = path.strip("/").split("/")
     if parts[1:] == ["_search"] and method == "POST":
         parts, method = parts[:-1], "GET"
-    if not parts[0] or parts[0] not in SERVED or parts[0] in NOT_OVER_HTTP:
+    if parts[0] not in SERVED:
         raise Refusal(404, "This resource type is not served here. See /fhir/r4/metadata.")
     if method != "GET":
         raise Refusal(405, "Only reading is served here.", {"Allow": "GET"})
     query = [(name, value) for name, value in query if name != "_format"]
     match parts:
-        case [resource_type, resource_id] if FHIR_ID.match(resource_id):
-            if query:
-                raise Refusal(400, "A read takes no parameters.")
-            return Interaction("read", resource_type, resource_id)
         case [resource_type]:
             return search(resource_type, query)
-    raise Refusal(404, "This address is not served here. See /fhir/r4/metadata.")
+        case ["Patient", patient_id, "$everything"] if FHIR_ID.match(patient_id):
+            return everything(patient_id, query)
+        case [resource_type, resource_id, *rest] if FHIR_ID.match(resource_id):
+            return _instance(resource_type, resource_id, rest, query, headers or {})
+    raise Refusal(404, NOT_SERVED)
+
+
+def _instance(
+    resource_type: str,
+    resource_id: str,
+    rest: list[str],
+    query: Sequence[tuple[str, str]],
+    headers: Mapping[str, str],
+) -> Interaction:
+    elements = _elements(dict(query).get("_elements", ""))
+    if [name for name, _ in query if name != "_elements"]:
+        raise Refusal(400, "A read takes no parameter but _elements.")
+    match rest:
+        case []:
+            known = Known(headers.get("if-none-match", ""), headers.get("if-modified-since", ""))
+            return Interaction("read", resource_type, resource_id, elements=elements, known=known)
+        case ["_history"] if SERVED[resource_type].searchable:
+            return Interaction("history-instance", resource_type, resource_id, elements=elements)
+        case ["_history", version] if FHIR_ID.match(version) and SERVED[resource_type].searchable:
+            return Interaction("vread", resource_type, resource_id, version, elements=elements)
+    raise Refusal(404, NOT_SERVED)
 
 
 def search(resource_type: str, query: Sequence[tuple[str, str]]) -> Interaction:
+    """A search of one type. Raises Refusal for a parameter or a value that is not served."""
     rule = SERVED[resource_type]
-    if rule.shared:
+    if not rule.searchable:
         raise Refusal(403, f"{resource_type} is read by its id, not searched.")
     if [name for name, _ in query] == ["_cursor"]:
         return Interaction("search-type", resource_type, cursor=query[0][1])
-    allowed = COMMON | rule.search_params | {rule.patient_param, *rule.owner_paths[:1]}
+    allowed = COMMON | SHAPING | rule.search_params | {rule.patient_param, *rule.owner_paths[:1]}
     for name, value in query:
         if name not in allowed:
             raise Refusal(400, f"The search parameter {_plain(name)} is not served for {resource_type}.")
-        if name == "_count" and not (COUNT.fullmatch(value) and 0 < int(value) <= LARGEST_PAGE):
-            raise Refusal(400, f"_count takes a number from 1 to {LARGEST_PAGE}.")
-        if len(value) > 500 or "\x00" in value:
-            raise Refusal(400, f"The value of {name} is too long, or has a character that none has.")
-    return Interaction("search-type", resource_type, params=tuple(query))
+        _check_value(name, value)
+    return Interaction(
+        "search-type",
+        resource_type,
+        params=tuple((n, v) for n, v in query if n not in SHAPING and n != "_count"),
+        count=_count(query),
+        **_shape(resource_type, query),
+    )
+
+
+def everything(patient_id: str, query: Sequence[tuple[str, str]]) -> Interaction:
+    """A whole record (Patient/$everything, FHIR R4): `_type`, `_since` and `_count` narrow it."""
+    asked = dict(query)
+    if list(asked) == ["_cursor"]:
+        return Interaction(EVERYTHING, "Patient", patient_id, cursor=asked["_cursor"])
+    for name, value in query:
+        if name not in {"_type", "_since", "_count"}:
+            raise Refusal(400, f"The parameter {_plain(name)} is not served for $everything.")
+        _check_value(name, value)
+    types = tuple(asked.get("_type", "").split(",")) if "_type" in asked else RECORD
+    if unknown := set(types) - set(RECORD):
+        raise Refusal(400, f"{_plain(min(unknown))} is not a type of this record.")
+    since = (("_lastUpdated", f"ge{asked['_since']}"),) if "_since" in asked else ()
+    return Interaction(
+        EVERYTHING, "Patient", patient_id, params=since, count=_count(query), types=types, provenance=True
+    )
+
+
+def _count(query: Sequence[tuple[str, str]]) -> int:
+    return int(dict(query).get("_count", DEFAULT_PAGE))
+
+
+def _check_value(name: str, value: str) -> None:
+    if name == "_count" and not (COUNT.fullmatch(value) and 0 < int(value) <= LARGEST_PAGE):
+        raise Refusal(400, f"_count takes a number from 1 to {LARGEST_PAGE}.")
+    if len(value) > LONGEST_VALUE or "\x00" in value:
+        raise Refusal(400, f"The value of {name} is too long, or has a character that none has.")
+
+
+def _shape(resource_type: str, query: Sequence[tuple[str, str]]) -> dict[str, object]:
+    """How the answer is to look. Counts and summaries would tell of what is hidden: they are refused."""
+    rule = SERVED[resource_type]
+    includes, provenance, elements = set(), False, frozenset[str]()
+    for name, value in query:
+        if name == "_include":
+            source, _, param = value.partition(":")
+            if source != resource_type or param not in rule.includes:
+                raise Refusal(400, f"The include {_plain(value)} is not served.")
+            includes.add(param)
+        elif name == "_revinclude":
+            if value not in REVINCLUDES:
+                raise Refusal(400, f"The include {_plain(value)} is not served.")
+            provenance = True
+        elif name == "_elements":
+            elements = _elements(value)
+        elif (name, value) not in {("_total", "none"), ("_summary", "false")} and name in SHAPING:
+            raise Refusal(400, f"{name} is served as {'none' if name == '_total' else 'false'} only.")
+        elif name == "_sort" and not _sorts(value) <= rule.search_params | {"_lastUpdated", "_id"}:
+            raise Refusal(400, f"_sort takes search parameters of {resource_type} that are served.")
+    return {"includes": frozenset(includes), "provenance": provenance, "elements": elements}
+
+
+def _sorts(value: str) -> set[str]:
+    return {name.removeprefix("-") for name in value.split(",")}
+
+
+def _elements(value: str) -> frozenset[str]:
+    if value and not ELEMENTS.fullmatch(value):
+        raise Refusal(400, "_elements takes names of elements, with commas between them.")
+    return frozenset(value.split(",")) if value else frozenset()
 
 
 def _plain(name: str) -> str:

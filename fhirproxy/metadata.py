@@ -5,8 +5,9 @@ from typing import Any
 
 from django.conf import settings
 
-from fhirproxy.interactions import COMMON, NOT_OVER_HTTP, SERVED
+from fhirproxy.served import COMMON, REFERENCES, REVINCLUDES, SERVED
 
+EVERYTHING_DEFINITION = "http://hl7.org/fhir/OperationDefinition/Patient-everything"
 OAUTH_URIS = "http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris"
 
 
@@ -21,7 +22,14 @@ def capability_statement() -> dict[str, Any]:
         "implementation": {"description": settings.CLINIC_NAME, "url": settings.FHIR_BASE_URL},
         "fhirVersion": "4.0.1",
         "format": ["application/fhir+json"],
-        "rest": [{"mode": "server", "security": _security(), "resource": _resources()}],
+        "rest": [
+            {
+                "mode": "server",
+                "security": _security(),
+                "resource": _resources(),
+                "interaction": [{"code": "batch"}, {"code": "transaction"}],
+            }
+        ],
     }
 
 
@@ -42,19 +50,24 @@ def _security() -> dict[str, Any]:
 def _resources() -> list[dict[str, Any]]:
     resources = []
     for name, rule in sorted(SERVED.items()):
-        if name in NOT_OVER_HTTP:
-            continue
         entry: dict[str, Any] = {"type": name, "interaction": [{"code": "read"}]}
-        if not rule.shared:
+        if rule.searchable:
             params = sorted(COMMON - {"_count", "_sort"} | rule.search_params | {rule.patient_param})
-            entry["interaction"].append({"code": "search-type"})
+            codes = ("vread", "history-instance", "search-type")
+            entry["interaction"] += [{"code": code} for code in codes]
             entry["searchParam"] = [{"name": p, "type": _kind(p)} for p in params]
+            entry["conditionalRead"] = "full-support"
+            entry["searchRevInclude"] = sorted(REVINCLUDES)
+        if rule.includes:
+            entry["searchInclude"] = [f"{name}:{param}" for param in sorted(rule.includes)]
+        if name == "Patient":
+            entry["operation"] = [{"name": "everything", "definition": EVERYTHING_DEFINITION}]
         resources.append(entry)
     return resources
 
 
 def _kind(param: str) -> str:
-    if param in {"patient", "participant", "encounter", "location", "result", "questionnaire"}:
+    if param in REFERENCES:
         return "reference"
     dates = {"_lastUpdated", "started", "sent", "effective", "authored", "authoredon", "created"}
     if param in dates or "date" in param or param == "period":

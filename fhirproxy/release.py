@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import structlog
@@ -11,13 +11,20 @@ from django.db import DatabaseError
 
 from audit.events import EventType
 from audit.log import ANONYMOUS, Entry, Outcome, record
+from consent import valuesets
 from consent.authority import Requester
-from consent.decision import Authority, Decision, Reason
+from consent.decision import Authority, Reason
+from consent.labels import Codes
 from consent.organisation import policy_hash
+from fhirproxy import budgets
 from fhirproxy.interactions import Interaction
 from fhirproxy.models import Source
 from fhirproxy.outcomes import LOG_DOWN, NOT_FOUND, EhrFailure, Refusal
 
+if TYPE_CHECKING:
+    from fhirproxy.checks import Passed
+
+LONGEST_RULES = 199  # characters; what the log takes for one code
 SAID = {
     400: "The page link is not valid any more. Start the search again.",
     404: NOT_FOUND,
@@ -36,6 +43,16 @@ class Call:
     event: EventType | None = None
 
     @property
+    def codes(self) -> Codes:
+        """The value sets by which this call's resources are labelled."""
+        return valuesets.codes(self.requester.valuesets)
+
+    @property
+    def particular(self) -> bool:
+        """Whether a provision names particular records, so that these must be looked into."""
+        return any(provision.particular for provision in self.requester.provisions)
+
+    @property
     def patient_id(self) -> str:
         """The patient's FHIR id in this source; empty where they have no record there."""
         return self.requester.identities.get(self.source.slug, "")
@@ -46,26 +63,33 @@ class Call:
         return self.source.base_url or settings.FHIR_BASE_URL
 
 
-def let_out(call: Call, decision: Decision, categories: Collection[str], count: int, withheld: int) -> None:
+def let_out(call: Call, passed: "Passed", count: int | None = None) -> None:
     """Record what is about to leave, in the statement that looks at the consent for the last time.
 
     Raises Refusal where the consent has ended in the meantime.
     """
+    decision = passed.decision
+    count = len(passed.all) if count is None else count
     rules = "|".join((*decision.policy_ids, *decision.provision_ids))
+    detail: dict[str, str | int | bool] = {"policy": policy_hash()}
+    if rules:
+        detail["rules"] = rules[:LONGEST_RULES]
+    if passed.withheld:
+        detail["withheld"] = passed.withheld
+    if marks := passed.marks:
+        detail["notice"] = "|".join(sorted(marks))
     row = _record(
         call,
         Outcome.PERMIT,
         only_if=call.requester.still_in_force(),
-        categories=tuple(sorted(categories)),
+        resource_types=tuple(sorted({call.interaction.resource_type, *(s.type for s, _ in passed.all)})),
+        categories=tuple(sorted(passed.categories)),
         count=count,
-        detail={
-            "policy": policy_hash(),
-            **({"rules": rules} if rules else {}),
-            **({"withheld": withheld} if withheld else {}),
-        },
+        detail=detail,
     )
     if row is None:
-        raise refuse(call, (Reason.REVOKED,), 403)
+        raise refuse(call, (Reason.REVOKED if call.requester.token_id else Reason.CHANGED,), 403)
+    budgets.spent(call.requester, count)
 
 
 def refuse(call: Call, reasons: Sequence[str], status: int, categories: Collection[str] = ()) -> Refusal:
@@ -75,6 +99,8 @@ def refuse(call: Call, reasons: Sequence[str], status: int, categories: Collecti
     that something is there and hidden.
     """
     _record(call, Outcome.DENY, reasons=tuple(reasons), categories=tuple(sorted(categories)))
+    if status in (403, 404):
+        budgets.refused(call.requester)
     if status == 401:
         challenge = {"WWW-Authenticate": 'Bearer error="invalid_token"'}
         return Refusal(401, "The access token has ended.", challenge)
@@ -92,6 +118,9 @@ def fail(call: Call, failure: EhrFailure) -> None:
 def refuse_unserved(requester: Requester | None, status: int) -> None:
     """Record what was turned away before it was known what, or whose, was asked for."""
     try:
+        if requester:
+            budgets.admit(requester)
+            budgets.refused(requester)
         record(
             Entry(
                 type=EventType.RECORD_REFUSE,
@@ -117,6 +146,7 @@ def _record(
 ) -> UUID | None:
     requester, asked = call.requester, call.interaction
     plain = EventType.RECORD_SEARCH if asked.code == "search-type" else EventType.RECORD_READ
+    fields.setdefault("resource_types", (asked.resource_type,))
     return record(
         Entry(
             type=call.event or plain,
@@ -127,7 +157,6 @@ def _record(
             patient=f"Patient/{requester.patient_id}",
             client=requester.client,
             interaction=asked.code,
-            resource_types=(asked.resource_type,),
             purpose=requester.purpose,
             consent=f"Consent/{requester.consent_id}" if requester.consent_id else "",
             consent_number=requester.consent_number,

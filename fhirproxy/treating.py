@@ -11,8 +11,8 @@ from django.utils import timezone
 from accounts.models import Patient, StaffRole, User
 from fhirproxy import cursors, upstream
 from fhirproxy.compartment import owners_of
-from fhirproxy.interactions import SERVED
 from fhirproxy.models import Source
+from fhirproxy.served import SERVED
 from fhirproxy.upstream import FhirRequest, Params
 
 

@@ -1,6 +1,11 @@
 """The FHIR R4 endpoint: bytes in, the gate, bytes out."""
 
+import base64
+import binascii
 import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TypeVar
 
 import structlog
 from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent
@@ -9,15 +14,16 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET
 
-from consent import authority
 from consent.authority import Requester
-from fhirproxy import gate, interactions, release
-from fhirproxy.interactions import Interaction
+from fhirproxy import batches, budgets, gate, interactions, release
+from fhirproxy.batches import Query
 from fhirproxy.metadata import capability_statement
-from fhirproxy.outcomes import LOG_DOWN, Refusal
+from fhirproxy.outcomes import EHR_DOWN, LOG_DOWN, Refusal
 from fhirproxy.upstream import FHIR_JSON, FhirResponse
 
 FORM = "application/x-www-form-urlencoded"
+JSON = frozenset({FHIR_JSON, "application/json"})
+T = TypeVar("T")
 log = structlog.get_logger("chartkey.gate")
 
 
@@ -29,13 +35,21 @@ def metadata(request: HttpRequest) -> HttpResponse:
 @csrf_exempt  # a bearer token opens this, never a cookie
 def fhir(request: HttpRequest, path: str) -> HttpResponse:
     """Every other address below the FHIR base."""
+    raw = path.startswith("Binary/") and not _wants_json(request)
     try:
-        _accepts_json(request)
-        requester = authority.from_bearer(_bearer(request))
+        if not raw:
+            _accepts_json(request)
+        requester = budgets.from_bearer(_bearer(request), budgets.address_of(request))
         if requester is None:
             release.refuse_unserved(None, 401)
             raise _unauthorized("invalid_token", "The access token is unknown.")
-        return _http(gate.serve(requester, _interaction(request, path, requester)))
+        serve = _Server(requester)
+        if path == "" and request.method == "POST":
+            return _http(batches.process(_refusing(requester, lambda: _bundle(request)), serve))
+        query = _refusing(requester, lambda: _query(request))
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        answer = serve(request.method or "", path, query, headers)
+        return _bytes_of(answer) if raw and answer.status == 200 else _http(answer)
     except Refusal as refusal:
         return _http(refusal.response())
     except DatabaseError:
@@ -43,9 +57,21 @@ def fhir(request: HttpRequest, path: str) -> HttpResponse:
         return _http(Refusal(503, LOG_DOWN, {"Retry-After": "5"}).response())
 
 
-def _interaction(request: HttpRequest, path: str, requester: Requester) -> Interaction:
+@dataclass(frozen=True, slots=True)
+class _Server:
+    """One interaction after the other, in the name of whoever holds the token."""
+
+    requester: Requester
+
+    def __call__(self, method: str, path: str, query: Query, headers: Mapping[str, str]) -> FhirResponse:
+        interaction = _refusing(self.requester, lambda: interactions.parse(method, path, query, headers))
+        return gate.serve(self.requester, interaction)
+
+
+def _refusing(requester: Requester, read: Callable[[], T]) -> T:
+    """What was read of the request; a refusal of it stands in the log."""
     try:
-        return interactions.parse(request.method or "", path, _query(request))
+        return read()
     except Refusal as refusal:
         release.refuse_unserved(requester, refusal.status)
         raise
@@ -69,7 +95,12 @@ def _accepts_json(request: HttpRequest) -> None:
         raise Refusal(406, "Only JSON is served. Send Accept: application/fhir+json.")
 
 
-def _query(request: HttpRequest) -> list[tuple[str, str]]:
+def _wants_json(request: HttpRequest) -> bool:
+    """A Binary is sent as what it holds, unless FHIR's own form is asked for (FHIR R4, 2.23)."""
+    return "json" in (request.GET.get("_format") or request.headers.get("Accept", ""))
+
+
+def _query(request: HttpRequest) -> Query:
     """Parameters of the address, and of a form that was posted (FHIR R4, 3.1.0.9)."""
     if request.method != "GET" and not request.path.endswith("/_search"):
         return []  # not a search: it is refused for what it is
@@ -82,5 +113,26 @@ def _query(request: HttpRequest) -> list[tuple[str, str]]:
     return [(k, v) for source in sources for k, values in source.lists() for v in values]
 
 
+def _bundle(request: HttpRequest) -> bytes:
+    if request.content_type not in JSON:
+        raise Refusal(415, f"A Bundle is sent as {FHIR_JSON}.")
+    try:
+        return request.body
+    except RequestDataTooBig:
+        raise Refusal(413, "The Bundle is too large.") from None
+
+
 def _http(answer: FhirResponse) -> HttpResponse:
     return HttpResponse(answer.body, status=answer.status, headers=dict(answer.headers))
+
+
+def _bytes_of(answer: FhirResponse) -> HttpResponse:
+    """A Binary's own bytes, which no browser may take for a page of ours."""
+    binary = json.loads(answer.body)
+    try:
+        content = base64.b64decode(binary.get("data", ""), validate=True)
+        kind = str(binary.get("contentType", "")).encode("ascii").decode()
+    except (binascii.Error, ValueError, TypeError):
+        return _http(Refusal(502, EHR_DOWN).response())
+    safe = {"Content-Disposition": "attachment", "Content-Security-Policy": "sandbox; default-src 'none'"}
+    return HttpResponse(content, content_type=kind or "application/octet-stream", headers=safe)

@@ -92,13 +92,13 @@ def _chosen(before: Consent | None) -> dict[str, object]:
     """What the person shares with this app now, for a page that is shown again."""
     if before is None:
         return {}
-    permit = before.current.provisions[0]
-    labels = set(permit["security_labels"])
+    permit = before.current.permit
+    labels = permit.security_labels
     return {
         "what": "choose",
-        "categories": permit["categories"],
+        "categories": sorted(permit.categories),
         "topics": [topic.code for topic in TOPICS if topic.labels <= labels],
-        "can_write": permit["writes"],
+        "can_write": permit.writes,
     }
 
 

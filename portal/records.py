@@ -12,8 +12,9 @@ from django.utils import timezone
 from consent import authority
 from consent.authority import Requester
 from fhirproxy import attachments, gate, interactions
-from fhirproxy.interactions import SERVED, Interaction
+from fhirproxy.interactions import Interaction
 from fhirproxy.outcomes import Refusal
+from fhirproxy.served import SERVED
 from portal.guards import PatientRequest
 
 Resource = dict[str, Any]

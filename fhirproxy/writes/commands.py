@@ -14,13 +14,14 @@ from pydantic import ValidationError
 from accounts.models import Patient, User
 from audit.events import EventType
 from audit.log import Entry, Outcome, record
+from consent import valuesets
 from consent.authority import Requester
 from consent.decision import Access, Decision, decide
 from consent.labels import labels_of
 from consent.vocabulary import categories_of
 from fhirproxy.compartment import belongs_to
-from fhirproxy.interactions import SERVED
 from fhirproxy.models import Source, WriteCommand, WriteEvent
+from fhirproxy.served import SERVED
 from fhirproxy.writes.states import WrongState, may_become
 from notices import commands as notices
 
@@ -209,7 +210,8 @@ def _decide(interaction: str, resource: Mapping[str, Any], requester: Requester)
         at=requester.now,
         purpose=requester.purpose,
         categories=categories_of(resource),
-        security_labels=labels_of(resource),
+        actors=requester.actors,
+        security_labels=labels_of(resource, valuesets.codes(requester.valuesets)),
         codings=frozenset(),
     )
     decision = decide(access, requester.authority(interaction))

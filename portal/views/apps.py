@@ -9,7 +9,7 @@ from django.views.decorators.http import require_GET, require_POST
 from audit.models import AuditEvent
 from consent import commands
 from consent.models import Consent
-from consent.vocabulary import TOPICS
+from consent.vocabulary import TOPICS, Category
 from consent.words import CATEGORY, TOPIC
 from portal.guards import PatientRequest, patient_required
 from portal.pages import page
@@ -70,14 +70,14 @@ def _facts(consent: Consent) -> dict[str, object]:
     """The four questions: what has access, what can it do, when did it last, how does it end."""
     client = consent.client
     assert client is not None  # _own and apps ask for consents of clients only
-    permit = consent.current.provisions[0]
-    labels = set(permit["security_labels"])
+    permit = consent.current.permit
+    labels = permit.security_labels
     return {
         "consent": consent,
         "client": client,
         "active": consent.is_active,
-        "can_see": [CATEGORY[name] for name in permit["categories"]],
-        "can_write": permit["writes"],
+        "can_see": [CATEGORY[c] for c in Category if c in permit.categories],
+        "can_write": permit.writes,
         "private": [TOPIC[t.code] for t in TOPICS if t.labels & labels],
         "not_private": [TOPIC[t.code] for t in TOPICS if not t.labels & labels],
         "last_used": _last_used(consent),

@@ -5,7 +5,7 @@ from django.db import DatabaseError, transaction
 from django.utils import timezone
 
 from audit.models import AuditEvent
-from consent import commands, dependents
+from consent import commands, dependents, provisions
 from consent.models import Consent, ConsentVersion
 from consent.vocabulary import Category
 from notices.models import Notice
@@ -55,7 +55,7 @@ def test_a_grant_after_a_stop_is_a_new_consent(alice):
     [({"categories": []}, "categories"), ({"until": timezone.now() - timedelta(days=1)}, "until")],
 )
 def test_a_consent_that_cannot_be_is_refused_and_leaves_nothing(alice, changes, field):
-    with pytest.raises(commands.InvalidChoice) as refused:
+    with pytest.raises(provisions.InvalidConsent) as refused:
         factories.create_consent(alice, **changes)
 
     assert refused.value.field == field

@@ -19,7 +19,13 @@ READ_SUD = replace(READ, security_labels=frozenset({Label.SUD}))
 READ_TWO = replace(READ, security_labels=frozenset({Label.SUD, Label.PSY}))
 CREATE = replace(READ, interaction="create")
 
-PERMIT = Provision("permit", ProvisionType.PERMIT, NOW + timedelta(days=1), LABS, frozenset({"PATRQT"}))
+PERMIT = Provision(
+    "permit",
+    ProvisionType.PERMIT,
+    period_end=NOW + timedelta(days=1),
+    categories=LABS,
+    purposes=frozenset({"PATRQT"}),
+)
 PERMIT_SUD = replace(PERMIT, id="sud", security_labels=frozenset({Label.SUD}))
 PERMIT_WRITES = replace(PERMIT, id="writes", writes=True)
 EXPIRED = replace(PERMIT, id="expired", period_end=NOW)
@@ -41,7 +47,7 @@ NO_ROLE = Ruling(False, (), Reason.ROLE)
         (READ, f"patient/Observation.rs?category={LABORATORY}", [PERMIT], (), ("permit",)),
         (READ, "patient/Observation.rs?category=x|y", [PERMIT], (Reason.SCOPE,), ("permit",)),
         (READ, "patient/Observation.rs", [], (Reason.NO_CONSENT,), ()),
-        (READ, "patient/Observation.rs", [EXPIRED], (Reason.CATEGORY,), ()),
+        (READ, "patient/Observation.rs", [EXPIRED], (Reason.EXPIRED,), ()),
         (READ, "patient/Observation.rs", [PERMIT, DENY], (Reason.DENIED,), ("deny",)),
         (READ, "patient/Observation.rs", [PERMIT, DENY_MEDS], (), ("permit",)),
         (READ_SUD, "patient/Observation.rs", [PERMIT_SUD, DENY_SUD], (Reason.DENIED,), ("deny-sud",)),

@@ -11,6 +11,7 @@ from django.test import Client as Browser
 from django.utils import timezone
 
 from audit.models import AuditEvent
+from consent.decision import Provision
 from consent.models import Consent
 from consent.vocabulary import Category
 from smart import requests
@@ -21,8 +22,8 @@ from tests.smart.app import LABORATORY, App, answer_of
 OBSERVATION = "http://terminology.hl7.org/CodeSystem/observation-category"
 
 
-def permit() -> dict[str, object]:
-    return Consent.objects.get().current.provisions[0]
+def permit() -> Provision:
+    return Consent.objects.get().current.permit
 
 
 def test_the_page_says_who_asks_for_what_and_how_long(app):
@@ -64,8 +65,8 @@ def test_sharing_all_makes_a_consent_with_its_first_version(app, alice):
     assert version.text_language == "en"
     assert "Share your records with Acme?" in version.text_shown
     assert "We cannot take that copy back." in version.text_shown
-    assert permit()["security_labels"] == []
-    assert Category.TEST_RESULTS in permit()["categories"]
+    assert permit().security_labels == frozenset()
+    assert Category.TEST_RESULTS in permit().categories
     assert Grant.objects.get().authorization_id == consent.id
 
 
@@ -87,7 +88,7 @@ def test_A6_choosing_less_grants_less(app):
     assert f"patient/Observation.rs?category={LABORATORY}" in scopes
     assert not {"patient/Observation.rs", "patient/Patient.rs"} & set(scopes)
     assert not any("vital-signs" in scope for scope in scopes)
-    assert permit()["categories"] == ["medicines", "test-results"]
+    assert permit().categories == {"medicines", "test-results"}
 
 
 def test_A6_choosing_less_than_everything_names_the_rest(app):
@@ -133,17 +134,18 @@ def test_A6_writing_needs_its_own_yes(app):
 
     app.answer(app.page())
     assert Grant.objects.latest("pk").scope == "patient/Observation.rs"
-    assert permit()["writes"] is False
+    assert permit().writes is False
 
     app.answer(app.page(), can_write="on")
     assert Grant.objects.latest("pk").scope == "patient/Observation.cruds"
-    assert permit()["writes"] is True
+    assert permit().writes is True
 
 
 def test_private_topics_are_shared_one_by_one(app):
     app.answer(app.page(), topics=["mental-health"])
 
-    assert permit()["security_labels"] == ["BH", "PSY", "PSYTHPN"]
+    assert {"BH", "PSY", "PSYTHPN"} <= permit().security_labels
+    assert not {"SUD", "HIV", "SDV", "R"} & permit().security_labels
 
 
 def test_just_this_once_is_a_day_without_a_refresh_token(app):

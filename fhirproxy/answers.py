@@ -1,0 +1,103 @@
+"""What leaves: resources with what must be left out left out, and the Bundles they stand in."""
+
+from collections.abc import Collection, Iterable
+from typing import Any
+
+import msgspec
+from django.conf import settings
+
+from consent.decision import Decision
+from consent.vocabulary import ACT_CODE, CONFIDENTIALITY, Mark
+from fhirproxy.checks import Passed, Seen
+from fhirproxy.interactions import EVERYTHING, Interaction
+from fhirproxy.upstream import FHIR_JSON, FhirResponse
+
+ALWAYS = frozenset({"resourceType", "id", "meta"})
+# Elements that most types must have, and apps choke without (FHIR R4, 3.1.1.5.9: mandatory ones stay).
+MANDATORY = frozenset(
+    {"status", "intent", "code", "subject", "patient", "class", "type", "target", "recorded"}
+)
+SUBSETTED = {"system": "http://terminology.hl7.org/CodeSystem/v3-ObservationValue", "code": "SUBSETTED"}
+Raw = dict[str, msgspec.Raw]
+
+
+def body_of(asked: Interaction, seen: Seen, decision: Decision) -> bytes:
+    """The bytes that the EHR sent; where elements are left out, the rest of them, marked as SUBSETTED."""
+    if not decision.redact and not asked.elements:
+        return seen.body
+    resource = msgspec.json.decode(seen.body, type=Raw)
+    kept = asked.elements | ALWAYS | MANDATORY if asked.elements else frozenset(resource)
+    resource = {name: raw for name, raw in resource.items() if name.lstrip("_") in kept}
+    if decision.redact:
+        # A narrative says in words what the elements say.
+        resource = _without(resource, seen.type, decision.redact | {f"{seen.type}.text"})
+        if "contained" in resource:
+            resource["contained"] = msgspec.Raw(_contained(resource["contained"], decision.redact))
+    meta = msgspec.json.decode(resource["meta"]) if "meta" in resource else {}
+    meta["tag"] = [*meta.get("tag", []), SUBSETTED]
+    resource["meta"] = msgspec.Raw(msgspec.json.encode(meta))
+    return msgspec.json.encode(resource)
+
+
+def _without(resource: Raw, kind: str, left_out: Collection[str]) -> Raw:
+    return {name: raw for name, raw in resource.items() if f"{kind}.{name.lstrip('_')}" not in left_out}
+
+
+def _contained(raw: msgspec.Raw, left_out: Collection[str]) -> bytes:
+    parts = msgspec.json.decode(raw, type=list[Raw])
+    kinds = [msgspec.json.decode(part.get("resourceType", b'""')) for part in parts]
+    return msgspec.json.encode([_without(p, kind, left_out) for p, kind in zip(parts, kinds, strict=True)])
+
+
+def searchset(asked: Interaction, passed: Passed, cursor: str) -> FhirResponse:
+    """A searchset without `total`: what was left out must not be countable."""
+    bundle: dict[str, Any] = {"resourceType": "Bundle", "type": "searchset"}
+    if security := _security(passed):
+        bundle["meta"] = {"security": security}
+    if cursor:
+        path = asked.resource_type if asked.code != EVERYTHING else f"Patient/{asked.id}/$everything"
+        bundle["link"] = [{"relation": "next", "url": f"{settings.FHIR_BASE_URL}/{path}?_cursor={cursor}"}]
+    entries = [
+        *(_entry(asked, *pair, mode="match") for pair in passed.matches.values()),
+        *(_entry(asked, *pair, mode="include") for pair in passed.included.values()),
+    ]
+    return _bundle(bundle, entries)
+
+
+def history(asked: Interaction, versions: Iterable[tuple[Seen, Decision]]) -> FhirResponse:
+    """A history Bundle (FHIR R4, 3.1.0.11), newest first."""
+    entries = []
+    for seen, decision in versions:
+        meta = seen.resource.get("meta")
+        meta = meta if isinstance(meta, dict) else {}
+        etag = f'W/"{meta.get("versionId", "")}"'
+        response = {"status": "200", "etag": etag, "lastModified": meta.get("lastUpdated")}
+        entry = _entry(asked, seen, decision)
+        entry["request"] = {"method": "PUT", "url": seen.reference}
+        entry["response"] = {name: value for name, value in response.items() if value}
+        entries.append(entry)
+    return _bundle({"resourceType": "Bundle", "type": "history"}, entries)
+
+
+def _entry(asked: Interaction, seen: Seen, decision: Decision, mode: str = "") -> dict[str, Any]:
+    entry: dict[str, Any] = {
+        "fullUrl": f"{settings.FHIR_BASE_URL}/{seen.reference}",
+        "resource": msgspec.Raw(body_of(asked, seen, decision)),
+    }
+    return entry | {"search": {"mode": mode}} if mode else entry
+
+
+def _bundle(bundle: dict[str, Any], entries: list[dict[str, Any]]) -> FhirResponse:
+    if entries:
+        bundle["entry"] = entries
+    return FhirResponse(200, {"Content-Type": FHIR_JSON}, msgspec.json.encode(bundle))
+
+
+def _security(passed: Passed) -> list[dict[str, str]]:
+    """The high-water mark of what is inside (HL7 DS4P), and the notice of 42 CFR 2.32 where it holds."""
+    security = []
+    if passed.labels:
+        security.append({"system": CONFIDENTIALITY, "code": "R"})
+    if Mark.PART_2 in passed.marks:
+        security += [{"system": ACT_CODE, "code": Mark.PART_2}, {"system": ACT_CODE, "code": "NORDSCLCD"}]
+    return security

@@ -1,0 +1,133 @@
+"""Searches of one type, and of a whole record (FHIR R4, 3.1.1 and Patient/$everything)."""
+
+from dataclasses import replace
+
+from django.conf import settings
+
+from consent.decision import Access, Reason, decide
+from consent.vocabulary import categories_of_scope
+from fhirproxy import answers, asking, cursors, including, release
+from fhirproxy.checks import Passed, decide_on, see
+from fhirproxy.cursors import Place
+from fhirproxy.interactions import Interaction
+from fhirproxy.release import Call
+from fhirproxy.served import SERVED
+from fhirproxy.upstream import FhirResponse, Params
+
+
+def search(call: Call) -> FhirResponse:
+    asked = call.interaction
+    params = None if asked.cursor else narrow(call, asked)
+    if not asked.cursor and params is None:
+        # Someone else's record, or none here: the same answer as for a patient who does not exist.
+        release.refuse(call, (Reason.NOT_YOURS,), 404)
+        return answers.searchset(asked, Passed(), "")
+    return _answer(call, Place((asked.resource_type,), params, count=asked.count))
+
+
+def everything(call: Call) -> FhirResponse:
+    """The types of a record one after the other, in pages; Provenance comes with what it tells of."""
+    asked = call.interaction
+    if asked.id != call.patient_id:
+        raise release.refuse(call, (Reason.NOT_YOURS,), 404)
+    types = tuple(kind for kind in asked.types if _possible(call, kind))
+    if not types and not asked.cursor:
+        raise release.refuse(call, _refusal(call, asked.types[0]), 403)
+    return _answer(call, Place(types, None, count=asked.count))
+
+
+def _possible(call: Call, kind: str) -> bool:
+    return not _refusal(call, kind)
+
+
+def _refusal(call: Call, kind: str) -> tuple[Reason, ...]:
+    """Why nothing of a type could be let out; empty where something could."""
+    access = Access(
+        _code(call, kind),
+        kind,
+        at=call.requester.now,
+        purpose=call.requester.purpose,
+        categories=categories_of_scope(kind),
+        actors=call.requester.actors,
+        beforehand=True,
+    )
+    return decide(access, call.authority).reasons
+
+
+def _code(call: Call, kind: str) -> str:
+    """The interaction that a resource of a search comes by: a patient's own Patient is as good as read."""
+    whole_record = call.interaction.code != "search-type"
+    return ("read" if kind == "Patient" else "search-type") if whole_record else "search-type"
+
+
+def _answer(call: Call, place: Place) -> FhirResponse:
+    asked = call.interaction
+    if asked.cursor:
+        opened = cursors.unseal(asked.cursor, call.requester, asked)
+        if opened is None:
+            raise release.refuse(call, ("cursor.invalid",), 400)
+        asked, place = opened
+        call = replace(call, interaction=asked)
+    passed, following = _collect(call, place)
+    including.include(call, passed)
+    if asked.provenance:
+        including.include_provenance(call, passed)
+    cursor = cursors.seal(following, call.requester, asked) if following else ""
+    release.let_out(call, passed)
+    return answers.searchset(asked, passed, cursor)
+
+
+def _collect(call: Call, place: Place) -> tuple[Passed, Place | None]:
+    """A page of what may be seen, and where the next one starts if there is more that may be seen.
+
+    The EHR is asked on until the page is full and one more is found, or there is no more: pages
+    that were shorter for what is hidden, or links to pages with nothing on them, would count it.
+    """
+    passed, following = Passed(), place
+    while place.types:
+        kind = place.types[0]
+        params = place.params or _first(call, kind, place.count)
+        found = asking.page(call.source, kind, params)
+        seen = see(call, found.bodies)
+        ids = [each.id for each in seen]
+        for each in seen[ids.index(place.after) + 1 if place.after in ids else 0 :]:
+            if each.type != kind:
+                continue  # an OperationOutcome beside the matches, or what nobody asked for
+            decision = decide_on(call, each, _code(call, kind))
+            if decision.permitted and len(passed.matches) == place.count:
+                return passed, following
+            passed.take(each, decision)
+            if decision.permitted:
+                following = replace(place, params=params, after=each.id)
+        place = _next(call, place, found.next)
+    return passed, None
+
+
+def _next(call: Call, place: Place, link: str) -> Place:
+    """The EHR's next page of this type, or the first of the next."""
+    params = cursors.next_params(link, call.source)
+    types = place.types if params is not None else place.types[1:]
+    return replace(place, types=types, params=params, after="")
+
+
+def _first(call: Call, kind: str, count: int) -> Params:
+    """One more than is wanted, so that the first page tells whether there is another."""
+    params = narrow(call, replace(call.interaction, resource_type=kind)) or ()
+    return (*params, ("_count", str(count + 1)))
+
+
+def narrow(call: Call, asked: Interaction) -> Params | None:
+    """The search with this patient written in; None where it asks for another patient.
+
+    What the caller said of the patient is compared and then replaced by our own parameter.
+    """
+    patient_id = call.patient_id
+    if not patient_id:
+        return None
+    own = {patient_id, f"Patient/{patient_id}", f"{settings.FHIR_BASE_URL}/Patient/{patient_id}"}
+    rule = SERVED[asked.resource_type]
+    patient_names = {rule.patient_param, *(p for p in rule.owner_paths[:1] if p != "id")}
+    if any(n in patient_names and v not in own for n, v in asked.params):
+        return None
+    rest = [(n, v) for n, v in asked.params if n not in patient_names]
+    return ((rule.patient_param, patient_id), *rest)
