@@ -154,6 +154,7 @@ CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR / "celerybeat-schedule")
 CELERY_BEAT_SCHEDULE = {
     "notices-send": {"task": "notices.tasks.send_due", "schedule": 10.0},
+    "consents-expire": {"task": "consent.tasks.expire_due", "schedule": 30.0},
     "smart-sweep": {"task": "smart.tasks.sweep", "schedule": 24 * 3600.0},
     "writes-sweep": {"task": "fhirproxy.tasks.sweep_writes", "schedule": 30.0},
     "exports-sweep": {"task": "exports.tasks.sweep", "schedule": 30.0},
