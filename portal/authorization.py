@@ -17,7 +17,7 @@ from django.utils.html import strip_tags
 
 from accounts.models import Patient, User
 from consent import commands
-from consent.vocabulary import CATEGORY_OF_CODE, TOPICS, Category, categories_of_scope
+from consent.vocabulary import CATEGORY_OF_CODE, ELEMENTS_OF, TOPICS, Category, categories_of_scope
 from smart import requests
 from smart.authorizations import Authorization
 from smart.models import AuthorizationRequest
@@ -82,14 +82,16 @@ def _narrowed(scope: Scope, chosen: Collection[Category]) -> Iterator[Scope]:
     """The parts of a scope that stay within the chosen categories.
 
     A type that is only partly chosen is granted code by code; what has no code there
-    cannot be told apart, and is left out.
+    cannot be told apart, and is left out. Parts of a record (ELEMENTS_OF) take nothing from a scope:
+    the gate leaves those elements out of what it sends.
     """
-    if _reach(scope, scope.resource_type) <= set(chosen):
+    whole = frozenset(chosen) | frozenset(ELEMENTS_OF)
+    if _reach(scope, scope.resource_type) <= whole:
         yield scope
         return
     for resource_type in sorted(R4) if scope.resource_type == "*" else [scope.resource_type]:
         one = replace(scope, resource_type=resource_type)
-        if _reach(one, resource_type) <= set(chosen):
+        if _reach(one, resource_type) <= whole:
             yield one
             continue
         for (system, code), category in CATEGORY_OF_CODE.get(resource_type, {}).items():

@@ -25,10 +25,10 @@ DETAILS: Mapping[str, Promise] = {
     Category.DEVICES: pgettext_lazy("category.devices.what", "Such as a pump, a pacemaker or a hearing aid"),
     Category.FAMILY_HISTORY: pgettext_lazy("category.family-history.what", "Health problems in your family"),
     Category.INSURANCE: pgettext_lazy("category.insurance.what", "Your plan, what was billed and paid"),
-    Category.DEMOGRAPHICS: pgettext_lazy(
-        "category.demographics.what", "Your name, birth date, address and phone"
-    ),
+    Category.DEMOGRAPHICS: pgettext_lazy("category.demographics.what", "Your name, birth date and sex"),
+    Category.CONTACT: pgettext_lazy("category.contact.what", "Where you live, and how to reach you"),
     Category.APPOINTMENTS: pgettext_lazy("category.appointments.what", "Visits that are planned"),
     Category.MESSAGES: pgettext_lazy("category.messages.what", "What you and your team wrote to each other"),
+    Category.PRIVACY: pgettext_lazy("category.privacy.what", "Who you share with, and who saw your records"),
     Category.OTHER: pgettext_lazy("category.other.what", "All that fits nowhere else"),
 }
