@@ -19,6 +19,7 @@ from consent.decision import Authority, Provision, ProvisionType, Reason
 from consent.jurisdictions import hidden_from_helpers
 from consent.models import Consent
 from consent.vocabulary import Purpose
+from smart import tokens
 from smart.scopes import Scope
 
 # What holds whoever asks: limits that the patient asked for; for operational use, shares and choices too.
@@ -333,6 +334,16 @@ def for_other_system(patient_id: UUID, actors: Collection[str], purpose: str) ->
         epoch=held.epoch,
         valuesets=held.valuesets,
     )
+
+
+def overtaken(requester: Requester) -> Reason:
+    """Why an answer that had been decided may not leave: its consent ended, or something changed."""
+    consent = Consent.objects.filter(pk=requester.consent_id).first()
+    if consent is None:
+        return Reason.CHANGED
+    missing = _missing(consent.pk, consent.status, consent.period_end, consent.revoked_at, timezone.now())
+    ended = requester.token_id is not None and not tokens.is_living(requester.token_id)
+    return missing or (Reason.TOKEN if ended else Reason.CHANGED)
 
 
 def is_in_force(authorization_id: UUID) -> bool:

@@ -11,7 +11,7 @@ from django.db import DatabaseError
 
 from audit.events import EventType
 from audit.log import ANONYMOUS, Entry, Outcome, record
-from consent import valuesets
+from consent import authority, valuesets
 from consent.authority import Requester
 from consent.decision import Authority, Reason
 from consent.labels import Codes
@@ -28,6 +28,7 @@ LONGEST_RULES = 199  # characters; what the log takes for one code
 SAID = {
     400: "The page link is not valid any more. Start the search again.",
     404: NOT_FOUND,
+    503: "What you may see changed while you asked. Ask again.",
 }
 log = structlog.get_logger("chartkey.gate")
 
@@ -88,7 +89,8 @@ def let_out(call: Call, passed: "Passed", count: int | None = None) -> None:
         detail=detail,
     )
     if row is None:
-        raise refuse(call, (Reason.REVOKED if call.requester.token_id else Reason.CHANGED,), 403)
+        reason = authority.overtaken(call.requester)
+        raise refuse(call, (reason,), 503 if reason is Reason.CHANGED else 403)
     budgets.spent(call.requester, count)
 
 
@@ -105,7 +107,7 @@ def refuse(call: Call, reasons: Sequence[str], status: int, categories: Collecti
         challenge = {"WWW-Authenticate": 'Bearer error="invalid_token"'}
         return Refusal(401, "The access token has ended.", challenge)
     if status in SAID:
-        return Refusal(status, SAID[status])
+        return Refusal(status, SAID[status], {"Retry-After": "1"} if status == 503 else None)
     return Refusal(403, "scope-not-granted" if Reason.SCOPE in reasons else "no-consent")
 
 

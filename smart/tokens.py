@@ -58,6 +58,11 @@ def is_active(token: AccessToken | RefreshToken) -> bool:
     )
 
 
+def is_living(token_id: int) -> bool:
+    """Whether an access token has not run out; what stands behind it is not looked at."""
+    return AccessToken.objects.filter(pk=token_id, expires__gt=timezone.now()).exists()
+
+
 @transaction.atomic
 def revoke_all(authorization_id: UUID) -> int:
     """End every code and token of an authorization, now. Returns how many tokens that were.
