@@ -13,6 +13,7 @@ from fhirproxy.reached import target_references, with_those
 from fhirproxy.release import Call
 from fhirproxy.served import SERVED
 
+NEVER = frozenset({"Binary", "Provenance"})  # no reference to one is enough to see it: see `reached`
 MOST = 500  # references followed for one page
 
 
@@ -21,7 +22,8 @@ def include(call: Call, passed: Passed) -> None:
     wanted: dict[str, set[str]] = defaultdict(set)
     for reference in list(_references(call, passed))[:MOST]:
         kind, _, resource_id = reference.partition("/")
-        if kind in SERVED and "/" not in resource_id and reference not in passed.matches:
+        followed = kind in SERVED and kind not in NEVER
+        if followed and "/" not in resource_id and reference not in passed.matches:
             wanted[kind].add(resource_id)
     for kind, ids in sorted(wanted.items()):
         for seen in see(call, asking.by_ids(call.source, kind, ids)):
