@@ -12,6 +12,9 @@ from django.utils import timezone
 
 from consent.decision import Provision, ProvisionType
 from consent.provisions import read_back
+from consent.valuesets import LabelledCode, ValueSetRelease
+
+__all__ = ["Consent", "ConsentVersion", "Epoch", "LabelledCode", "ValueSetRelease"]
 
 
 class Consent(models.Model):

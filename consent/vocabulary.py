@@ -320,6 +320,9 @@ CATEGORY_OF_CODE: Mapping[str, Mapping[tuple[str, str], Category]] = {
     },
 }
 
+# Types that are of the categories of what they belong to: the target, the document.
+FOLLOWING = frozenset({"Provenance", "Binary"})
+
 # Which elements a part of records governs: who may see the type, and not this part, gets it without them.
 # The narrative goes with them, since it says the same again in words.
 ELEMENTS_OF: Mapping[Category, Mapping[str, frozenset[str]]] = {
@@ -357,11 +360,14 @@ def _of_type(resource_type: str) -> Category:
 def categories_of_scope(resource_type: str, category: str = "") -> frozenset[Category]:
     """What a scope reaches: a type or `*`, narrowed by `category=system|code` (SMART 2.2, granular scopes).
 
-    The parts of records that stand in the type (ELEMENTS_OF) are among it. An unknown category value
-    reaches nothing that has a name of its own, so it counts as the type does.
+    FOLLOWING types have none of their own: nothing more is shared by letting them come along. The parts
+    of records that stand in the type (ELEMENTS_OF) are among it. An unknown category value reaches
+    nothing that has a name of its own, so it counts as the type does.
     """
     if resource_type == "*":
         return frozenset(Category)
+    if resource_type in FOLLOWING:
+        return frozenset()
     parts = {part for part, types in ELEMENTS_OF.items() if resource_type in types}
     by_code = CATEGORY_OF_CODE.get(resource_type, {})
     if by_code and category:

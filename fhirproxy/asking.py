@@ -1,6 +1,7 @@
 """What the gate asks an EHR: one page, some resources by their ids."""
 
 from collections.abc import Collection, Iterator
+from typing import Any
 
 import msgspec
 
@@ -62,10 +63,12 @@ def page(source: Source, path: str, query: Params) -> Page:
 
 
 def pages(source: Source, path: str, query: Params) -> Iterator[bytes]:
-    """Resources of all pages. Raises EhrFailure where they never end, or lead elsewhere."""
+    """Resources of all pages. Raises EhrFailure where they never end, lead elsewhere, or lack one."""
     params: Params | None = query
     for _ in range(MOST_PAGES):
         found = page(source, path, params or ())
+        if len(found.bodies) < len(found.entry):
+            break  # an entry that says nothing of what it stands for
         yield from found.bodies
         params = cursors.next_params(found.next, source)
         if params is None and not found.next:
@@ -94,3 +97,11 @@ def _parts(ids: list[str]) -> Iterator[str]:
         part.append(one)
     if part:
         yield ",".join(part)
+
+
+def decode(body: bytes) -> dict[str, Any]:
+    """A resource. Raises EhrFailure for what is none."""
+    try:
+        return msgspec.json.decode(body, type=dict[str, Any])
+    except (msgspec.MsgspecError, RecursionError) as error:
+        raise EhrFailure(502, EHR_DOWN) from error

@@ -4,15 +4,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import msgspec
-
 from consent.contents import contents_of
 from consent.decision import Access, Contents, Decision, decide
 from consent.labels import labels_of, marks_of
 from consent.vocabulary import Category, categories_of, codings
-from fhirproxy import inheritance
+from fhirproxy import asking, inheritance
 from fhirproxy.compartment import belongs_to
-from fhirproxy.outcomes import EHR_DOWN, EhrFailure
 from fhirproxy.release import Call
 from fhirproxy.served import SERVED
 
@@ -82,7 +79,7 @@ class Passed:
 def see(call: Call, bodies: Iterable[bytes]) -> list[Seen]:
     """Read what came. Labels are looked for only where they can change a decision."""
     bodies = list(bodies)
-    resources = [decode(body) for body in bodies]
+    resources = [asking.decode(body) for body in bodies]
     if call.requester.sees_every_label:
         return [Seen(b, r, frozenset(), categories_of(r)) for b, r in zip(bodies, resources, strict=True)]
     around = inheritance.labels_of_neighbours(resources, call.source, call.codes)
@@ -118,10 +115,3 @@ def decide_on(call: Call, seen: Seen, code: str = "") -> Decision:
         belongs_to_patient=mine,
     )
     return decide(access, call.authority)
-
-
-def decode(body: bytes) -> dict[str, Any]:
-    try:
-        return msgspec.json.decode(body, type=dict[str, Any])
-    except (msgspec.MsgspecError, RecursionError) as error:
-        raise EhrFailure(502, EHR_DOWN) from error

@@ -14,6 +14,7 @@ from django.db import DatabaseError
 from audit.events import EventType
 from consent.authority import Requester
 from consent.decision import Access, Reason, decide
+from consent.vocabulary import FOLLOWING
 from fhirproxy import budgets, instances, release, searches
 from fhirproxy.interactions import EVERYTHING, Interaction
 from fhirproxy.models import Source
@@ -64,10 +65,10 @@ def serve(
 def _decide_interaction(call: Call) -> None:
     """Before the EHR is asked: could any resource of this type be let out at all?
 
-    A whole record is asked for type by type, and a Binary is as its documents are.
+    A whole record is asked for type by type, and what follows others is decided on with them.
     """
     asked = call.interaction
-    if asked.code == EVERYTHING or asked.resource_type == "Binary":
+    if asked.code == EVERYTHING or asked.resource_type in FOLLOWING:
         return
     access = Access(
         asked.code,

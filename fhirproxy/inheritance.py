@@ -9,18 +9,15 @@ resource itself (`consent.labels`). What is around a whole answer is asked for a
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-import msgspec
 from django.conf import settings
 
 from consent.labels import Codes, labels_of
-from fhirproxy import cursors, upstream
+from fhirproxy import asking
 from fhirproxy.compartment import at, relative
 from fhirproxy.models import Source
-from fhirproxy.outcomes import EHR_DOWN, EhrFailure
-from fhirproxy.upstream import FhirRequest, Params
 from smart.resource_types import R4
 
 _DRUG = ("medicationReference", "reasonReference")
@@ -37,7 +34,6 @@ TELLING: Mapping[str, tuple[str, ...]] = {
     "MedicationStatement": _DRUG,
     "MedicationAdministration": _DRUG,
     "MedicationDispense": ("medicationReference", "authorizingPrescription"),
-    "Provenance": ("target",),
     "Encounter": ("diagnosis.condition", "reasonReference"),
     "EpisodeOfCare": ("diagnosis.condition",),
     "Claim": ("diagnosis.diagnosisReference",),
@@ -64,9 +60,6 @@ TELLING: Mapping[str, tuple[str, ...]] = {
     ),
 }
 REFERENCE = re.compile(r"([A-Z][A-Za-z]+)/[A-Za-z0-9\-._]{1,255}")  # longer than FHIR's 64: some EHRs' are
-AT_ONCE = 100  # ids in one search,
-LONGEST = 4000  # and characters, so that the address stays one that servers take
-MOST_PAGES = 200  # of one search: an EHR whose pages never end says nothing
 
 
 def neighbours(resource: Mapping[str, Any], base: str = "") -> frozenset[str]:
@@ -102,62 +95,8 @@ def labels_of_neighbours(
             wanted[resource_type].add(resource_id)
     labels = {}
     for resource_type, ids in sorted(wanted.items()):
-        for part in _parts(sorted(ids)):
-            for found in _found(source, resource_type, part):
-                if own := labels_of(found, codes):
-                    labels[f"{found.get('resourceType')}/{found.get('id')}"] = own
+        for body in asking.by_ids(source, resource_type, ids):
+            found = asking.decode(body)
+            if own := labels_of(found, codes):
+                labels[f"{found.get('resourceType')}/{found.get('id')}"] = own
     return labels
-
-
-def _parts(ids: list[str]) -> Iterator[str]:
-    """The ids as lists for `_id`, each short enough for one search."""
-    part: list[str] = []
-    for one in ids:
-        if len(part) == AT_ONCE or sum(map(len, part)) + len(part) + len(one) > LONGEST:
-            yield ",".join(part)
-            part = []
-        part.append(one)
-    if part:
-        yield ",".join(part)
-
-
-def _found(source: Source, resource_type: str, ids: str) -> Iterator[dict[str, Any]]:
-    """The resources with these ids, over as many pages as the EHR makes of them."""
-    params: Params | None = (("_id", ids), ("_count", str(AT_ONCE)))
-    for _ in range(MOST_PAGES):
-        bundle = _bundle(source, resource_type, params or ())
-        yield from (entry.resource for entry in bundle.entry)
-        following = next((link.url for link in bundle.link if link.relation == "next"), "")
-        params = cursors.next_params(following, source)
-        if following and params is None:
-            break
-        if params is None:
-            return
-    raise EhrFailure(502, EHR_DOWN)
-
-
-class Entry(msgspec.Struct):
-    resource: dict[str, Any]
-
-
-class Link(msgspec.Struct):
-    relation: str = ""
-    url: str = ""
-
-
-class Bundle(msgspec.Struct):
-    entry: list[Entry] = msgspec.field(default_factory=list)
-    link: list[Link] = msgspec.field(default_factory=list)
-
-
-def _bundle(source: Source, resource_type: str, params: Params) -> Bundle:
-    try:
-        answer = upstream.of(source).send(FhirRequest("GET", resource_type, params))
-    except upstream.UpstreamUnavailable as error:
-        raise EhrFailure(502, EHR_DOWN, {"Retry-After": "30"}) from error
-    if answer.status != 200:
-        raise EhrFailure(502, EHR_DOWN)
-    try:
-        return msgspec.json.decode(answer.body, type=Bundle)
-    except (msgspec.MsgspecError, RecursionError) as error:
-        raise EhrFailure(502, EHR_DOWN) from error

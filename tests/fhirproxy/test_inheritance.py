@@ -11,7 +11,7 @@ import pytest
 
 from consent.labels import SNOMED, starter_codes
 from consent.vocabulary import ACT_CODE
-from fhirproxy import inheritance
+from fhirproxy import asking
 from fhirproxy.inheritance import TELLING, labels_of_neighbours, neighbours
 from fhirproxy.models import Source
 from fhirproxy.outcomes import EhrFailure
@@ -59,7 +59,8 @@ def report(*results: str) -> dict:
             {"Condition/1"},
         ),
         ({"resourceType": "CarePlan", "addresses": to("Condition/1")}, {"Condition/1"}),
-        ({"resourceType": "Provenance", "target": to("Goal/1", "Patient/2")}, {"Goal/1", "Patient/2"}),
+        # What a Provenance tells of is decided on together with it: see `reached`.
+        ({"resourceType": "Provenance", "target": to("Goal/1", "Patient/2")}, set()),
         ({"resourceType": "Patient", "managingOrganization": to("Organization/1")[0]}, set()),
         ({"resourceType": "Observation", "subject": to("Patient/1")[0]}, set()),
         ({}, set()),
@@ -119,7 +120,7 @@ def test_what_the_ehr_does_not_have_adds_nothing(alice, source):
 
 
 def test_nothing_is_asked_where_nobody_refers_to_anything(source, monkeypatch):
-    monkeypatch.setattr(inheritance, "_bundle", None)
+    monkeypatch.setattr(asking, "page", None)
 
     assert labels_of_neighbours([{"resourceType": "Goal"}, {}], source, CODES) == {}
 
@@ -136,7 +137,7 @@ def test_long_ids_are_asked_for_in_shorter_lists(ehr):
     ehr.answers = {"/Observation": [json.dumps({"resourceType": "Bundle"})] * 4}
     labels_of_neighbours([report(*(f"Observation/{n:0200}" for n in range(50)))], ehr.source, CODES)
 
-    assert max(len(query["_id"][0]) for query in ehr.queries) <= inheritance.LONGEST
+    assert max(len(query["_id"][0]) for query in ehr.queries) <= asking.LONGEST
     assert sum(len(query["_id"][0].split(",")) for query in ehr.queries) == 50
 
 
@@ -212,7 +213,7 @@ def test_what_the_ehr_does_not_say_closes(ehr, answers):
 
 
 def test_pages_that_never_end_close(ehr, monkeypatch):
-    monkeypatch.setattr(inheritance, "MOST_PAGES", 3)
+    monkeypatch.setattr(asking, "MOST_PAGES", 3)
     ehr.answers = {"/Observation": [page(ONE, following=f"{ehr.base}/Observation?again=1")] * 4}
 
     with pytest.raises(EhrFailure):
