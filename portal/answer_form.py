@@ -69,6 +69,10 @@ class AnswerForm(forms.Form):
         if cleaned.get("what") == "choose" and not cleaned.get("categories"):
             message = pgettext("consent.categories.missing", "Choose at least one, or say no.")
             self.add_error("categories", message)
+        chosen = set(cleaned.get("categories", ()))
+        if Category.CONTACT in chosen and Category.DEMOGRAPHICS not in chosen:
+            message = pgettext("consent.categories.contact", "To share this, share your name and age too.")
+            self.add_error("categories", message)
         return cleaned
 
     def answer(self) -> Answer:

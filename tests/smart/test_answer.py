@@ -103,6 +103,15 @@ def test_A6_choosing_less_than_everything_names_the_rest(app):
     assert set(Grant.objects.get().scope.split()) == named
 
 
+def test_contact_details_go_with_the_name_they_belong_to(app):
+    page = app.page()
+    refused = app.answer(page, what="choose", categories=["contact"])
+
+    assert refused.status_code == 200
+    assert "share your name and age too" in refused.content.decode()
+    assert not Consent.objects.exists()
+
+
 def test_a_scope_that_is_granted_whole_stays_as_the_app_wrote_it(app):
     app.scope = "patient/*.read launch/patient"
     app.answer(app.page())
