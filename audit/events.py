@@ -37,6 +37,7 @@ class EventType(StrEnum):
     TOKEN_REVOKE = "token:revoke"
     RECORD_READ = "record:read"
     RECORD_SEARCH = "record:search"
+    RECORD_PREVIEW = "record:preview"  # a patient had counted what somebody could see
     RECORD_REFUSE = "record:refuse"  # turned away before it was known what, or whose, was asked for
     CONSENT_GRANT = "consent:grant"
     CONSENT_AMEND = "consent:amend"
@@ -83,6 +84,7 @@ REQUIRED: Mapping[EventType, frozenset[str]] = {
     EventType.TOKEN_REVOKE: frozenset({"client"}),
     EventType.RECORD_READ: _RECORD,
     EventType.RECORD_SEARCH: _RECORD,
+    EventType.RECORD_PREVIEW: _RECORD,
     EventType.RECORD_REFUSE: frozenset({"reasons"}),
     EventType.CONSENT_GRANT: _CONSENT,
     EventType.CONSENT_AMEND: _CONSENT,

@@ -86,6 +86,19 @@ PHRASES: Mapping[EventType, Phrase] = {
     ),
     EventType.RECORD_READ: _LOOKED,
     EventType.RECORD_SEARCH: _LOOKED,
+    EventType.RECORD_PREVIEW: Phrase(
+        you=pgettext_lazy("activity.record-preview.you", "You checked what an app can see in your records."),
+        other=pgettext_lazy(
+            "activity.record-preview.other", "{who} checked what an app can see in your records."
+        ),
+        you_tried=pgettext_lazy(
+            "activity.record-preview.you-tried", "You tried to check what an app can see in your records."
+        ),
+        other_tried=pgettext_lazy(
+            "activity.record-preview.other-tried",
+            "{who} tried to check what an app can see in your records.",
+        ),
+    ),
     EventType.RECORD_REFUSE: _only(
         pgettext_lazy("activity.record-refuse.you", "You asked for something in your records."),
         pgettext_lazy("activity.record-refuse.other", "{who} asked for something in your records."),

@@ -16,6 +16,7 @@ OWN_READING: dict[str, str] = {
     EventType.RECORD_READ: "read",
     EventType.RECORD_SEARCH: "read",
     EventType.EXPORT_READ: "export",
+    EventType.RECORD_PREVIEW: "preview",
 }
 
 
