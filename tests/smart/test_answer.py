@@ -107,7 +107,7 @@ def test_contact_details_go_with_the_name_they_belong_to(app):
     page = app.page()
     refused = app.answer(page, what="choose", categories=["contact"])
 
-    assert refused.status_code == 200
+    assert refused.status_code == 422
     assert "share your name and age too" in refused.content.decode()
     assert not Consent.objects.exists()
 
