@@ -5,8 +5,9 @@ are the exceptions. What a person lets in starts from a root that denies, which 
 an operational choice may deny what the organisation otherwise does, so its root is compiled too.
 """
 
+import re
 from collections.abc import Callable, Collection, Iterator, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from consent import contents
@@ -15,7 +16,10 @@ from consent.fhir import CLIENT_ID, CONSENT_ACTION, DATA_CATEGORY, PARTICIPATION
 from consent.vocabulary import ACT_REASON, LABELS, Category, Purpose, codings
 from smart.resource_types import R4
 
-ACTIONS = frozenset({"access", "collect", "use", "disclose", "correct"})
+# What the gate can hold somebody to; of FHIR's consentaction, to collect is not.
+ACTIONS = frozenset({"access", "use", "disclose", "correct"})
+FHIR_ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
+PARTS = {"actor": {"id", "role", "reference"}, "data": {"id", "meaning", "reference"}}
 RECIPIENTS = ("CareTeam", "Group", "Organization", "Practitioner", "PractitionerRole", "RelatedPerson")
 MEANINGS = {
     "instance": Meaning.INSTANCE,
@@ -29,6 +33,7 @@ ELEMENTS = frozenset(
         *("code", "dataPeriod", "data", "provision"),
     }
 )
+NOT_UNDERSTOOD = "This element is not understood here. Leave it out."
 # What a person may see of their own record: all of it.
 OWN_RECORD = (Provision("own-record", ProvisionType.PERMIT, every_label=True, writes=True),)
 
@@ -66,13 +71,15 @@ def compile_consent(resource: Mapping[str, Any], *, operational: bool) -> list[R
 def _row(part: Mapping[str, Any], at: str, row_id: str, root: Row) -> Row:
     """One provision, checked. An exception stays within a root that permits: what it leaves unsaid holds."""
     if unknown := set(part) - ELEMENTS:
-        raise InvalidConsent(f"{at}.{min(unknown)}", "This element is not understood here. Leave it out.")
+        raise InvalidConsent(f"{at}.{min(unknown)}", NOT_UNDERSTOOD)
     if root and "provision" in part:
         raise InvalidConsent(f"{at}.provision", "Provisions nest one level deep, and no deeper.")
     if part.get("type") not in ("permit", "deny"):
         raise InvalidConsent(f"{at}.type", "Say permit or deny.")
     start, end = _period(part, "period", at)
     actions = set(_each(part, "action", at, _action))
+    if actions == {"correct"}:
+        raise InvalidConsent(f"{at}.action", "Who may correct records must see them. Add access.")
     row: Row = {
         "id": row_id,
         "type": part["type"],
@@ -100,20 +107,29 @@ def _row(part: Mapping[str, Any], at: str, row_id: str, root: Row) -> Row:
 def _each(
     part: Mapping[str, Any], name: str, at: str, read: Callable[[Mapping[str, Any], str], Any]
 ) -> list[Any]:
-    values = part.get(name, [])
-    if not isinstance(values, list) or not all(isinstance(v, dict) for v in values):
+    if name not in part:
+        return []
+    values = part[name]
+    # None of a list is none in FHIR, and would be read as any.
+    if not isinstance(values, list) or not values or not all(isinstance(v, dict) for v in values):
         raise InvalidConsent(f"{at}.{name}", "This is a list of elements.")
+    for i, value in enumerate(values):
+        if unknown := set(value) - PARTS.get(name, set(value)):
+            raise InvalidConsent(f"{at}.{name}[{i}].{min(unknown)}", NOT_UNDERSTOOD)
     return [read(value, f"{at}.{name}[{i}]") for i, value in enumerate(values)]
 
 
 def _period(part: Mapping[str, Any], name: str, at: str) -> tuple[str | None, str | None]:
     """A Period as two moments in ISO 8601. A period of data is closed: an open end is the furthest date."""
-    period = part.get(name)
-    if period is None:
+    if name not in part:
         return None, None
+    period = part[name]
+    # A misspelt end would be no end at all.
+    if not isinstance(period, dict) or not period or set(period) - {"start", "end"}:
+        raise InvalidConsent(f"{at}.{name}", "A period has a start, an end, or both.")
     try:
-        start = contents.span(period["start"])[0] if "start" in period else None
-        end = contents.span(period["end"])[1] if "end" in period else None
+        start = contents.span(period["start"])[0].astimezone(UTC) if "start" in period else None
+        end = contents.span(period["end"])[1].astimezone(UTC) if "end" in period else None
     except (ValueError, TypeError, AttributeError, OverflowError):
         raise InvalidConsent(f"{at}.{name}", "Write dates as 2026-05-03 or 2026-05-03T14:23:00Z.") from None
     if start and end and end <= start:
@@ -129,11 +145,17 @@ def _actor(actor: Mapping[str, Any], at: str) -> str:
     reference = actor.get("reference")
     reference = reference if isinstance(reference, dict) else {}
     identifier = reference.get("identifier")
-    if isinstance(identifier, dict) and identifier.get("system") == CLIENT_ID and identifier.get("value"):
-        return f"Client/{identifier['value']}"
+    if (
+        isinstance(identifier, dict)
+        and identifier.get("system") == CLIENT_ID
+        and "reference" not in reference
+    ):
+        client_id = identifier.get("value")
+        if isinstance(client_id, str) and client_id:
+            return f"Client/{client_id}"
     text = str(reference.get("reference", ""))
     kind, _, rest = text.partition("/")
-    if kind not in RECIPIENTS or not rest or "/" in rest or len(text) > 200:
+    if kind not in RECIPIENTS or not FHIR_ID.fullmatch(rest):
         raise InvalidConsent(f"{at}.reference", f"An actor is a client, or one of {', '.join(RECIPIENTS)}.")
     return text
 
@@ -150,7 +172,8 @@ def _coding(value: object) -> tuple[str, str]:
 
 
 def _action(concept: object, at: str) -> str:
-    return _known(next(iter(codings(concept)), ("", "")), CONSENT_ACTION, ACTIONS, at)
+    found = list(codings(concept))
+    return _known(found[0] if len(found) == 1 else ("", ""), CONSENT_ACTION, ACTIONS, at)
 
 
 def _purpose(coding: object, at: str) -> str:
@@ -194,14 +217,16 @@ def _datum(datum: Mapping[str, Any], at: str) -> list[str]:
     text = str(reference.get("reference", "")) if isinstance(reference, dict) else ""
     if meaning is None:
         raise InvalidConsent(f"{at}.meaning", f"Say one of {', '.join(sorted(MEANINGS))}.")
-    if text.partition("/")[0] not in R4 or text.count("/") != 1:
+    kind, _, rest = text.partition("/")
+    if kind not in R4 or not FHIR_ID.fullmatch(rest):
         raise InvalidConsent(f"{at}.reference", "Name one record as Type/id.")
     return [meaning, text]
 
 
 def _redacts(extension: Mapping[str, Any], at: str) -> str:
     element = str(extension.get("valueCode", ""))
-    if extension.get("url") != REDACTS or element.partition(".")[0] not in R4:
+    kind, _, rest = element.partition(".")
+    if extension.get("url") != REDACTS or kind not in R4 or not rest:
         raise InvalidConsent(
             at, f"The extension understood here is {REDACTS}, with Type.element as its code."
         )
