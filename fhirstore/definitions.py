@@ -26,19 +26,20 @@ class Parameter:
         return f"{self.type}.{self.code}"
 
 
-def _lines(file: str) -> list[str]:
+def read_lines(file: str) -> list[str]:
+    """Lines of a table in `r4/`, without blank ones and remarks."""
     lines = (_TABLES / file).read_text(encoding="utf-8").splitlines()
     return [line.strip() for line in lines if line.strip() and not line.startswith("#")]
 
 
 def _read_types() -> dict[str, tuple[str, ...]]:
-    rows = (line.split() for line in _lines("types.txt"))
+    rows = (line.split() for line in read_lines("types.txt"))
     return {name: tuple(required) for name, *required in rows}
 
 
 def _read_parameters() -> dict[str, dict[str, Parameter]]:
     tables: dict[str, dict[str, Parameter]] = {}
-    for line in _lines("search_parameters.txt"):
+    for line in read_lines("search_parameters.txt"):
         if line.startswith("["):
             current = line.strip("[]")
             tables[current] = {}

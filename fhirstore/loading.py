@@ -37,6 +37,7 @@ class Loader:
     """Takes units of resources; `finish` ends it. `counts` is by (type, effect)."""
 
     rejected: Callable[[Reject], None]
+    as_is: bool = False  # take what differs from R4's structure
     counts: Counter[tuple[str, Effect]] = field(default_factory=Counter)
     reject_count: int = 0
     _batch: dict[tuple[str, str], tuple[Item, Change]] = field(default_factory=dict)
@@ -150,7 +151,7 @@ class Loader:
 
     def _write(self, changes: list[Change]) -> None:
         with transaction.atomic():
-            written = write(changes, replay=True)
+            written = write(changes, replay=True, as_is=self.as_is)
         self.counts.update((each.stored.type, each.effect) for each in written)
 
     def _refuse(self, item: Item, reason: str) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from django.db import connection
 
-from fhirstore import rows
+from fhirstore import rows, structure
 from fhirstore.documents import Content
 from fhirstore.index import Index, index
 from fhirstore.outcome import Refused
@@ -106,14 +106,14 @@ def fetch_versions(kind: str, fhir_id: str, *, below: int, limit: int) -> list[S
         return [Stored(kind, fhir_id, *row) for row in cursor.fetchall()]
 
 
-def write(changes: Sequence[Change], *, replay: bool = False) -> list[Written]:
+def write(changes: Sequence[Change], *, replay: bool = False, as_is: bool = False) -> list[Written]:
     """Apply all changes, each to a resource of its own, in the caller's transaction.
 
     Content equal to the current version makes no new version. With `replay`, neither does content
-    equal to an earlier version: what was loaded before and changed since stays as it is.
+    equal to an earlier version: what was loaded before and changed since stays as it is. With `as_is`,
+    what differs from R4's structure is taken, as long as it can be indexed.
     Raises Refused: 412 where `if_match` is not the current version, 409 where somebody else creates
-    the same resource at the same time, 422 for elements that cannot be indexed; `position` says which
-    change is at fault.
+    the same resource at the same time, 422 for what is not R4; `position` says which change is at fault.
     """
     now = datetime.now(UTC)
     now = now.replace(microsecond=now.microsecond // 1000 * 1000)  # what a FHIR instant shows
@@ -127,6 +127,8 @@ def write(changes: Sequence[Change], *, replay: bool = False) -> list[Written]:
             before = current.get((change.type, change.fhir_id))
             try:
                 effect = _effect(change, before, known)
+                if change.content and effect is not Effect.UNCHANGED and not as_is:
+                    structure.check(change.content.document)
                 row = None if effect is Effect.UNCHANGED else _next_row(change, before, now)
             except Refused as refused:
                 refused.position = position

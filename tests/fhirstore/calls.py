@@ -74,6 +74,15 @@ def patient(fhir_id: str = "alice", **more: Any) -> dict[str, Any]:
 
 
 def observation(fhir_id: str, **more: Any) -> dict[str, Any]:
+    """A laboratory result; `effective…` and `value…` replace the form that it has otherwise."""
+    made = _laboratory(fhir_id)
+    for choice in ("effective", "value"):
+        if any(name.startswith(choice) for name in more):
+            made = {name: value for name, value in made.items() if not name.startswith(choice)}
+    return made | more
+
+
+def _laboratory(fhir_id: str) -> dict[str, Any]:
     return {
         "resourceType": "Observation",
         "id": fhir_id,
@@ -83,7 +92,27 @@ def observation(fhir_id: str, **more: Any) -> dict[str, Any]:
         "subject": {"reference": "Patient/alice"},
         "effectiveDateTime": "2026-05-01T09:30:00Z",
         "valueQuantity": {"value": 5, "unit": "mmol/L", "system": UCUM, "code": "mmol/L"},
+    }
+
+
+def encounter(fhir_id: str, **more: Any) -> dict[str, Any]:
+    return {
+        "resourceType": "Encounter",
+        "id": fhir_id,
+        "status": "finished",
+        "class": {"system": "http://terminology.hl7.org/CodeSystem/v3-ActCode", "code": "AMB"},
+        "subject": {"reference": "Patient/alice"},
     } | more
+
+
+def provenance(fhir_id: str, target: str) -> dict[str, Any]:
+    return {
+        "resourceType": "Provenance",
+        "id": fhir_id,
+        "target": [{"reference": target}],
+        "recorded": "2026-05-04T00:00:00Z",
+        "agent": [{"who": {"reference": "Practitioner/osei"}}],
+    }
 
 
 def bundle(kind: str, *entries: dict[str, Any]) -> dict[str, Any]:

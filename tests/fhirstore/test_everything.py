@@ -3,7 +3,7 @@
 import pytest
 
 from fhirstore.definitions import PARAMETERS
-from tests.fhirstore.calls import call, get, observation, patient, put
+from tests.fhirstore.calls import call, encounter, get, observation, patient, put
 
 pytestmark = pytest.mark.django_db
 
@@ -22,8 +22,7 @@ def records() -> None:
         )
     )
     put({"resourceType": "Practitioner", "id": "osei"})
-    encounter = {"resourceType": "Encounter", "id": "visit", "subject": {"reference": "Patient/alice"}}
-    put(encounter | {"participant": [{"individual": {"reference": "Practitioner/osei"}}]})
+    put(encounter("visit", participant=[{"individual": {"reference": "Practitioner/osei"}}]))
 
 
 def test_everything_is_the_compartment_and_what_it_leans_on(records):

@@ -53,7 +53,6 @@ def test_sorted_pages_visit_each_match_once_in_order(sort, order):
     del undated["effectiveDateTime"]
     put(undated)
     dated_twice = observation("o2", effectiveDateTime="2026-05-09", valueDateTime="2026-01-01")
-    del dated_twice["valueQuantity"]
     put(dated_twice)
     for count in (1, 2, 50):
         found = walk(f"Observation?patient=alice&_sort={sort}&_count={count}")

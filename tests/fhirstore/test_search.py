@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.fhirstore.calls import LOINC, UCUM, call, get, observation, patient, post, put
+from tests.fhirstore.calls import LOINC, UCUM, call, get, observation, patient, post, provenance, put
 
 pytestmark = pytest.mark.django_db
 
@@ -284,8 +284,7 @@ class TestIncludes:
         assert get(f"{url}:Organization").included == set()
 
     def test_revinclude_brings_what_refers_to_the_matches(self):
-        target = [{"reference": "Observation/bp"}]
-        put({"resourceType": "Provenance", "id": "pv", "target": target, "recorded": "2026-05-04T00:00:00Z"})
+        put(provenance("pv", "Observation/bp"))
 
         result = get("Observation?patient=alice&_revinclude=Provenance:target")
 

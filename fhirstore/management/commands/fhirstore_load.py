@@ -5,10 +5,12 @@ import sys
 import time
 from argparse import ArgumentParser
 from collections import defaultdict
+from contextlib import nullcontext
 from pathlib import Path
 from typing import IO, Any
 
 from django.core.management.base import BaseCommand, CommandError
+from django.db import transaction
 
 from fhirstore import sources
 from fhirstore.loading import Loader
@@ -29,6 +31,12 @@ class Command(BaseCommand):
         parser.add_argument(
             "--rejects", type=Path, metavar="FILE", help="also write what is rejected to this file, as NDJSON"
         )
+        parser.add_argument(
+            "--check", action="store_true", help="only say what would be rejected; keep nothing"
+        )
+        parser.add_argument(
+            "--as-is", action="store_true", help="also take resources whose structure is not that of FHIR R4"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         files, lost, skipped = sources.find(options["paths"])
@@ -39,14 +47,21 @@ class Command(BaseCommand):
             )
         rejects = options["rejects"].open("w", encoding="utf-8") if options["rejects"] else None
         try:
-            loader = Loader(lambda reject: self._tell(reject, rejects))
+            loader = Loader(lambda reject: self._tell(reject, rejects), as_is=options["as_is"])
             for reject in lost:
                 loader.take([reject])
-            self._load(loader, files)
+            with transaction.atomic() if options["check"] else nullcontext():
+                self._load(loader, files)
+                if options["check"]:
+                    transaction.set_rollback(True)
         finally:
             if rejects:
                 rejects.close()
         self._sum_up(loader, len(files), skipped)
+        if options["check"]:
+            self.stdout.write("Checked only: nothing of this was kept.")
+        elif loader.reject_count:
+            self.stdout.write("The rejected are not kept. Correct them in their files and load these again.")
         if not loader.done_count:
             sys.exit(NOTHING_READ)
         if loader.reject_count:
