@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -183,7 +183,7 @@ def _missing(
     return None
 
 
-REASON_OF_STATUS = {
+REASON_OF_STATUS: Mapping[str | None, Reason] = {
     Consent.Status.PROPOSED: Reason.PROPOSED,
     Consent.Status.REJECTED: Reason.NO_CONSENT,
     Consent.Status.PAUSED: Reason.PAUSED,
@@ -267,7 +267,7 @@ def for_helper(user: User, patient: Patient) -> Requester:
     ).first()
     consent = relation and Consent.objects.filter(helper=relation).order_by("-created_at").first()
     held = _held(patient.pk, user.pk)
-    missing = Reason.NO_CONSENT
+    missing: Reason | None = Reason.NO_CONSENT
     allowed: tuple[Provision, ...] = ()
     if relation and consent:
         status, end, revoked_at = consent.status, consent.period_end, consent.revoked_at
@@ -338,7 +338,8 @@ def for_other_system(patient_id: UUID, actors: Collection[str], purpose: str) ->
 
 def overtaken(requester: Requester) -> Reason:
     """Why an answer that had been decided may not leave: its consent ended, or something changed."""
-    consent = Consent.objects.filter(pk=requester.consent_id).first()
+    held = requester.consent_id
+    consent = Consent.objects.filter(pk=held).first() if held else None
     if consent is None:
         return Reason.CHANGED
     missing = _missing(consent.pk, consent.status, consent.period_end, consent.revoked_at, timezone.now())

@@ -86,7 +86,8 @@ def span(text: str) -> tuple[datetime, datetime]:
         moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
         return moment, moment
     parts = [int(part) for part in text.split("-")]
-    start = datetime(*(*parts, 1, 1)[:3], tzinfo=UTC)
+    year, month, day = (*parts, 1, 1)[:3]
+    start = datetime(year, month, day, tzinfo=UTC)
     if len(parts) == 3:
         following = start + timedelta(days=1)
     elif len(parts) == 2:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from consent.vocabulary import Category, categories_of_scope
 from fhirproxy.outcomes import Refusal
@@ -114,13 +114,13 @@ def search(resource_type: str, query: Sequence[tuple[str, str]]) -> Interaction:
         if name not in allowed:
             raise Refusal(400, f"The search parameter {_plain(name)} is not served for {resource_type}.")
         _check_value(name, value)
-    return Interaction(
+    plain = Interaction(
         "search-type",
         resource_type,
         params=tuple((n, v) for n, v in query if n not in SHAPING and n != "_count"),
         count=_count(query),
-        **_shape(resource_type, query),
     )
+    return _shaped(plain, query)
 
 
 def everything(patient_id: str, query: Sequence[tuple[str, str]]) -> Interaction:
@@ -152,9 +152,9 @@ def _check_value(name: str, value: str) -> None:
         raise Refusal(400, f"The value of {name} is too long, or has a character that none has.")
 
 
-def _shape(resource_type: str, query: Sequence[tuple[str, str]]) -> dict[str, object]:
-    """How the answer is to look. Counts and summaries would tell of what is hidden: they are refused."""
-    rule = SERVED[resource_type]
+def _shaped(asked: Interaction, query: Sequence[tuple[str, str]]) -> Interaction:
+    """With how the answer is to look. Counts and summaries would tell of what is hidden: they are refused."""
+    resource_type, rule = asked.resource_type, asked.rule
     includes, provenance, elements = set(), False, frozenset[str]()
     for name, value in query:
         if name == "_include":
@@ -172,7 +172,7 @@ def _shape(resource_type: str, query: Sequence[tuple[str, str]]) -> dict[str, ob
             raise Refusal(400, f"{name} is served as {'none' if name == '_total' else 'false'} only.")
         elif name == "_sort" and not _sorts(value) <= rule.search_params | {"_lastUpdated", "_id"}:
             raise Refusal(400, f"_sort takes search parameters of {resource_type} that are served.")
-    return {"includes": frozenset(includes), "provenance": provenance, "elements": elements}
+    return replace(asked, includes=frozenset(includes), provenance=provenance, elements=elements)
 
 
 def _sorts(value: str) -> set[str]:

@@ -142,6 +142,7 @@ def share(
         language=asked.text_language,
         can_write=can_write,
     )
+    assert consent.period_end is not None  # an app's always ends
     given = Authorization(
         id=consent.id,
         patient=patient,

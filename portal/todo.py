@@ -78,23 +78,24 @@ def _new(results: list[Result]) -> Action:
 
 def from_consents(consents: Iterable[Consent], now: datetime) -> list[Action]:
     """Sharing with an app that ends within 7 days."""
+    ends = ((consent, consent.period_end) for consent in consents)
     return [
         Action(
             rule=Rule.DEADLINE,
-            at=consent.period_end,
+            at=end,
             heading=pgettext("home.ends", "{app} stops seeing your records soon").format(
                 app=consent.client.name
             ),
             text=pgettext("home.ends.text", "Your sharing ends on {date}.").format(
-                date=date_words(Moment(consent.period_end, "time"))
+                date=date_words(Moment(end, "time"))
             ),
             url=reverse("portal:app", args=[consent.id]),
             link=pgettext("home.ends.link", "See what it can see"),
             chip=pgettext("chip.ends_soon", "Ends soon"),
             chip_kind="warn",
         )
-        for consent in consents
-        if consent.client and now < consent.period_end <= now + SOON
+        for consent, end in ends
+        if consent.client and end and now < end <= now + SOON
     ]
 
 
