@@ -21,32 +21,45 @@ SUBSETTED = {"system": "http://terminology.hl7.org/CodeSystem/v3-ObservationValu
 Raw = dict[str, msgspec.Raw]
 
 
+def left_out(seen: Seen, decision: Decision) -> frozenset[str]:
+    """The elements to leave out that a resource of this type can have, it or what is contained in it."""
+    contained = seen.resource.get("contained")
+    inside = contained if isinstance(contained, list) else []
+    kinds = {seen.type, *(part.get("resourceType") for part in inside if isinstance(part, dict))}
+    return frozenset(element for element in decision.redact if element.partition(".")[0] in kinds)
+
+
+def is_whole(asked: Interaction, seen: Seen, decision: Decision) -> bool:
+    """Whether it leaves as the EHR sent it."""
+    return not asked.elements and not left_out(seen, decision)
+
+
 def body_of(asked: Interaction, seen: Seen, decision: Decision) -> bytes:
     """The bytes that the EHR sent; where elements are left out, the rest of them, marked as SUBSETTED."""
-    if not decision.redact and not asked.elements:
+    if is_whole(asked, seen, decision):
         return seen.body
     resource = msgspec.json.decode(seen.body, type=Raw)
     kept = asked.elements | ALWAYS | MANDATORY if asked.elements else frozenset(resource)
     resource = {name: raw for name, raw in resource.items() if name.lstrip("_") in kept}
-    if decision.redact:
+    if redacted := left_out(seen, decision):
         # A narrative says in words what the elements say.
-        resource = _without(resource, seen.type, decision.redact | {f"{seen.type}.text"})
+        resource = _without(resource, seen.type, redacted | {f"{seen.type}.text"})
         if "contained" in resource:
-            resource["contained"] = msgspec.Raw(_contained(resource["contained"], decision.redact))
+            resource["contained"] = msgspec.Raw(_contained(resource["contained"], redacted))
     meta = msgspec.json.decode(resource["meta"]) if "meta" in resource else {}
     meta["tag"] = [*meta.get("tag", []), SUBSETTED]
     resource["meta"] = msgspec.Raw(msgspec.json.encode(meta))
     return msgspec.json.encode(resource)
 
 
-def _without(resource: Raw, kind: str, left_out: Collection[str]) -> Raw:
-    return {name: raw for name, raw in resource.items() if f"{kind}.{name.lstrip('_')}" not in left_out}
+def _without(resource: Raw, kind: str, redacted: Collection[str]) -> Raw:
+    return {name: raw for name, raw in resource.items() if f"{kind}.{name.lstrip('_')}" not in redacted}
 
 
-def _contained(raw: msgspec.Raw, left_out: Collection[str]) -> bytes:
+def _contained(raw: msgspec.Raw, redacted: Collection[str]) -> bytes:
     parts = msgspec.json.decode(raw, type=list[Raw])
     kinds = [msgspec.json.decode(part.get("resourceType", b'""')) for part in parts]
-    return msgspec.json.encode([_without(p, kind, left_out) for p, kind in zip(parts, kinds, strict=True)])
+    return msgspec.json.encode([_without(p, kind, redacted) for p, kind in zip(parts, kinds, strict=True)])
 
 
 def searchset(asked: Interaction, passed: Passed, cursor: str) -> FhirResponse:
@@ -71,6 +84,8 @@ def history(asked: Interaction, versions: Iterable[tuple[Seen, Decision]]) -> Fh
         meta = seen.resource.get("meta")
         meta = meta if isinstance(meta, dict) else {}
         etag = f'W/"{meta.get("versionId", "")}"'
+        # An ETag names the resource as the EHR has it, and what is left of it is another.
+        etag = etag if is_whole(asked, seen, decision) else ""
         response = {"status": "200", "etag": etag, "lastModified": meta.get("lastUpdated")}
         entry = _entry(asked, seen, decision)
         entry["request"] = {"method": "PUT", "url": seen.reference}

@@ -1,7 +1,7 @@
 """Look at what the EHR sent, and decide on each resource of it."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from consent.contents import contents_of
@@ -9,11 +9,35 @@ from consent.decision import Access, Contents, Decision, decide
 from consent.labels import labels_of, marks_of
 from consent.vocabulary import Category, categories_of, codings
 from fhirproxy import asking, inheritance
-from fhirproxy.compartment import belongs_to
+from fhirproxy.compartment import belongs_to, owners_of
 from fhirproxy.release import Call
-from fhirproxy.served import SERVED
+from fhirproxy.served import SERVED, TypeRule
 
 NOTHING = Contents()
+UNKNOWN = "Patient/?"
+SOMEBODYS = TypeRule(owner_paths=("subject", "patient"))  # of a type that is not served, where it is inside
+# Who else a resource can be of: the other elements that put it into the compartment of a patient (FHIR R4,
+# compartmentdefinition-patient). Where they name another one, two records were mixed up. Links of a
+# Patient and the payers of a Coverage are not among them: these are somebody else's by their nature.
+PARTIES: Mapping[str, TypeRule] = {
+    kind: TypeRule(owner_paths=tuple(elements.split()))
+    for kind, elements in {
+        "AllergyIntolerance": "recorder asserter",
+        "CarePlan": "activity.detail.performer",
+        "CareTeam": "participant.member",
+        "Claim": "payee.party",
+        "Communication": "sender recipient",
+        "Condition": "asserter recorder",
+        "DocumentReference": "author",
+        "ExplanationOfBenefit": "payee.party",
+        "MedicationDispense": "receiver",
+        "Observation": "performer",
+        "Procedure": "performer.actor",
+        "Provenance": "agent.who",
+        "QuestionnaireResponse": "author",
+        "ServiceRequest": "performer",
+    }.items()
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,20 +122,64 @@ def _labels(call: Call, resource: dict[str, Any], around: Mapping[str, frozenset
 
 def decide_on(call: Call, seen: Seen, code: str = "") -> Decision:
     """Decide on one resource; `code` is the interaction that it came by, where that is not the call's."""
-    rule = SERVED.get(seen.type)
-    mine = rule is not None and (
-        not rule.owner_paths or belongs_to(seen.resource, rule, call.patient_id, call.base_url)
-    )
-    access = Access(
-        code or call.interaction.code,
-        seen.type,
+    access = _access(call, seen.resource, code or call.interaction.code, seen.categories, seen.labels)
+    decision = decide(replace(access, belongs_to_patient=_is_mine(call, seen.resource)), call.authority)
+    if all(_comes_along(call, part, access) for part in _contained(seen.resource)):
+        return decision
+    # A yes to one part of a record is no yes to another that stands inside of it.
+    return replace(decision, redact=decision.redact | {f"{seen.type}.contained"})
+
+
+def _access(
+    call: Call,
+    resource: Mapping[str, Any],
+    code: str,
+    categories: frozenset[Category],
+    labels: frozenset[str],
+) -> Access:
+    return Access(
+        code,
+        str(resource.get("resourceType")),
         at=call.requester.now,
         purpose=call.requester.purpose,
-        categories=seen.categories,
+        categories=categories,
         actors=call.requester.actors,
-        security_labels=seen.labels,
-        codings=frozenset(f"{s}|{c}" for s, c in codings(seen.resource.get("category"))),
-        contents=contents_of(seen.resource, call.base_url) if call.particular else NOTHING,
-        belongs_to_patient=mine,
+        security_labels=labels,
+        codings=frozenset(f"{s}|{c}" for s, c in codings(resource.get("category"))),
+        contents=contents_of(resource, call.base_url) if call.particular else NOTHING,
     )
-    return decide(access, call.authority)
+
+
+def _is_mine(call: Call, resource: Mapping[str, Any]) -> bool:
+    """Whether it is this patient's, or the clinic's, and no other patient is in it."""
+    kind, base = str(resource.get("resourceType")), call.base_url
+    rule = SERVED.get(kind)
+    if rule is None or (rule.owner_paths and not belongs_to(resource, rule, call.patient_id, base)):
+        return False
+    parties = owners_of(resource, PARTIES[kind], base) if kind in PARTIES else ()
+    inside = (owner for part in _contained(resource) for owner in _owners_inside(part, base))
+    return {*parties, *inside} <= {f"Patient/{call.patient_id}"}
+
+
+def _owners_inside(part: Mapping[str, Any], base: str) -> Iterator[str]:
+    """A Patient inside of something else has an id of its own there: nobody can say that it is this one."""
+    if part.get("resourceType") == "Patient":
+        yield UNKNOWN
+    yield from owners_of(part, _rule_inside(part), base)
+
+
+def _comes_along(call: Call, part: Mapping[str, Any], around: Access) -> bool:
+    """Whether a contained resource may be let out with what is around it; a scope is for that alone."""
+    if not any(path.partition(".")[0] in part for path in _rule_inside(part).owner_paths):
+        return True  # nobody's own: who made it, a medicine
+    access = _access(call, part, around.interaction, categories_of(part), around.security_labels)
+    return decide(access, replace(call.authority, scopes=None)).permitted
+
+
+def _rule_inside(part: Mapping[str, Any]) -> TypeRule:
+    return SERVED.get(str(part.get("resourceType")), SOMEBODYS)
+
+
+def _contained(resource: Mapping[str, Any]) -> list[dict[str, Any]]:
+    contained = resource.get("contained")
+    return [part for part in contained if isinstance(part, dict)] if isinstance(contained, list) else []
