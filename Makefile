@@ -14,7 +14,7 @@ CHECK_ENV := var/check/env
 CHECKED = DATABASE_POOL=0 CHARTKEY_ENV_FILE=$(CHECK_ENV) $(PY)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-reset population manage psql test check fix pins screenshots
+.PHONY: help demo demo-reset population manage psql test bench check fix pins screenshots
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -37,6 +37,9 @@ psql: .venv/.demo ## Open psql as superuser on the demo's database, to try to ch
 test: .venv/.dev $(CHECK_ENV) ## Run the whole test suite (ARGS=tests/consent for a part)
 	@$(CHECKED) manage.py catalogue compile
 	$(PY) -m pytest -n auto --no-loadscope-reorder $(ARGS)
+
+bench: .venv/.demo ## Measure the gate and revocation, some five minutes (ARGS=P1 for a part; docs/performance.md)
+	@$(PY) -m tests.bench $(ARGS)
 
 check: .venv/.dev $(CHECK_ENV) ## Lint, types, layers, Django's deploy checks
 	$(PY) -m ruff check .
