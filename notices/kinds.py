@@ -43,6 +43,42 @@ KINDS = {
         names=("app",),
         path="/apps/",
     ),
+    "sharing_paused": Kind(
+        pgettext_lazy("notice.sharing_paused.subject", "You paused all sharing"),
+        pgettext_lazy(
+            "notice.sharing_paused.body",
+            "Nobody you share with sees anything new until you start again. You can do that on any day.",
+        ),
+        pgettext_lazy("notice.sharing_paused.line", "All sharing is paused."),
+        path="/sharing/",
+    ),
+    "sharing_resumed": Kind(
+        pgettext_lazy("notice.sharing_resumed.subject", "Sharing is on again"),
+        pgettext_lazy(
+            "notice.sharing_resumed.body",
+            "All that you paused is on again, as it was before. You can see it, or stop it, on any day.",
+        ),
+        pgettext_lazy("notice.sharing_resumed.line", "Sharing is on again, as it was before."),
+        path="/sharing/",
+    ),
+    "sharing_asked": Kind(
+        pgettext_lazy("notice.sharing_asked.subject", "A request waits for your answer"),
+        pgettext_lazy(
+            "notice.sharing_asked.body",
+            "You are asked about sharing. Nothing is shared until you agree. Sign in to see it.",
+        ),
+        pgettext_lazy("notice.sharing_asked.line", "A request to share waits for your answer."),
+        path="/sharing/",
+    ),
+    "limit_answered": Kind(
+        pgettext_lazy("notice.limit_answered.subject", "Your clinic answered you"),
+        pgettext_lazy(
+            "notice.limit_answered.body",
+            "Your clinic answered a request of yours. Sign in to see what they say.",
+        ),
+        pgettext_lazy("notice.limit_answered.line", "Your clinic answered the limit that you asked for."),
+        path="/sharing/",
+    ),
     "export_ready": Kind(
         pgettext_lazy("notice.export_ready.subject", "Your file is ready"),
         pgettext_lazy(

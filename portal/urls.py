@@ -17,6 +17,7 @@ from portal.views import (
     records,
     results,
     review,
+    sharing,
 )
 
 app_name = "portal"
@@ -48,6 +49,16 @@ urlpatterns = [
     path("apps/<uuid:consent_id>/consent.json", apps.consent_fhir, name="consent-fhir"),
     path("apps/<uuid:consent_id>/stop/", apps.stop, name="app-stop"),
     path("apps/<uuid:consent_id>/stopped/", apps.stopped, name="app-stopped"),
+    path("apps/<uuid:consent_id>/sees/", apps.app_sees, name="app-sees"),
+    path("sharing/", sharing.sharing, name="sharing"),
+    path("sharing/pause/", sharing.pause, name="sharing-pause"),
+    path("sharing/resume/", sharing.resume, name="sharing-resume"),
+    path("sharing/limit/", sharing.limit, name="sharing-limit"),
+    path("sharing/uses/<slug:directive>/", sharing.use, name="sharing-use"),
+    path("sharing/who/<str:resource_type>/<str:resource_id>/", sharing.who, name="who"),
+    path("sharing/<uuid:consent_id>/", sharing.share, name="share"),
+    path("sharing/<uuid:consent_id>/stop/", sharing.stop, name="sharing-stop"),
+    path("sharing/<uuid:consent_id>/answer/", sharing.answer, name="sharing-answer"),
     path("downloads/", downloads.downloads, name="downloads"),
     path("downloads/new/", downloads.new, name="download-new"),
     path("downloads/<uuid:job_id>/", downloads.download, name="download"),

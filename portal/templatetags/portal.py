@@ -43,7 +43,9 @@ RECORD_PATHS = (
 PATIENT_TABS: tuple[Tab, ...] = (
     Tab("portal:home", "home", pgettext_lazy("tabs.home", "Home"), ("",)),
     Tab("portal:records", "records", pgettext_lazy("tabs.records", "Records"), RECORD_PATHS),
-    Tab("portal:apps", "sharing", pgettext_lazy("tabs.sharing", "Sharing"), ("sharing", "apps", "helpers")),
+    Tab(
+        "portal:sharing", "sharing", pgettext_lazy("tabs.sharing", "Sharing"), ("sharing", "apps", "helpers")
+    ),
     Tab("portal:activity", "activity", pgettext_lazy("tabs.activity", "Activity"), ("activity",)),
     Tab(
         "portal:more",

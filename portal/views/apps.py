@@ -1,7 +1,10 @@
 """Apps that can see a patient's records: what each may do, when it last did, and how to stop it."""
 
+from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
+from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_POST
@@ -9,22 +12,19 @@ from django.views.decorators.http import require_GET, require_POST
 from audit.models import AuditEvent
 from consent import commands
 from consent.models import Consent
-from consent.vocabulary import TOPICS, Category
-from consent.words import CATEGORY, TOPIC
+from portal import sees
+from portal.consent_facts import OPEN, Facts, facts
 from portal.guards import PatientRequest, patient_required
 from portal.pages import page
+from portal.states import Kind
+from smart.models import Client
 
 
 @page("apps", reads=("Consent", "AuditEvent"))
 @require_GET
 @patient_required
 def apps(request: PatientRequest) -> HttpResponse:
-    consents = (
-        request.patient.consents.filter(client__isnull=False)
-        .select_related("client")
-        .order_by("status", "-created_at")
-    )
-    shown = [_facts(consent) for consent in consents]
+    shown = [_app(consent) for consent in _consents(request).order_by("status", "-created_at")]
     return render(request, "portal/apps.html", {"apps": shown})
 
 
@@ -32,8 +32,19 @@ def apps(request: PatientRequest) -> HttpResponse:
 @require_GET
 @patient_required
 def app(request: PatientRequest, consent_id: UUID) -> HttpResponse:
-    consent = _own(request, consent_id)
-    return render(request, "portal/app.html", {"app": _facts(consent)})
+    return render(request, "portal/app.html", {"app": _app(_own(request, consent_id))})
+
+
+@page("app-sees", reads=("Consent", "Observation"), states=(Kind.FRESH, Kind.ERROR))
+@require_GET
+@patient_required
+def app_sees(request: PatientRequest, consent_id: UUID) -> HttpResponse:
+    """What the app can see now, counted. htmx asks for it after the page, since it reads the whole record."""
+    shown = _app(_own(request, consent_id))
+    found = sees.after(request.user, shown.facts.consent)
+    template = "portal/sees.html" if request.htmx else "portal/app_sees.html"
+    status = 503 if found.failed and not request.htmx else 200  # htmx shows what it gets with 200
+    return render(request, template, {"app": shown, "sees": found}, status=status)
 
 
 @require_GET
@@ -56,35 +67,40 @@ def stop(request: PatientRequest, consent_id: UUID) -> HttpResponse:
 @patient_required
 def stopped(request: PatientRequest, consent_id: UUID) -> HttpResponse:
     consent = _own(request, consent_id)
-    if consent.status == Consent.Status.ACTIVE:
+    if consent.status in OPEN:
         return redirect("portal:app", consent_id)
-    return render(request, "portal/app_stopped.html", {"app": _facts(consent)})
+    return render(request, "portal/app_stopped.html", {"app": _app(consent)})
 
 
 def _own(request: PatientRequest, consent_id: UUID) -> Consent:
-    consents = request.patient.consents.filter(client__isnull=False).select_related("client")
-    return get_object_or_404(consents, id=consent_id)
+    return get_object_or_404(_consents(request), id=consent_id)
 
 
-def _facts(consent: Consent) -> dict[str, object]:
+def _consents(request: PatientRequest) -> QuerySet[Consent]:
+    """With apps, and answered: what waits for an answer is on the page of sharing."""
+    return (
+        request.patient.consents.filter(client__isnull=False)
+        .exclude(status__in=(Consent.Status.PROPOSED, Consent.Status.REJECTED))
+        .select_related("client")
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class App:
     """The four questions: what has access, what can it do, when did it last, how does it end."""
+
+    facts: Facts
+    client: Client
+    last_used: datetime | None
+
+
+def _app(consent: Consent) -> App:
     client = consent.client
-    assert client is not None  # _own and apps ask for consents of clients only
-    permit = consent.current.permit
-    labels = permit.security_labels
-    return {
-        "consent": consent,
-        "client": client,
-        "active": consent.is_active,
-        "can_see": [CATEGORY[c] for c in Category if c in permit.categories],
-        "can_write": permit.writes,
-        "private": [TOPIC[t.code] for t in TOPICS if t.labels & labels],
-        "not_private": [TOPIC[t.code] for t in TOPICS if not t.labels & labels],
-        "last_used": _last_used(consent),
-    }
+    assert client is not None  # _consents asks for those of clients only
+    return App(facts(consent), client, _last_used(consent))
 
 
-def _last_used(consent: Consent) -> object:
+def _last_used(consent: Consent) -> datetime | None:
     return (
         AuditEvent.objects.filter(
             patient=f"Patient/{consent.patient_id}",

@@ -22,7 +22,7 @@ from oauth2_provider.settings import oauth2_settings
 from accounts.models import Patient, User
 from consent.models import Consent
 from consent.words import TOPIC
-from portal import authorization
+from portal import authorization, sees
 from portal.answer_form import AnswerForm
 from portal.authorization import plain
 from portal.guards import anyone, time_zone_of
@@ -60,7 +60,8 @@ def answer(request: HttpRequest, request_id: UUID) -> HttpResponse:
     asked = AuthorizationRequest.objects.select_related("client").filter(pk=request_id).first()
     if asked is None:
         raise Http404
-    is_answer = request.method == "POST" and request.user.is_authenticated
+    looks = request.method == "POST" and request.POST.get("do") == "preview"
+    is_answer = request.method == "POST" and not looks and request.user.is_authenticated
     if not is_answer and not requests.is_open(asked):
         return _over(request, asked)
     if not request.user.is_authenticated:
@@ -69,6 +70,8 @@ def answer(request: HttpRequest, request_id: UUID) -> HttpResponse:
     if _authenticated_at(signed_in) < _fresh_since(asked):
         logout(request)
         return redirect(request.path)
+    if looks:
+        return _would_see(signed_in, asked)
     if not is_answer:
         return _ask(signed_in, asked)
     try:
@@ -77,8 +80,24 @@ def answer(request: HttpRequest, request_id: UUID) -> HttpResponse:
         return _unsafe(request)
 
 
+def _would_see(request: SignedInRequest, asked: AuthorizationRequest) -> HttpResponse:
+    """What the app would see after the answer that is on the page now; nothing is answered by it."""
+    patient = Patient.objects.filter(user=request.user).first()
+    with timezone.override(time_zone_of(request.user)):
+        form = AnswerForm(asked, None, request.POST)
+        found = (
+            sees.before(request.user, patient, asked, form.answer()) if patient and form.is_valid() else None
+        )
+    if getattr(request, "htmx", False):
+        return render(request, "portal/authorize_sees.html", {"sees": found})
+    return _ask(request, asked, form, found)
+
+
 def _ask(
-    request: SignedInRequest, asked: AuthorizationRequest, form: AnswerForm | None = None
+    request: SignedInRequest,
+    asked: AuthorizationRequest,
+    form: AnswerForm | None = None,
+    found: sees.Sees | None = None,
 ) -> HttpResponse:
     patient = Patient.objects.filter(user=request.user).first()
     language = get_language() or "en"
@@ -89,6 +108,7 @@ def _ask(
         before = Consent.objects.filter(patient=patient, client=asked.client, status="active").first()
         form = form or AnswerForm(asked, before)
         context = _who(asked) | {"asked": asked, "form": form, "question": form.question, "before": before}
+        context["sees"] = found
         context["topics"] = ", ".join(str(name) for name in TOPIC.values())
         text = authorization.text_of(render_to_string("portal/authorize.html#question", context, request))
         requests.show(asked, to=request.user, text=text, language=language)

@@ -4,6 +4,7 @@ from datetime import timedelta
 from functools import partial
 
 import structlog
+from django.db.models import Q
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -15,6 +16,7 @@ from audit.models import AuditEvent
 from consent.models import Consent
 from exports.models import ExportJob
 from portal import observations, rows, todo
+from portal.consent_facts import OPEN, SHARED, name_of
 from portal.guards import PatientRequest, anyone, patient_required, roles_of
 from portal.loading import Loaded, Wanted, load
 from portal.next_action import Action, in_order
@@ -53,7 +55,8 @@ def own_home(request: PatientRequest) -> HttpResponse:
         "state": loaded.state,
         "first": actions[0] if actions else None,
         "tasks": actions[1 : 1 + MOST_TASKS],
-        "shares": consents[:MOST_SHARES],
+        "shares": [(consent, name_of(consent)) for consent in consents[:MOST_SHARES]],
+        "waiting": _waiting(request),
         "more_shares": max(0, len(consents) - MOST_SHARES),
         "soon": timezone.now() + todo.SOON,
     }
@@ -72,11 +75,18 @@ def _load(request: PatientRequest) -> Loaded:
 
 
 def _consents(request: PatientRequest):
+    running = Q(period_end=None) | Q(period_end__gt=timezone.now())
     return (
-        request.patient.consents.filter(status=Consent.Status.ACTIVE, period_end__gt=timezone.now())
+        request.patient.consents.filter(running, kind__in=SHARED, status__in=OPEN)
         .select_related("client", "helper__user")
         .order_by("-created_at")
     )
+
+
+def _waiting(request: PatientRequest) -> int:
+    """How many proposals wait for the patient's answer; a limit waits for the clinic's."""
+    proposed = request.patient.consents.filter(status=Consent.Status.PROPOSED)
+    return proposed.exclude(kind=Consent.Kind.RESTRICTION).count()
 
 
 def _actions(request: PatientRequest, loaded: Loaded, consents: list[Consent]) -> list[Action]:
@@ -85,7 +95,7 @@ def _actions(request: PatientRequest, loaded: Loaded, consents: list[Consent]) -
     ready = list(request.patient.export_jobs.filter(expires_at__gt=now, status__in=todo.READY))
     return [
         *todo.from_results(observations.read_all(new), now),
-        *todo.from_consents(consents, now),
+        *todo.from_consents([c for c in consents if c.period_end and c.is_active], now),
         *todo.from_jobs(ready, now, _saved(request, ready)),
         *todo.from_commands(request.patient.write_commands.filter(status="sent_back")),
         *todo.from_appointments(rows.rows_of(booked, partial(rows.appointment, now=now))),

@@ -12,6 +12,7 @@ from tests.portal.ehr import ALL, failing
 # Addresses that are no pages: they answer a form or hand out a file.
 NO_PAGES = {
     *("language", "document-file", "consent-fhir"),
+    *("sharing-pause", "sharing-resume", "sharing-stop", "sharing-answer"),
     *("app-stop", "download-file", "download-cancel", "review-accept", "review-send-back"),
 }
 # Of the pages of records: name → (arguments, a type whose loss leaves the rest).

@@ -1,0 +1,97 @@
+"""What an app would see, or sees, as a page shows it: numbers, and what stays hidden and why."""
+
+from dataclasses import dataclass
+
+from django.utils import timezone
+from django.utils.functional import Promise
+from django.utils.translation import pgettext_lazy
+
+from accounts.models import Patient, User
+from consent import authority, explain
+from consent.authority import Requester
+from consent.decision import Reason
+from consent.fhir import Terms
+from consent.models import Consent
+from consent.vocabulary import TOPICS
+from consent.words import CATEGORY, TOPIC
+from fhirproxy import preview
+from fhirproxy.outcomes import Refusal
+from fhirproxy.preview import Preview
+from portal import authorization
+from portal.authorization import Answer, Question
+from smart.models import AuthorizationRequest
+from smart.scopes import Scope
+
+NOTHING = pgettext_lazy("sees.nothing", "It can see nothing now.")
+WHY_NOTHING = {
+    Reason.PAUSED: pgettext_lazy("sees.paused", "It can see nothing now, because you paused all sharing."),
+    Reason.CLIENT_SUSPENDED: pgettext_lazy(
+        "sees.suspended", "It can see nothing now, because we are checking this app."
+    ),
+    Reason.DENIED: pgettext_lazy(
+        "sees.limited", "It can see nothing now, because of a limit that you asked for."
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    name: Promise
+    seen: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sees:
+    rows: list[Row]  # kinds of which something is seen
+    seen: int
+    hidden: int  # private items
+    topics: list[tuple[Promise, int]]  # what the hidden ones are about
+    limited: int
+    more: bool
+    most: int = preview.MOST
+    nothing: str | Promise = ""  # why nothing at all is seen
+    failed: bool = False  # nobody could count
+
+
+FAILED = Sees([], 0, 0, [], 0, False, failed=True)
+
+
+def after(user: User, consent: Consent) -> Sees:
+    """What the client of a consent can see now."""
+    return _count(user, consent.patient, explain.of_consent(consent))
+
+
+def before(user: User, patient: Patient, asked: AuthorizationRequest, answer: Answer) -> Sees:
+    """What the client that asks would see after this answer."""
+    question, now = Question.of(asked), timezone.now()
+    categories = answer.categories & set(question.categories)
+    if not categories:
+        return _shown(Preview())
+    terms = Terms(
+        categories=categories,
+        labels=frozenset().union(*(t.labels for t in TOPICS if t.code in answer.topics)),
+        start=now,
+        until=authorization.until(asked, answer.days),
+    )
+    scopes = list(Scope.parse_all(" ".join(authorization.granted_scopes(question, answer))))
+    return _count(user, patient, explain.of_choice(patient, asked.client, terms, scopes))
+
+
+def _count(user: User, patient: Patient, other: Requester) -> Sees:
+    try:
+        own = authority.for_own_record(user, patient, timezone.now())
+        return _shown(preview.would_see(own, other))
+    except Refusal:
+        return FAILED
+
+
+def _shown(found: Preview) -> Sees:
+    return Sees(
+        rows=[Row(CATEGORY[c.category], c.seen) for c in found.counts if c.seen],
+        seen=found.seen,
+        hidden=found.hidden,
+        topics=[(TOPIC[t.code], found.private[t.code]) for t in TOPICS if found.private[t.code]],
+        limited=found.limited,
+        more=found.more,
+        nothing=WHY_NOTHING.get(found.reason, NOTHING) if found.reason else "",
+    )
