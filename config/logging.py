@@ -6,6 +6,8 @@ not listed here is dropped, so that a careless call cannot leak one.
 
 import logging
 import logging.config
+import traceback
+from collections.abc import Iterator
 from typing import Any
 
 import structlog
@@ -61,6 +63,25 @@ def without_address(_logger: object, _name: str, event: dict) -> dict:
     }
 
 
+def traceback_without_messages(error: tuple[Any, Any, Any]) -> str:
+    """Where it failed, and by what kind of error. What an error says can quote a record (threats A21)."""
+    told = []
+    for kind, _, frames in _chain(error[1]):
+        where = "".join(traceback.format_list(traceback.extract_tb(frames)))
+        told.append(f"{where}{kind.__module__}.{kind.__qualname__}")
+    return "\n".join(told)
+
+
+def _chain(error: BaseException | None) -> Iterator[tuple[type, BaseException, Any]]:
+    """An error and what led to it, the first cause first."""
+    seen: list[BaseException] = []
+    while error is not None and error not in seen:
+        seen.append(error)
+        error = error.__cause__ or error.__context__
+    for each in reversed(seen):
+        yield type(each), each, each.__traceback__
+
+
 class NoArguments(logging.Filter):
     """Libraries put URLs and values in their messages; below warning we do not keep those."""
 
@@ -91,7 +112,7 @@ def set_up() -> None:
                     "processors": [
                         structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                         drop_unlisted,
-                        structlog.processors.format_exc_info,
+                        structlog.processors.ExceptionRenderer(traceback_without_messages),
                         structlog.processors.JSONRenderer(),
                     ],
                 }

@@ -13,7 +13,7 @@ from django.utils.translation import pgettext
 from portal import records
 from portal.guards import PatientRequest
 from portal.states import Kind, State
-from portal.views.problems import UNAVAILABLE, problem
+from portal.views.problems import UNAVAILABLE, problem, reference
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ def _state(request: PatientRequest, missing: list[str], asked: int) -> State:
             "The system that keeps your records did not answer. Nothing in your record changed.",
         ),
         retry=request.get_full_path(),
-        reference=getattr(request, "correlation_id", ""),
+        reference=reference(),
     )
 
 

@@ -66,7 +66,7 @@ UNAVAILABLE = Problem(
 
 
 def problem(request: HttpRequest, what: Problem, status: int) -> HttpResponse:
-    return render(request, "portal/problem.html", {"problem": what, "reference": _reference()}, status=status)
+    return render(request, "portal/problem.html", {"problem": what, "reference": reference()}, status=status)
 
 
 def csrf_failed(request: HttpRequest, reason: str = "") -> HttpResponse:
@@ -102,7 +102,7 @@ def method_not_allowed(get_response: Handler) -> Handler:
 def server_error(request: HttpRequest) -> HttpResponse:
     context = {
         "problem": SERVER_ERROR,
-        "reference": _reference(),
+        "reference": reference(),
         "clinic_name": settings.CLINIC_NAME,
         "clinic_phone": settings.CLINIC_PHONE,
         "emergency_number": settings.EMERGENCY_NUMBER,
@@ -110,6 +110,6 @@ def server_error(request: HttpRequest) -> HttpResponse:
     return HttpResponse(render_to_string("portal/problem.html", context), status=500)
 
 
-def _reference() -> str:
+def reference() -> str:
     """The correlation id of the request, for the phone; it is in the logs, too."""
     return structlog.contextvars.get_contextvars().get("correlation_id", "")
