@@ -6,13 +6,20 @@ from typing import Any
 from django.conf import settings
 
 from fhirstore import documents
-from fhirstore.definitions import PARAMETERS, Parameter
+from fhirstore.composites import COMPOSITES
+from fhirstore.definitions import COMPARTMENT, PARAMETERS, Parameter
+from fhirstore.targets import target_types
 
 _COMMON = (("_id", "token"), ("_lastUpdated", "date"))
 _RESOURCE_INTERACTIONS = (
-    "read", "vread", "update", "delete", "history-instance", "create", "search-type"
+    "read", "vread", "update", "delete", "history-instance", "history-type", "create", "search-type"
 )  # fmt: skip
-_EVERYTHING = "http://hl7.org/fhir/OperationDefinition/Patient-everything"
+_OPERATIONS = {
+    "Patient": ("everything", "http://hl7.org/fhir/OperationDefinition/Patient-everything"),
+    "DocumentReference": ("docref", "http://hl7.org/fhir/us/core/OperationDefinition/docref"),
+}
+_PATIENT = "http://hl7.org/fhir/CompartmentDefinition/patient"
+MAX_REVINCLUDE_TARGETS = 20  # a parameter that leads anywhere is named by Provenance:target alone
 
 
 @cache
@@ -32,6 +39,7 @@ def statement() -> bytes:
                     "mode": "server",
                     "resource": [_resource(kind) for kind in PARAMETERS],
                     "interaction": [{"code": "transaction"}, {"code": "batch"}],
+                    "compartment": [_PATIENT],
                 }
             ],
         }
@@ -40,7 +48,8 @@ def statement() -> bytes:
 
 def _resource(kind: str) -> dict[str, Any]:
     parameters = [*_COMMON, *((p.code, p.kind) for p in PARAMETERS[kind].values())]
-    includes = [f"{kind}:{p.code}" for p in PARAMETERS[kind].values() if p.kind == "reference"]
+    parameters += [(code, "composite") for code in COMPOSITES.get(kind, ())]
+    includes = [f"{kind}:{p.code}" for p in PARAMETERS[kind].values() if target_types_of(p)]
     described: dict[str, Any] = {
         "type": kind,
         "interaction": [{"code": code} for code in _RESOURCE_INTERACTIONS],
@@ -51,31 +60,33 @@ def _resource(kind: str) -> dict[str, Any]:
         "conditionalRead": "full-support",
         "conditionalUpdate": True,
         "conditionalDelete": "not-supported",
+        "referencePolicy": ["literal", "local"],
     }
+    if kind in COMPARTMENT:
+        described["documentation"] = f"Also within the compartment of a patient: Patient/[id]/{kind}."
     if includes:
         described["searchInclude"] = includes
     if revincludes := _revincludes().get(kind):
         described["searchRevInclude"] = revincludes
     described["searchParam"] = [{"name": code, "type": type_} for code, type_ in parameters]
-    if kind == "Patient":
-        described["operation"] = [{"name": "everything", "definition": _EVERYTHING}]
+    if kind in _OPERATIONS:
+        name, definition = _OPERATIONS[kind]
+        described["operation"] = [{"name": name, "definition": definition}]
     return described
+
+
+def target_types_of(parameter: Parameter) -> frozenset[str]:
+    """Empty where the parameter is no reference to a resource: a canonical is not followed."""
+    return target_types(parameter) if parameter.kind == "reference" else frozenset()
 
 
 @cache
 def _revincludes() -> dict[str, list[str]]:
-    """Those whose parameter is named for the type or for any subject: the ones that clients look for."""
     found: dict[str, list[str]] = {}
     for parameters in PARAMETERS.values():
         for parameter in parameters.values():
-            for kind in _targets(parameter):
-                found.setdefault(kind, []).append(f"{parameter.type}:{parameter.code}")
+            targets = target_types_of(parameter)
+            if len(targets) <= MAX_REVINCLUDE_TARGETS or parameter.name == "Provenance.target":
+                for kind in targets:
+                    found.setdefault(kind, []).append(f"{parameter.type}:{parameter.code}")
     return found
-
-
-def _targets(parameter: Parameter) -> tuple[str, ...]:
-    if parameter.kind != "reference":
-        return ()
-    if parameter.in_patient_compartment or parameter.code in {"patient", "subject"}:
-        return ("Patient",)
-    return ("Encounter",) if parameter.code == "encounter" else ()

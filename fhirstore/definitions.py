@@ -89,3 +89,8 @@ def _patient_codes(name: str) -> frozenset[str]:
 
 
 PATIENT_CODES: Mapping[str, frozenset[str]] = MappingProxyType({name: _patient_codes(name) for name in TYPES})
+
+# types that have resources in the compartment of a Patient
+COMPARTMENT = frozenset(
+    name for name in TYPES if any(each.in_patient_compartment for each in PARAMETERS[name].values())
+)

@@ -32,7 +32,7 @@ _SUPPORT = re.compile(
 
 def everything(request: Request, kind: str, fhir_id: str) -> Answer:
     """Three statements for a page, however large. Raises Refused (400, 404, 410)."""
-    asked = dict(request.query)
+    asked = request.parameters()
     unknown = asked.keys() - {"_count", "_cursor", "_type", "_since", "start", "end", "_format", "_pretty"}
     if unknown and request.is_strict:
         raise Refused(400, "not-supported", f"$everything has no parameter `{min(unknown)}` here.")

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 from django.conf import settings
 
-from fhirstore import terms
+from fhirstore import composites, terms
 from fhirstore.dates import BEGINNING, END, Span, span
 from fhirstore.definitions import PARAMETERS, Parameter
 from fhirstore.documents import ID, Document
@@ -62,9 +62,29 @@ def index(document: Document) -> Index:
             found.terms.update(terms.compartment(patient) for patient in _patients(nodes))
         if parameter.code == "patient" and len(patients := set(_patients(nodes))) == 1:
             found.patient = patients.pop()
+    if kind == "Observation" and "component" in document:
+        _add_components(found, document)
     if kind == "Patient":
         found.patient = fhir_id
         found.terms.add(terms.compartment(fhir_id))
+    return found
+
+
+def _add_components(found: Index, document: Document) -> None:
+    """The values of components under the codes of the same component, for composite parameters."""
+    for names, pairs, component in composites.pairs(document, _code_terms):
+        found.terms |= pairs
+        if isinstance(quantity := component.get("valueQuantity"), dict) and "value" in quantity:
+            value = _float(quantity["value"])
+            found.quantities.update((name, value, value, *_unit(quantity)) for name in names)
+
+
+def _code_terms(param: str, concept: Document) -> set[int]:
+    """`code` and `system|code` of each coding."""
+    found: set[int] = set()
+    for coding in concept.get("coding", ()):
+        if code := coding.get("code"):
+            found |= {terms.code(param, code), terms.coding(param, coding.get("system", ""), code)}
     return found
 
 

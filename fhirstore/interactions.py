@@ -5,15 +5,12 @@ from email.utils import format_datetime
 from http import HTTPStatus
 from urllib.parse import urlencode
 
-import msgspec
 from django.conf import settings
 
 from fhirstore import conditions, documents
-from fhirstore.dates import instant
 from fhirstore.outcome import JSON, Answer, Refused, operation_outcome
 from fhirstore.requests import Request, etag_version, http_date
-from fhirstore.search.query import DEFAULT_COUNT, MAX_COUNT
-from fhirstore.store import Change, Effect, Stored, Written, fetch, fetch_versions, write
+from fhirstore.store import Change, Effect, Stored, Written, fetch, write
 
 
 def read(request: Request, kind: str, fhir_id: str) -> Answer:
@@ -50,44 +47,6 @@ def _is_not_modified(request: Request, stored: Stored) -> bool:
         return tags == "*" or stored.version in {etag_version(tag) for tag in tags.split(",")}
     since = http_date(request.headers.get("if-modified-since", ""))
     return since is not None and stored.last_updated.timestamp() // 1 <= since
-
-
-def history(request: Request, kind: str, fhir_id: str) -> Answer:
-    """Versions of one resource, newest first. The cursor is the version to go on below."""
-    asked = dict(request.query)
-    below = etag_version(asked["_cursor"]) if "_cursor" in asked else 2**31 - 1
-    count = etag_version(asked.get("_count", str(DEFAULT_COUNT)))
-    if below is None or count is None:
-        raise Refused(400, "value", "`_count` and `_cursor` are whole numbers.")
-    count = min(count, MAX_COUNT) or DEFAULT_COUNT
-    found = fetch_versions(kind, fhir_id, below=below, limit=count + 1)
-    if not found:
-        raise Refused(404, "not-found", f"There is no such {kind}.")
-    path = f"{kind}/{fhir_id}/_history"
-    links = [{"relation": "self", "url": f"{path}?_count={count}"}]
-    if len(found) > count:
-        next_url = f"{path}?_count={count}&_cursor={found[count - 1].version}"
-        links.append({"relation": "next", "url": next_url})
-    entries = [_history_entry(each) for each in found[:count]]
-    bundle = {"resourceType": "Bundle", "type": "history", "link": links, "entry": entries}
-    return 200, {"Content-Type": JSON}, documents.encode(bundle)
-
-
-def _history_entry(stored: Stored) -> dict[str, object]:
-    path = f"{stored.type}/{stored.fhir_id}"
-    method = "DELETE" if stored.deleted else "PUT"
-    entry: dict[str, object] = {"fullUrl": f"{settings.FHIR_BASE_URL}/{path}"}
-    if not stored.deleted:
-        entry["resource"] = msgspec.Raw(stored.body)
-    status = {"DELETE": "204", "PUT": "201" if stored.version == 1 else "200"}[method]
-    return entry | {
-        "request": {"method": method, "url": path},
-        "response": {
-            "status": status,
-            "etag": f'W/"{stored.version}"',
-            "lastModified": instant(stored.last_updated),
-        },
-    }
 
 
 def body_of(request: Request, kind: str) -> documents.Document:

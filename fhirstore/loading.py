@@ -5,6 +5,7 @@ within a file are rewritten; what refers to something that may come later waits 
 read, and is rejected by name if it never came.
 """
 
+import re
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -12,13 +13,14 @@ from dataclasses import dataclass, field
 
 from django.db import DataError, connection, transaction
 
-from fhirstore import conditions, documents
+from fhirstore import conditions, documents, structure
 from fhirstore.outcome import Refused
 from fhirstore.references import Links
 from fhirstore.sources import Item, Reject, Unit
 from fhirstore.store import Change, Effect, write
 
 BATCH = 500
+_INDEX = re.compile(r"\[\d+\]")
 _IDS = uuid.UUID("0d7f2f0e-5b0a-4c5e-9a52-7c8d1f1c6a11")  # for resources that come without an id
 
 
@@ -38,6 +40,7 @@ class Loader:
 
     rejected: Callable[[Reject], None]
     as_is: bool = False  # take what differs from R4's structure
+    odd: Counter[str] = field(default_factory=Counter)  # what was taken although it differs, by element
     counts: Counter[tuple[str, Effect]] = field(default_factory=Counter)
     reject_count: int = 0
     _batch: dict[tuple[str, str], tuple[Item, Change]] = field(default_factory=dict)
@@ -125,14 +128,26 @@ class Loader:
     def _add(self, each: _Waiting) -> None:
         kind = each.item.document["resourceType"]
         try:
+            self._check(each.item.document)
             made = documents.content(each.item.document, each.fhir_id)
         except UnicodeEncodeError:
             self._refuse(each.item, "a string is not valid Unicode")
+            return
+        except Refused as refused:
+            self._refuse(each.item, str(refused))
             return
         key = (kind, each.fhir_id)
         if key in self._batch or len(self._batch) >= BATCH:
             self._flush()
         self._batch[key] = (each.item, Change(kind, each.fhir_id, made))
+
+    def _check(self, document: documents.Document) -> None:
+        """Raises Refused. A reference to a type that R4 does not allow there is taken: real EHRs hold
+        such, and the rest of the resource is as good as any."""
+        found = structure.problems(document)
+        if not self.as_is:
+            structure.refuse(document, [each for each in found if each.code != structure.WRONG_TARGET])
+        self.odd.update(document["resourceType"] + _INDEX.sub("", each.path) for each in found)
 
     def _flush(self) -> None:
         batch, self._batch = list(self._batch.values()), {}
@@ -151,7 +166,7 @@ class Loader:
 
     def _write(self, changes: list[Change]) -> None:
         with transaction.atomic():
-            written = write(changes, replay=True, as_is=self.as_is)
+            written = write(changes, replay=True, as_is=True)
         self.counts.update((each.stored.type, each.effect) for each in written)
 
     def _refuse(self, item: Item, reason: str) -> None:

@@ -50,11 +50,7 @@ class Resource(models.Model):
                 name="resource_patient_date",
             ),
             models.Index(fields=["type", "key"], condition=Q(deleted=False), name="resource_type"),
-            models.Index(
-                fields=["type", "last_updated", "key"],
-                condition=Q(deleted=False),
-                name="resource_updated",
-            ),
+            models.Index(fields=["type", "last_updated", "key"], name="resource_updated"),
             models.Index(fields=["type", "date_high"], condition=Q(deleted=False), name="resource_date_high"),
             GinIndex(fields=["terms"], name="resource_terms"),
         ]
@@ -68,6 +64,7 @@ class Version(models.Model):
 
     pk = models.CompositePrimaryKey("resource_id", "version")
     resource = models.ForeignKey(Resource, models.PROTECT, related_name="versions", db_index=False)
+    type = models.CharField(max_length=40)  # that of the resource, for the history of a type
     version = models.IntegerField()
     last_updated = models.DateTimeField()
     deleted = models.BooleanField()
@@ -76,7 +73,12 @@ class Version(models.Model):
 
     class Phi:
         fields = ("digest", "body")
-        safe = ("resource", "version", "last_updated", "deleted")
+        safe = ("resource", "type", "version", "last_updated", "deleted")
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["type", "last_updated", "resource", "version"], name="version_updated")
+        ]
 
     def __str__(self) -> str:
         return f"Version/{self.resource_id}/{self.version}"

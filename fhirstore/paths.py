@@ -7,6 +7,7 @@ Nearly all are plain walks: names, `a as Type` on a choice element, `.where(x='â
 
 import re
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import fhirpathpy
@@ -23,6 +24,7 @@ _STEP = re.compile(
 _CAST = re.compile(r"\(([\w.]+) as (\w+)\)")
 
 
+@cache
 def compile_path(expression: str) -> Path:
     """Elements that the expression selects from a resource, lists flattened, in document order."""
     branches = [_compile_branch(branch.strip()) for branch in expression.split(" | ")]

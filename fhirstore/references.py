@@ -5,7 +5,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from fhirstore.documents import Document
+import msgspec
+
+from fhirstore.definitions import TYPES
+from fhirstore.documents import ID, Document
+from fhirstore.index import relative
+from fhirstore.paths import Path
 
 # Elements of type uri and url that may point at another entry of a Bundle (R4, 3.1.0.11.2).
 _LINKS = {"reference", "url", "uri", "valueUri", "valueUrl"}
@@ -53,3 +58,12 @@ class Links:
     def criteria(self) -> set[str]:
         """Conditional references, as `Practitioner?identifier=http://hl7.org/fhir/sid/us-npi|123`."""
         return {value for value in self._references() if "?" in value and _CRITERIA.fullmatch(value)}
+
+
+def targets_of(path: Path, body: str) -> Iterable[tuple[str, str]]:
+    """(type, id) of each resource of ours that the references at a path lead to."""
+    for node in path(msgspec.json.decode(body)):
+        target = node if isinstance(node, str) else node.get("reference", "")
+        kind, _, fhir_id = relative(target).partition("/")
+        if kind in TYPES and ID.fullmatch(fhir_id):
+            yield kind, fhir_id

@@ -3,8 +3,10 @@
 from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
+from typing import Any
 from urllib.parse import parse_qsl, unquote
 
+from fhirstore.documents import parse
 from fhirstore.outcome import Refused
 
 FHIR_JSON = frozenset(
@@ -57,6 +59,15 @@ class Request:
         except ValueError:
             raise Refused(400, "structure", "The body is not a form in UTF-8.") from None
 
+    def parameters(self) -> dict[str, str]:
+        """Those of an operation: of the URL, and of Parameters in the body. Raises Refused (400, 415)."""
+        found = dict(self.query)
+        if self.method == "POST" and self.body:
+            self.check_content_type()
+            listed = parse(self.body).get("parameter", [])
+            found |= dict(map(_plain_parameter, listed if isinstance(listed, list) else []))
+        return found
+
     def check_accept(self) -> None:
         """Raises Refused (406) where the client takes something, and JSON is not among it."""
         wanted = [value for name, value in self.query if name == "_format"]
@@ -70,6 +81,13 @@ class Request:
         kind = self.headers.get("content-type", "").partition(";")[0].strip().lower()
         if kind and kind not in allowed:
             raise Refused(415, "not-supported", f"Content-Type is one of: {', '.join(sorted(allowed))}.")
+
+
+def _plain_parameter(part: Any) -> tuple[str, str]:
+    values = [part[name] for name in part if name.startswith("value")] if isinstance(part, dict) else []
+    if len(values) != 1 or not isinstance(values[0], str | bool | int):
+        raise Refused(400, "structure", "A parameter has a name and one plain value.", "Parameters.parameter")
+    return str(part.get("name")), str(values[0]).lower() if isinstance(values[0], bool) else str(values[0])
 
 
 def etag_version(text: str) -> int | None:

@@ -25,8 +25,8 @@ ON CONFLICT (type, fhir_id) DO NOTHING
 RETURNING type, fhir_id, key
 """
 KEEP_VERSION = """
-INSERT INTO fhirstore_version (resource_id, version, last_updated, deleted, digest, body)
-SELECT key, version, last_updated, deleted, digest, body FROM fhirstore_resource WHERE key = ANY(%s)
+INSERT INTO fhirstore_version (resource_id, type, version, last_updated, deleted, digest, body)
+SELECT key, type, version, last_updated, deleted, digest, body FROM fhirstore_resource WHERE key = ANY(%s)
 """
 UPDATE = """
 UPDATE fhirstore_resource r

@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 import structlog
 from django.db import DataError, OperationalError, transaction
 
-from fhirstore import bundles, capability, interactions
-from fhirstore.definitions import TYPES
+from fhirstore import bundles, capability, history, interactions
+from fhirstore.definitions import COMPARTMENT, TYPES
+from fhirstore.docref import docref
 from fhirstore.documents import ID
 from fhirstore.everything import everything
 from fhirstore.outcome import JSON, Answer, Refused
@@ -51,7 +52,8 @@ def handle(
 
 
 def _writes(request: Request) -> bool:
-    return request.method in {"POST", "PUT", "DELETE"} and request.path[-1:] != ("_search",)
+    last = request.path[-1] if request.path else ""
+    return request.method in {"POST", "PUT", "DELETE"} and not last.startswith(("_search", "$"))
 
 
 def _where(error: Exception) -> str:
@@ -84,21 +86,40 @@ def _find(path: tuple[str, ...]) -> tuple[dict[str, Handler], tuple[str, ...]]:
             return {"POST": _search}, (kind,)
         case (kind, fhir_id) if not fhir_id.startswith(("$", "_")):
             return _INSTANCE, (kind, fhir_id)
+        case (kind, "_history"):
+            return {"GET": history.of_type}, (kind,)
+        case ("DocumentReference", "$docref"):
+            return {"GET": docref, "POST": docref}, ("DocumentReference",)
         case (kind, fhir_id, "_history"):
-            return {"GET": interactions.history}, (kind, fhir_id)
+            return {"GET": history.of_resource}, (kind, fhir_id)
         case (kind, fhir_id, "_history", version):
             return {"GET": interactions.vread}, (kind, fhir_id, version)
         case ("Patient", fhir_id, "$everything"):
-            return {"GET": everything}, ("Patient", fhir_id)
+            return {"GET": everything, "POST": everything}, ("Patient", fhir_id)
+        case ("Patient", fhir_id, kind) if kind in COMPARTMENT:
+            return {"GET": _search_compartment}, ("Patient", fhir_id, kind)
+        case ("Patient", fhir_id, kind, "_search") if kind in COMPARTMENT:
+            return {"POST": _search_compartment}, ("Patient", fhir_id, kind)
     raise Refused(404, "not-supported", "There is nothing at this address.")
 
 
 def _search(request: Request, kind: str) -> Answer:
+    return 200, {"Content-Type": JSON}, run.answer(_read_search(request, kind))
+
+
+def _search_compartment(request: Request, _: str, patient: str, kind: str) -> Answer:
+    """Resources of a type in the compartment of a patient (R4, 3.1.0.11.2)."""
+    asked = _read_search(request, kind)
+    asked.within_patient(patient)
+    return 200, {"Content-Type": JSON}, run.answer(asked)
+
+
+def _read_search(request: Request, kind: str) -> query.Query:
     pairs = list(request.query)
     if request.method == "POST":
         request.check_content_type({"application/x-www-form-urlencoded"})
         pairs += request.form()
-    return 200, {"Content-Type": JSON}, run.answer(query.read(kind, pairs, strict=request.is_strict))
+    return query.read(kind, pairs, strict=request.is_strict)
 
 
 def _metadata(request: Request) -> Answer:

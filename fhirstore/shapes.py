@@ -110,16 +110,13 @@ CODES: Mapping[str, Mapping[str, frozenset[str]]] = MappingProxyType(_read_codes
 
 
 @cache
-def element_at(kind: str, path: str) -> ElementType | None:
-    """The type of the element that a plain path leads to (`status`, `component.code`); None where the
-    table does not say, or the element is a choice."""
+def element_at(kind: str, path: str) -> Element | None:
+    """The element that a plain path leads to (`status`, `component.code`); None where there is none."""
     section = kind
     for position, name in enumerate(steps := path.split("."), start=1):
         found = next((each for each in elements(section) if each.name == name), None)
-        if found is None or found.is_choice:
-            return None
-        if position == len(steps):
-            return found.types[0]
+        if found is None or position == len(steps):
+            return found
         section = found.types[0].name
         if section not in _SECTIONS:
             return None

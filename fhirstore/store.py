@@ -13,6 +13,7 @@ from typing import Any
 from django.db import connection
 
 from fhirstore import rows, structure
+from fhirstore.dates import END
 from fhirstore.documents import Content
 from fhirstore.index import Index, index
 from fhirstore.outcome import Refused
@@ -78,13 +79,31 @@ WHERE r.type = %(type)s AND r.fhir_id = %(id)s AND v.version = %(version)s
 """
 _FETCH_VERSIONS = """
 SELECT version, last_updated, body FROM fhirstore_resource
-WHERE type = %(type)s AND fhir_id = %(id)s AND version < %(below)s
+WHERE type = %(type)s AND fhir_id = %(id)s AND version < %(below)s AND last_updated >= %(since)s
 UNION ALL
 SELECT v.version, v.last_updated, v.body
 FROM fhirstore_version v JOIN fhirstore_resource r ON r.key = v.resource_id
-WHERE r.type = %(type)s AND r.fhir_id = %(id)s AND v.version < %(below)s
+WHERE r.type = %(type)s AND r.fhir_id = %(id)s AND v.version < %(below)s AND v.last_updated >= %(since)s
 ORDER BY version DESC LIMIT %(limit)s
 """
+# Both halves come off an index in order, so that a page costs the same wherever it stands.
+_FETCH_CHANGES = """
+(SELECT r.fhir_id, r.version, r.last_updated, r.body, r.key FROM fhirstore_resource r
+ WHERE r.type = %(type)s AND r.last_updated >= %(since)s
+   AND (r.last_updated, r.key) <= (%(at)s, %(key)s)
+   AND (r.last_updated, r.key, r.version) < (%(at)s, %(key)s, %(version)s)
+ ORDER BY r.last_updated DESC, r.key DESC LIMIT %(limit)s)
+UNION ALL
+(SELECT r.fhir_id, v.version, v.last_updated, v.body, v.resource_id
+ FROM fhirstore_version v JOIN fhirstore_resource r ON r.key = v.resource_id
+ WHERE v.type = %(type)s AND v.last_updated >= %(since)s
+   AND (v.last_updated, v.resource_id, v.version) < (%(at)s, %(key)s, %(version)s)
+ ORDER BY v.last_updated DESC, v.resource_id DESC, v.version DESC LIMIT %(limit)s)
+ORDER BY last_updated DESC, key DESC, version DESC LIMIT %(limit)s
+"""
+
+Place = tuple[datetime, int, int]  # of a version among those of its type: time, key of the resource, version
+_END: Place = (END, 2**63 - 1, 2**31 - 1)
 
 
 def fetch(kind: str, fhir_id: str, version: int | None = None) -> Stored | None:
@@ -98,12 +117,27 @@ def fetch(kind: str, fhir_id: str, version: int | None = None) -> Stored | None:
     return Stored(kind, fhir_id, *row) if row else None
 
 
-def fetch_versions(kind: str, fhir_id: str, *, below: int, limit: int) -> list[Stored]:
-    """Versions with a number under `below`, newest first. One statement."""
-    params: dict[str, str | int] = {"type": kind, "id": fhir_id, "below": below, "limit": limit}
+def fetch_versions(kind: str, fhir_id: str, *, since: datetime, below: int, limit: int) -> list[Stored]:
+    """Versions with a number under `below` that were written since, newest first. One statement."""
+    params: dict[str, Any] = {"type": kind, "id": fhir_id, "since": since, "below": below, "limit": limit}
     with connection.cursor() as cursor:
         cursor.execute(_FETCH_VERSIONS, params)
         return [Stored(kind, fhir_id, *row) for row in cursor.fetchall()]
+
+
+def fetch_changes(
+    kind: str, *, since: datetime, below: Place | None, limit: int
+) -> list[tuple[Stored, Place]]:
+    """Versions of all resources of a type that were written since, newest first, with the place of each.
+    One statement."""
+    at, key, version = below or _END
+    params = {"type": kind, "since": since, "at": at, "key": key, "version": version, "limit": limit}
+    with connection.cursor() as cursor:
+        cursor.execute(_FETCH_CHANGES, params)
+        return [
+            (Stored(kind, fhir_id, number, last_updated, body), (last_updated, found, number))
+            for fhir_id, number, last_updated, body, found in cursor.fetchall()
+        ]
 
 
 def write(changes: Sequence[Change], *, replay: bool = False, as_is: bool = False) -> list[Written]:
@@ -111,7 +145,7 @@ def write(changes: Sequence[Change], *, replay: bool = False, as_is: bool = Fals
 
     Content equal to the current version makes no new version. With `replay`, neither does content
     equal to an earlier version: what was loaded before and changed since stays as it is. With `as_is`,
-    what differs from R4's structure is taken, as long as it can be indexed.
+    structure is not checked here.
     Raises Refused: 412 where `if_match` is not the current version, 409 where somebody else creates
     the same resource at the same time, 422 for what is not R4; `position` says which change is at fault.
     """

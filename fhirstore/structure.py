@@ -17,6 +17,7 @@ from fhirstore.shapes import CODES, ElementType, elements
 
 MAX_ISSUES = 20
 CODES_TOLD = 12
+WRONG_TARGET = "invariant"  # the code of a reference to a type that is not allowed there
 
 
 class Problem(NamedTuple):
@@ -52,10 +53,20 @@ class _Table:
 
 def check(document: dict[str, Any]) -> None:
     """Raises Refused (422) with an issue for each thing that is wrong, at most 20."""
-    kind = document["resourceType"]
-    if found := _check_object(kind)(document):
+    refuse(document, problems(document))
+
+
+def problems(document: dict[str, Any]) -> Problems:
+    """All that is wrong, in the order of the document."""
+    return _check_object(document["resourceType"])(document)
+
+
+def refuse(document: dict[str, Any], found: Problems) -> None:
+    """Raises Refused (422) unless `found` is empty."""
+    if found:
+        kind = document["resourceType"]
         issues = [Issue(each.code, each.text, kind + each.path) for each in found[:MAX_ISSUES]]
-        raise Refused(422, issues[0].code, issues[0].diagnostics, issues[0].expression, more=issues[1:])
+        raise Refused(422, *issues[0], more=issues[1:])
 
 
 @cache
@@ -206,7 +217,7 @@ def _check_target(node: dict[str, Any], targets: frozenset[str]) -> Problems:
     if kind in targets or kind not in TYPES:
         return _NONE
     told = ", ".join(sorted(targets))
-    return [Problem(".reference", "value", f"This refers to {told}, and not to {kind}.")]
+    return [Problem(".reference", WRONG_TARGET, f"This refers to {told}, and not to {kind}.")]
 
 
 def _target_type(reference: str) -> str:

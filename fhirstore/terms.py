@@ -53,3 +53,8 @@ def text(param: str, value: str) -> int:
 def compartment(patient: str) -> int:
     """Within the compartment of the Patient with this id, whatever the type."""
     return _term("Patient", "compartment", patient)
+
+
+def pair(first: int, second: int) -> int:
+    """Two terms that are true of one and the same part of a resource."""
+    return _term("pair", str(first), str(second))

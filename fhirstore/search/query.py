@@ -8,9 +8,11 @@ from typing import Any
 
 import msgspec
 
+from fhirstore import terms
 from fhirstore.definitions import PARAMETERS, TYPES, Parameter
 from fhirstore.outcome import Refused
-from fhirstore.search import values, where
+from fhirstore.search import chains, values, where
+from fhirstore.search.shown import SUMMARIES
 from fhirstore.search.where import Where
 
 DEFAULT_COUNT, MAX_COUNT = 50, 1000
@@ -47,9 +49,17 @@ class Query:
     includes: list[Include] = field(default_factory=list)
     revincludes: list[Include] = field(default_factory=list)
     elements: frozenset[str] = frozenset()
+    summary: str = ""  # true, text or data
+    address: str = ""  # relative to the base; the type, if nothing else is said
     count_only: bool = False
     with_total: bool = False
     after: tuple[Any, ...] = ()  # sort values and key of the last resource of the page before
+
+    def within_patient(self, fhir_id: str) -> None:
+        """Only what is in the compartment of this Patient."""
+        self.where.terms.add(terms.compartment(fhir_id))
+        self.where.in_one_record = True
+        self.address = f"Patient/{fhir_id}/{self.type}"
 
 
 def read(kind: str, pairs: Pairs, *, strict: bool) -> Query:
@@ -68,6 +78,9 @@ def read(kind: str, pairs: Pairs, *, strict: bool) -> Query:
         elif reader := _CONTROLS.get(name):
             reader(query, value)
             query.used.append((name, str(query.count) if name == "_count" else value))
+        elif chains.is_chain(kind, name):
+            chains.add(query.where, kind, name, value)
+            query.used.append((name, value))
         elif _is_ours(kind, name, strict=strict):
             where.add(query.where, kind, name, value)
             query.used.append((name, value))
@@ -84,13 +97,6 @@ def _check_text(name: str, value: str) -> None:
 
 
 def _is_ours(kind: str, name: str, *, strict: bool) -> bool:
-    code = name.partition(":")[0]
-    head, dot, _ = code.partition(".")
-    if code == "_has" or (dot and head in PARAMETERS[kind]) or name.endswith(":iterate"):
-        # Leaving these out would widen the result.
-        raise Refused(
-            400, "not-supported", f"`{name}` is not supported: no chained or reverse chained search."
-        )
     if where.is_known(kind, name):
         return True
     if strict:
@@ -118,8 +124,15 @@ def _sort_key(kind: str, text: str) -> SortKey:
     if code == "_id":
         return SortKey("r.fhir_id", descending, "text")
     parameter = PARAMETERS[kind].get(code)
-    if parameter is None or parameter.kind != "date":
-        raise Refused(400, "not-supported", "`_sort` takes _id, _lastUpdated and parameters that are dates.")
+    if parameter is None or parameter.kind not in {"date", "string"}:
+        told = "`_sort` takes _id, _lastUpdated and parameters that are dates or strings."
+        raise Refused(400, "not-supported", told)
+    if parameter.kind == "string":
+        least = (
+            "COALESCE((SELECT min(i.value) FROM fhirstore_stringrow i"
+            " WHERE i.resource_id = r.key AND i.param = %s), '')"
+        )
+        return SortKey(least, descending, "text", (parameter.name,))
     if parameter.is_main_date:
         return SortKey("r.date_low", descending, "timestamptz")
     least = (
@@ -162,9 +175,10 @@ def _elements(query: Query, value: str) -> None:
 
 
 def _summary(query: Query, value: str) -> None:
-    if value not in {"count", "false"}:
-        raise values.bad_value("_summary", "count or false")
+    if value not in SUMMARIES:
+        raise values.bad_value("_summary", "true, text, data, count or false")
     query.count_only = query.count_only or value == "count"
+    query.summary = "" if value in {"count", "false"} else value
 
 
 def _total(query: Query, value: str) -> None:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 from urllib.parse import urlencode
 
@@ -11,11 +10,11 @@ from django.conf import settings
 from django.db import connection
 
 from fhirstore import documents, terms
-from fhirstore.definitions import TYPES
-from fhirstore.index import relative
 from fhirstore.outcome import operation_outcome
-from fhirstore.paths import Path, compile_path
+from fhirstore.paths import compile_path
+from fhirstore.references import targets_of
 from fhirstore.search.query import Include, Query, SortKey, write_cursor
+from fhirstore.search.shown import subset
 
 MAX_INCLUDED = 2000
 
@@ -102,8 +101,8 @@ def answer(query: Query) -> bytes:
     if query.count_only:
         return _bundle(query, [], total=count(query))
     found = page(query)
-    entries = [_entry(each, "match", query.elements) for each in found.matches]
-    entries += [_entry(each, "include") for each in _included(query, found.matches)]
+    entries = [_entry(each, "match", _shown(each, query)) for each in found.matches]
+    entries += [_entry(each, "include", msgspec.Raw(each.body)) for each in _included(query, found.matches)]
     if len(entries) - len(found.matches) > MAX_INCLUDED:
         told = f"Only the first {MAX_INCLUDED} included resources of each kind are shown."
         entries.append(
@@ -121,10 +120,10 @@ def answer(query: Query) -> bytes:
 def _bundle(
     query: Query, entries: Sequence[dict[str, Any]], *, total: int | None, after: Sequence[Any] = ()
 ) -> bytes:
-    links = [{"relation": "self", "url": _url(query.type, query.used)}]
+    links = [{"relation": "self", "url": _url(query.address or query.type, query.used)}]
     if after:
         onward = [*query.used, ("_cursor", write_cursor(after))]
-        links.append({"relation": "next", "url": _url(query.type, onward)})
+        links.append({"relation": "next", "url": _url(query.address or query.type, onward)})
     bundle: dict[str, Any] = {"resourceType": "Bundle", "type": "searchset"}
     if total is not None:
         bundle["total"] = total
@@ -134,33 +133,20 @@ def _bundle(
     return documents.encode(bundle)
 
 
-def _url(kind: str, pairs: Sequence[tuple[str, str]]) -> str:
+def _url(address: str, pairs: Sequence[tuple[str, str]]) -> str:
     """Relative to the base: whoever stands before us has an address of its own."""
-    return f"{kind}?{urlencode(pairs, safe='/:,|')}" if pairs else kind
+    return f"{address}?{urlencode(pairs, safe='/:,|')}" if pairs else address
 
 
-def _entry(found: Found, mode: str, elements: frozenset[str] = frozenset()) -> dict[str, Any]:
-    resource = subset(found, elements) if elements else msgspec.Raw(found.body)
+def _shown(found: Found, query: Query) -> Any:
+    if query.elements or query.summary:
+        return subset(found.type, found.body, query.elements, query.summary)
+    return msgspec.Raw(found.body)
+
+
+def _entry(found: Found, mode: str, resource: Any) -> dict[str, Any]:
     url = f"{settings.FHIR_BASE_URL}/{found.type}/{found.fhir_id}"
     return {"fullUrl": url, "resource": resource, "search": {"mode": mode}}
-
-
-_SUBSETTED = {"system": "http://terminology.hl7.org/CodeSystem/v3-ObservationValue", "code": "SUBSETTED"}
-
-
-def subset(found: Found, elements: frozenset[str]) -> documents.Document:
-    """The wanted elements with those that must be there, tagged SUBSETTED (R4, 3.1.1.6)."""
-    document = documents.parse(found.body.encode())
-    always = {"resourceType", "id", "meta", "implicitRules", "modifierExtension", *TYPES[found.type]}
-    wanted = {element.removeprefix(f"{found.type}.").partition(".")[0] for element in elements}
-    kept = {name: value for name, value in document.items() if _element_name(name, always) or name in wanted}
-    kept["meta"] = {**kept["meta"], "tag": [*kept["meta"].get("tag", []), _SUBSETTED]}
-    return kept
-
-
-def _element_name(name: str, always: set[str]) -> bool:
-    plain = name.removeprefix("_")
-    return plain in always or any(plain.startswith(a[:-3]) for a in always if a.endswith("[x]"))
 
 
 def _included(query: Query, matches: Sequence[Found]) -> Iterable[Found]:
@@ -176,18 +162,11 @@ def _included(query: Query, matches: Sequence[Found]) -> Iterable[Found]:
                 yield each
 
 
-@cache
-def _compiled(expression: str) -> Path:
-    return compile_path(expression)
-
-
 def _references(include: Include, matches: Sequence[Found]) -> Iterable[tuple[str, str]]:
-    path = _compiled(include.parameter.expression)
+    path = compile_path(include.parameter.expression)
     for each in matches:
-        for node in path(msgspec.json.decode(each.body)):
-            target = node if isinstance(node, str) else node.get("reference", "")
-            kind, _, fhir_id = relative(target).partition("/")
-            if kind in TYPES and documents.ID.fullmatch(fhir_id) and include.target in {"", kind}:
+        for kind, fhir_id in targets_of(path, each.body):
+            if include.target in {"", kind}:
                 yield kind, fhir_id
 
 

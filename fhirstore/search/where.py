@@ -1,4 +1,4 @@
-"""Search parameters as SQL conditions on `fhirstore_resource r`.
+"""Search parameters as SQL conditions on a row of `fhirstore_resource`, `r` if not said otherwise.
 
 No text of the caller's ever stands in the SQL; it is all in the parameters.
 """
@@ -9,17 +9,20 @@ from datetime import UTC, datetime
 from typing import Any
 
 from fhirstore import terms
+from fhirstore.composites import COMPOSITES, Composite, component_param
 from fhirstore.dates import Span
 from fhirstore.definitions import PARAMETERS, PATIENT_CODES, TYPES, Parameter
 from fhirstore.index import normal, relative
 from fhirstore.outcome import Refused
 from fhirstore.search import values
+from fhirstore.targets import implied_systems
 
 
 @dataclass(slots=True)
 class Where:
     """Conditions that must all hold. Single terms are gathered, so that one index look-up takes all."""
 
+    alias: str = "r"  # of the row; an inner search has one of its own
     conditions: list[str] = field(default_factory=list)
     params: list[Any] = field(default_factory=list)
     terms: set[int] = field(default_factory=set)
@@ -34,33 +37,36 @@ class Where:
         if len(wanted) == 1:
             self.terms.update(wanted)
         else:
-            self.add("r.terms && %s::bigint[]", list(wanted))
+            self.add(f"{self.alias}.terms && %s::bigint[]", list(wanted))
 
     def sql(self) -> tuple[str, list[Any]]:
         conditions, params = list(self.conditions), list(self.params)
         if self.terms:
-            conditions.append("r.terms @> %s::bigint[]")
+            conditions.append(f"{self.alias}.terms @> %s::bigint[]")
             params.append(sorted(self.terms))
         return " AND ".join(conditions) or "TRUE", params
 
 
 def is_known(kind: str, name: str) -> bool:
     code = name.partition(":")[0]
-    return code in {"_id", "_lastUpdated"} or code in PARAMETERS[kind]
+    return code in {"_id", "_lastUpdated"} or code in PARAMETERS[kind] or code in COMPOSITES.get(kind, {})
 
 
 def add(where: Where, kind: str, name: str, value: str) -> None:
-    """Add one search parameter as it stands in a query. Raises Refused (400)."""
+    """Add one search parameter as it stands in a query, other than a chain. Raises Refused (400)."""
     code, _, modifier = name.partition(":")
     if not value:
         raise values.bad_value(name, "a value; it is empty")
     if code == "_id" and not modifier:
         where.in_one_record = True
-        where.add("r.fhir_id = ANY(%s)", values.split(value, ","))
+        where.add(f"{where.alias}.fhir_id = ANY(%s)", values.split(value, ","))
     elif code == "_lastUpdated" and not modifier:
-        _any_of(where, [_moment(values.date(name, each)) for each in values.split(value, ",")])
+        column = f"{where.alias}.last_updated"
+        _any_of(where, [_moment(column, values.date(name, each)) for each in values.split(value, ",")])
     elif code in {"_id", "_lastUpdated"}:
         raise _unsupported(name)
+    elif composite := COMPOSITES.get(kind, {}).get(code):
+        _composite(where, kind, composite, modifier, values.split(value, ","))
     elif modifier == "missing":
         _missing(where, PARAMETERS[kind][code], value)
     else:
@@ -79,24 +85,27 @@ def _missing(where: Where, parameter: Parameter, value: str) -> None:
     if value == "false":
         where.terms.add(term)
     else:
-        where.add("NOT r.terms @> %s::bigint[]", [term])
+        where.add(f"NOT {where.alias}.terms @> %s::bigint[]", [term])
 
 
 def _token(where: Where, parameter: Parameter, modifier: str, wanted: list[str]) -> None:
-    found = [_token_term(parameter.name, each) for each in wanted]
+    found = [_token_term(parameter, each) for each in wanted]
     if modifier == "not":
-        where.add("NOT r.terms && %s::bigint[]", found)
+        where.add(f"NOT {where.alias}.terms && %s::bigint[]", found)
     elif modifier:
         raise _unsupported(f"{parameter.code}:{modifier}")
     else:
         where.add_terms(found)
 
 
-def _token_term(param: str, value: str) -> int:
+def _token_term(parameter: Parameter, value: str) -> int:
+    param = parameter.name
     system, *rest = (values.plain(part) for part in values.split(value, "|"))
     if not rest:
         return terms.code(param, system)
     code = "|".join(rest)
+    if system in implied_systems(parameter):  # the element is a code: its system stands in the standard
+        return terms.coding(param, "", code) if code else terms.present(param)
     return terms.coding(param, system, code) if code else terms.system(param, system)
 
 
@@ -119,9 +128,9 @@ def _reference(where: Where, parameter: Parameter, modifier: str, wanted: list[s
     if parameter.code in PATIENT_CODES[parameter.type] and len(patients) == len(targets):
         where.in_one_record = True
         if len(patients) == 1:  # an equation, so that an index can give the order too
-            where.add("r.patient = %s", patients[0])
+            where.add(f"{where.alias}.patient = %s", patients[0])
         else:
-            where.add("r.patient = ANY(%s)", patients)
+            where.add(f"{where.alias}.patient = ANY(%s)", patients)
     else:
         where.add_terms([terms.reference(parameter.name, target) for target in targets])
 
@@ -147,8 +156,9 @@ def _date(where: Where, parameter: Parameter, modifier: str, wanted: list[str]) 
         raise _unsupported(f"{parameter.code}:{modifier}")
     dates = [values.date(parameter.code, each) for each in wanted]
     if parameter.is_main_date:
-        _any_of(where, [_range("r.date_low", "r.date_high", each) for each in dates])
-        where.add("r.date_high IS NOT NULL")
+        low, high = f"{where.alias}.date_low", f"{where.alias}.date_high"
+        _any_of(where, [_range(low, high, each) for each in dates])
+        where.add(f"{high} IS NOT NULL")
     else:
         _any_row(where, "daterow", parameter.name, [_range("i.low", "i.high", each) for each in dates])
 
@@ -179,12 +189,11 @@ def _range(low: str, high: str, date: tuple[str, Span]) -> _Condition:
     }[prefix]
 
 
-def _moment(date: tuple[str, Span]) -> _Condition:
+def _moment(column: str, date: tuple[str, Span]) -> _Condition:
     """`last_updated`, one moment, against a searched range of time."""
     prefix, (start, end) = date
     if prefix == "ap":
         raise values.bad_value("_lastUpdated", "a date without the prefix ap")
-    column = "r.last_updated"
     return {
         "eq": (f"({column} >= %s AND {column} < %s)", [start, end]),
         "ne": (f"({column} < %s OR {column} >= %s)", [start, end]),
@@ -230,6 +239,35 @@ def _amount(name: str, text: str) -> _Condition:
     return f"({condition})", params
 
 
+def _composite(where: Where, kind: str, composite: Composite, modifier: str, wanted: list[str]) -> None:
+    """Each of `wanted` is `code$value`; both are true of the resource, or of one of its components."""
+    if modifier:
+        raise _unsupported(f"{composite.code}:{modifier}")
+    any_of: list[_Condition] = []
+    for each in wanted:
+        parts = values.split(each, "$")
+        if len(parts) != 2 or not all(parts):
+            raise values.bad_value(composite.code, "a code and a value, as code$value")
+        if composite.of_resource:
+            whole = Where(where.alias)
+            add(whole, kind, "code", parts[0])
+            add(whole, kind, composite.value, parts[1])
+            any_of.append(whole.sql())
+        if composite.of_component:
+            any_of.append(_component(where.alias, kind, composite, *parts))
+    _any_of(where, any_of)
+
+
+def _component(alias: str, kind: str, composite: Composite, code: str, value: str) -> _Condition:
+    code_term = _token_term(PARAMETERS[kind]["component-code"], code)
+    if composite.kind == "quantity":
+        part = Where(alias)
+        _any_row(part, "quantityrow", component_param(composite, code_term), [_amount(composite.code, value)])
+        return part.sql()
+    value_term = _token_term(PARAMETERS[kind]["component-value-concept"], value)
+    return f"{alias}.terms @> %s::bigint[]", [[terms.pair(code_term, value_term)]]
+
+
 def _any_of(where: Where, conditions: Sequence[_Condition]) -> None:
     sql = " OR ".join(condition for condition, _ in conditions)
     where.add(f"({sql})", *(param for _, params in conditions for param in params))
@@ -239,7 +277,7 @@ def _any_row(where: Where, table: str, param: str, conditions: Sequence[_Conditi
     any_of = " OR ".join(condition for condition, _ in conditions)
     where.add(
         f"EXISTS (SELECT 1 FROM fhirstore_{table} i"  # noqa: S608 (names of ours only)
-        f" WHERE i.resource_id = r.key AND i.param = %s AND ({any_of}))",
+        f" WHERE i.resource_id = {where.alias}.key AND i.param = %s AND ({any_of}))",
         param,
         *(each for _, params in conditions for each in params),
     )

@@ -280,7 +280,7 @@ def test_entries_that_are_no_resources_to_keep_are_rejected(tmp_path):
 
 
 def test_a_resource_that_is_not_r4_is_named_with_its_file_entry_path_and_cure(tmp_path):
-    bad = observation("o2", status="done", subject={"reference": "Practitioner/1"})
+    bad = observation("o2", status="done")
     records = bundle("collection", {"resource": patient()}, {"resource": bad})
 
     load = Load(write(tmp_path / "alice.json", records))
@@ -289,7 +289,6 @@ def test_a_resource_that_is_not_r4_is_named_with_its_file_entry_path_and_cure(tm
     (reject,) = load.rejects
     assert "alice.json: entry 2: Observation" in reject
     assert "Observation.status: The codes of observation-status are: amended, cancelled" in reject
-    assert "Observation.subject.reference: This refers to Device, Group, Location, Patient" in reject
     assert get("Patient/alice").status == 200
     assert get("Observation/o2").status == 404
 
@@ -303,6 +302,14 @@ def test_check_says_what_would_be_rejected_and_keeps_nothing(tmp_path):
     assert "entry 2" in load.rejects[0]
     assert "nothing of this was kept" in load.out
     assert get("Patient/alice").status == 404
+
+
+def test_a_reference_to_the_wrong_type_is_taken_and_told(tmp_path):
+    load = Load(write(tmp_path / "o1.json", observation("o1", subject={"reference": "Practitioner/1"})))
+
+    assert load.code == 0
+    assert "R4 does not have it so: Observation.subject.reference (1)" in load.out
+    assert get("Observation/o1").status == 200
 
 
 def test_as_is_takes_what_is_not_quite_r4(tmp_path):

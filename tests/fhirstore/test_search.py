@@ -178,15 +178,13 @@ def test_search(query, ids):
     [
         "Observation?nonsense=1", "Observation?code:in=http://vs", "Observation?code:text=x",
         "Observation?code:above=1", "Observation?code=", "Observation?patient:identifier=1",
-        "Observation?patient.name=x", "Observation?subject:Patient.name=x",
-        "Patient?_has:Observation:patient:code=1",
         "Observation?date=soon", "Observation?date=2026-13", "Observation?date=2026-05-01T99:00:00Z",
         "Observation?date:exact=2026", "Observation?value-quantity=five", "Observation?value-quantity=1e999",
         "Observation?code:missing=maybe", "Observation?_count=x", "Observation?_count=-1",
         "Observation?_sort=code", "Observation?_sort=date,-date,_id,_lastUpdated", "Observation?_include=x",
         "Observation?_include=Patient:organization", "Observation?_include:iterate=Observation:subject",
         "Observation?_include=Observation:code", "Observation?_revinclude=Observation:subject:Group",
-        "Observation?_summary=text", "Observation?_total=some", "Observation?_cursor=x",
+        "Observation?_summary=some", "Observation?_total=some", "Observation?_cursor=x",
         "Observation?_cursor=WyJ4Il0", "Observation?_cursor=bnVsbA", "Observation?_id:missing=true",
         "Patient?family=%00", "Patient?family:below=x", "Observation?_text=x",
         "Observation?_lastUpdated=ap2026",
@@ -209,7 +207,7 @@ def test_unknown_parameters_are_ignored_only_when_asked_to():
 
 
 def test_lenient_does_not_widen_a_chained_search():
-    assert get("Observation?patient.name=x", prefer="handling=lenient").status == 400
+    assert get("Observation?patient.nonsense=x", prefer="handling=lenient").status == 400
 
 
 def test_search_by_post_takes_the_form_and_the_url():

@@ -97,6 +97,8 @@ class Command(BaseCommand):
             f"{total:,} resources from {file_count:,} files in {seconds:.1f} s ({total / seconds:,.0f}/s), "
             f"{loader.reject_count:,} rejected."
         )
+        for element, count in sorted(loader.odd.items()):
+            self.stdout.write(f"  Taken, though R4 does not have it so: {element} ({count:,})")
         if skipped:
             self.stdout.write(f"Files left out: {skipped:,}, whose names do not end in {_suffixes()}.")
 
