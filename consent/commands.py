@@ -123,6 +123,8 @@ def answer(consent: Consent, *, agreed: bool, act: Act) -> Consent:
     if agreed:
         _end_others(consent, act)
     append(consent, status, None, act, EventType.CONSENT_ANSWER)
+    if agreed:
+        _tell(consent, "app_connected")
     return consent
 
 
@@ -141,13 +143,15 @@ def renew(consent: Consent, *, until: datetime, act: Act) -> Consent:
 
 
 @transaction.atomic
-def revoke(consent: Consent, *, by: "User", channel: str = "portal", role: str = "patient") -> Consent:
+def revoke(
+    consent: Consent, *, by: "User", channel: str = "portal", role: str = "patient", client: str = ""
+) -> Consent:
     """End a consent now, with every token behind it. Revoking twice changes nothing."""
     consent = locked(consent)
     if consent.status in (Status.INACTIVE, Status.REJECTED):
         return consent
     consent.revoked_at, consent.revoked_by = timezone.now(), by
-    act = Act(by=by, channel=channel, role=role)
+    act = Act(by=by, channel=channel, role=role, client=client)
     append(consent, Status.INACTIVE, None, act, EventType.CONSENT_REVOKE)
     _tell(consent, "app_stopped")
     return consent
@@ -197,7 +201,9 @@ def record_resource(
     InvalidConsent with the element that cannot be.
     """
     if replaces is None and not propose:
-        return _open(patient, kind, resource, act, **whom)
+        consent = _open(patient, kind, resource, act, **whom)
+        _tell(consent, "app_connected")
+        return consent
     lock(patient.id)
     consent = Consent(patient=patient, kind=kind, **whom) if replaces is None else locked(replaces)
     status, event = (consent.status, EventType.CONSENT_AMEND)
@@ -252,8 +258,9 @@ def _each(patient: "Patient", was: str, becomes: str, act: Act, event: EventType
 
 def _end_others(consent: Consent, act: Act) -> None:
     """What was proposed takes the place of an open consent for the same."""
-    same = {"client": consent.client, "helper": consent.helper}
-    same |= {"recipient": consent.recipient, "directive": consent.directive}
+    same: dict[str, Any] = {
+        name: getattr(consent, name) for name in ("client", "helper", "recipient", "directive")
+    }
     if consent.kind == Kind.RESTRICTION:
         return  # there can be many
     others = Consent.objects.filter(patient=consent.patient, kind=consent.kind, status__in=OPEN, **same)

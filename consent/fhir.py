@@ -24,6 +24,7 @@ PARTICIPATION = "http://terminology.hl7.org/CodeSystem/v3-ParticipationType"
 RESOURCE_TYPES = "http://hl7.org/fhir/resource-types"
 DATA_CATEGORY = "https://chartkey.example/fhir/CodeSystem/data-category"
 DIRECTIVE = "https://chartkey.example/fhir/CodeSystem/directive"
+RESTRICTION = "restriction"  # in the system of DIRECTIVE: the patient asks the clinic for a limit
 CLIENT_ID = "https://chartkey.example/fhir/client-id"  # identifier system of an OAuth client
 REDACTS = "https://chartkey.example/fhir/StructureDefinition/consent-redacts"  # an element that is left out
 PAUSED_SINCE = "https://chartkey.example/fhir/StructureDefinition/consent-paused-since"
@@ -62,16 +63,20 @@ def permit(terms: Terms, recipient: Mapping[str, Any]) -> dict[str, Any]:
     }
     if terms.labels:
         exception["securityLabel"] = [label_coding(label) for label in sorted(terms.labels)]
-    left_out = sorted(
+    if elements := left_out(terms.categories):
+        exception["extension"] = [{"url": REDACTS, "valueCode": element} for element in elements]
+    return {"type": "deny", "provision": [exception]}
+
+
+def left_out(categories: Collection[str]) -> list[str]:
+    """The elements, as "Patient.address", that belong to categories which are not among these."""
+    return sorted(
         f"{resource_type}.{element}"
         for category, of_type in ELEMENTS_OF.items()
-        if category not in terms.categories
+        if category not in categories
         for resource_type, elements in of_type.items()
         for element in elements
     )
-    if left_out:
-        exception["extension"] = [{"url": REDACTS, "valueCode": element} for element in left_out]
-    return {"type": "deny", "provision": [exception]}
 
 
 def consent_resource(

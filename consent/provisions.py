@@ -12,7 +12,15 @@ from typing import Any
 
 from consent import contents
 from consent.decision import NORMAL, Meaning, Provision, ProvisionType, Reason
-from consent.fhir import CLIENT_ID, CONSENT_ACTION, DATA_CATEGORY, PARTICIPATION, REDACTS, RESOURCE_TYPES
+from consent.fhir import (
+    CLIENT_ID,
+    CONSENT_ACTION,
+    DATA_CATEGORY,
+    PARTICIPATION,
+    REDACTS,
+    RESOURCE_TYPES,
+    left_out,
+)
 from consent.vocabulary import ACT_REASON, LABELS, Category, Purpose, codings
 from smart.resource_types import R4
 
@@ -95,6 +103,8 @@ def _row(part: Mapping[str, Any], at: str, row_id: str, root: Row) -> Row:
         "redacts": _each(part, "extension", at, _redacts),
         **_codes(part, at),
     }
+    if row["type"] == "permit" and row["categories"]:
+        row["redacts"] = sorted({*row["redacts"], *left_out(row["categories"])})
     if root.get("type") == "permit":
         row |= {
             k: root[k]
@@ -136,7 +146,7 @@ def _period(part: Mapping[str, Any], name: str, at: str) -> tuple[str | None, st
         raise InvalidConsent(f"{at}.{name}", "It ends before it starts.")
     if name == "dataPeriod":
         start, end = start or contents.FIRST, end or contents.FURTHEST
-    return start and start.isoformat(), end and end.isoformat()
+    return start.isoformat() if start else None, end.isoformat() if end else None
 
 
 def _actor(actor: Mapping[str, Any], at: str) -> str:

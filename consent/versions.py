@@ -17,7 +17,7 @@ from audit.log import Entry, Outcome, record
 from consent import dependents
 from consent.fhir import consent_resource
 from consent.models import Consent, ConsentVersion, Epoch
-from consent.provisions import Row, compile_consent
+from consent.provisions import InvalidConsent, Row, compile_consent
 from smart import tokens
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ class Act:
     text_shown: str = ""  # word for word
     language: str = ""
     role: str = "patient"
+    client: str = ""  # "Client/x", where a client does it for them
 
 
 def lock(patient_id: uuid.UUID) -> None:
@@ -65,6 +66,8 @@ def append(
     consent.current_number += 1
     consent.status = status
     consent.period_end = _end(rows)
+    if consent.period_end is None and consent.kind not in OPERATIONAL:
+        raise InvalidConsent("provision.period", "Say when the sharing ends.")
     consent.save()
     resource = consent_resource(
         said,
@@ -121,20 +124,22 @@ def _bump(patient_id: uuid.UUID) -> None:
 
 def _end(rows: list[Row]) -> datetime | None:
     """When the last permit ends; None where one has no end, or the consent only denies."""
-    ends = [row.get("period_end") for row in rows if row["type"] == "permit"] or [
-        row.get("period_end") for row in rows
-    ]
-    return max(map(datetime.fromisoformat, ends)) if ends and all(ends) else None
+    permits = [row for row in rows if row["type"] == "permit"] or rows
+    if not all("period_end" in row for row in permits):
+        return None
+    return max((datetime.fromisoformat(row["period_end"]) for row in permits), default=None)
 
 
 def _log(event: EventType, consent: Consent, version: ConsentVersion, act: Act) -> None:
     categories = {c for row in version.provisions for c in row.get("categories", ())}
     about = consent.recipient or consent.directive
+    by = f"User/{act.by.pk}" if act.by else ""
     record(
         Entry(
             type=event,
             outcome=Outcome.DONE,
-            actor=f"User/{act.by.pk}" if act.by else SYSTEM,
+            actor=act.client or by or SYSTEM,
+            on_behalf_of=by if act.client else "",
             role=act.role,
             patient=f"Patient/{consent.patient_id}",
             client=f"Client/{consent.client.client_id}" if consent.client else "",

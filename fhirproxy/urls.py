@@ -1,6 +1,6 @@
 from django.urls import path
 
-from fhirproxy import views
+from fhirproxy import consents, views
 from smart.views.discovery import smart_configuration
 
 app_name = "fhirproxy"
@@ -8,5 +8,10 @@ urlpatterns = [
     path("r4/.well-known/smart-configuration", smart_configuration, name="smart-configuration"),
     path("r4/metadata", views.metadata, name="metadata"),
     path("r4/", views.fhir, {"path": ""}, name="base"),
+    path("r4/Consent", consents.type_level, name="consents"),
+    path("r4/Consent/_search", consents.search, name="consent-search"),
+    path("r4/Consent/<str:consent_id>", consents.instance, name="consent"),
+    path("r4/Consent/<str:consent_id>/_history", consents.history, name="consent-history"),
+    path("r4/Consent/<str:consent_id>/_history/<str:version>", consents.version, name="consent-version"),
     path("r4/<path:path>", views.fhir, name="fhir"),
 ]

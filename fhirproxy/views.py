@@ -5,6 +5,7 @@ import binascii
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import wraps
 from typing import TypeVar
 
 import structlog
@@ -32,29 +33,37 @@ def metadata(request: HttpRequest) -> HttpResponse:
     return HttpResponse(json.dumps(capability_statement()), content_type=FHIR_JSON)
 
 
+def answering(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """A view whose refusals are OperationOutcomes."""
+
+    @wraps(view)
+    def answer(request: HttpRequest, **named: str) -> HttpResponse:
+        try:
+            return view(request, **named)
+        except Refusal as refusal:
+            return http(refusal.response())
+        except DatabaseError:
+            log.exception("gate has no database")
+            return http(Refusal(503, LOG_DOWN, {"Retry-After": "5"}).response())
+
+    return answer
+
+
 @csrf_exempt  # a bearer token opens this, never a cookie
+@answering
 def fhir(request: HttpRequest, path: str) -> HttpResponse:
     """Every other address below the FHIR base."""
     raw = path.startswith("Binary/") and not _wants_json(request)
-    try:
-        if not raw:
-            _accepts_json(request)
-        requester = budgets.from_bearer(_bearer(request), budgets.address_of(request))
-        if requester is None:
-            release.refuse_unserved(None, 401)
-            raise _unauthorized("invalid_token", "The access token is unknown.")
-        serve = _Server(requester)
-        if path == "" and request.method == "POST":
-            return _http(batches.process(_refusing(requester, lambda: _bundle(request)), serve))
-        query = _refusing(requester, lambda: _query(request))
-        headers = {name.lower(): value for name, value in request.headers.items()}
-        answer = serve(request.method or "", path, query, headers)
-        return _bytes_of(answer) if raw and answer.status == 200 else _http(answer)
-    except Refusal as refusal:
-        return _http(refusal.response())
-    except DatabaseError:
-        log.exception("gate has no database")
-        return _http(Refusal(503, LOG_DOWN, {"Retry-After": "5"}).response())
+    if not raw:
+        accepts_json(request)
+    requester = bearer(request)
+    serve = _Server(requester)
+    if path == "" and request.method == "POST":
+        return http(batches.process(refusing(requester, lambda: json_of(request)), serve))
+    asked = refusing(requester, lambda: query(request))
+    headers = {name.lower(): value for name, value in request.headers.items()}
+    answer = serve(request.method or "", path, asked, headers)
+    return _bytes_of(answer) if raw and answer.status == 200 else http(answer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +73,11 @@ class _Server:
     requester: Requester
 
     def __call__(self, method: str, path: str, query: Query, headers: Mapping[str, str]) -> FhirResponse:
-        interaction = _refusing(self.requester, lambda: interactions.parse(method, path, query, headers))
+        interaction = refusing(self.requester, lambda: interactions.parse(method, path, query, headers))
         return gate.serve(self.requester, interaction)
 
 
-def _refusing(requester: Requester, read: Callable[[], T]) -> T:
+def refusing(requester: Requester, read: Callable[[], T]) -> T:
     """What was read of the request; a refusal of it stands in the log."""
     try:
         return read()
@@ -77,19 +86,24 @@ def _refusing(requester: Requester, read: Callable[[], T]) -> T:
         raise
 
 
-def _bearer(request: HttpRequest) -> str:
+def bearer(request: HttpRequest) -> Requester:
+    """Whoever holds the access token of a request. Raises Refusal (401, 429)."""
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token.strip():
-        raise _unauthorized("", "Send an access token: Authorization: Bearer …")
-    return token.strip()
+        raise unauthorized("", "Send an access token: Authorization: Bearer …")
+    requester = budgets.from_bearer(token.strip(), budgets.address_of(request))
+    if requester is None:
+        release.refuse_unserved(None, 401)
+        raise unauthorized("invalid_token", "The access token is unknown.")
+    return requester
 
 
-def _unauthorized(error: str, diagnostics: str) -> Refusal:
+def unauthorized(error: str, diagnostics: str) -> Refusal:
     header = f'Bearer error="{error}"' if error else "Bearer"
     return Refusal(401, diagnostics, {"WWW-Authenticate": header})
 
 
-def _accepts_json(request: HttpRequest) -> None:
+def accepts_json(request: HttpRequest) -> None:
     wanted = request.GET.get("_format") or request.headers.get("Accept") or "*/*"
     if "json" not in wanted and "*/*" not in wanted and "application/*" not in wanted:
         raise Refusal(406, "Only JSON is served. Send Accept: application/fhir+json.")
@@ -100,7 +114,7 @@ def _wants_json(request: HttpRequest) -> bool:
     return "json" in (request.GET.get("_format") or request.headers.get("Accept", ""))
 
 
-def _query(request: HttpRequest) -> Query:
+def query(request: HttpRequest) -> Query:
     """Parameters of the address, and of a form that was posted (FHIR R4, 3.1.0.9)."""
     if request.method != "GET" and not request.path.endswith("/_search"):
         return []  # not a search: it is refused for what it is
@@ -113,16 +127,17 @@ def _query(request: HttpRequest) -> Query:
     return [(k, v) for source in sources for k, values in source.lists() for v in values]
 
 
-def _bundle(request: HttpRequest) -> bytes:
+def json_of(request: HttpRequest) -> bytes:
+    """The body of a request. Raises Refusal for one that is not called JSON, or is too large."""
     if request.content_type not in JSON:
-        raise Refusal(415, f"A Bundle is sent as {FHIR_JSON}.")
+        raise Refusal(415, f"Send it as {FHIR_JSON}.")
     try:
         return request.body
     except RequestDataTooBig:
-        raise Refusal(413, "The Bundle is too large.") from None
+        raise Refusal(413, "This is too large.") from None
 
 
-def _http(answer: FhirResponse) -> HttpResponse:
+def http(answer: FhirResponse) -> HttpResponse:
     return HttpResponse(answer.body, status=answer.status, headers=dict(answer.headers))
 
 
@@ -133,6 +148,6 @@ def _bytes_of(answer: FhirResponse) -> HttpResponse:
         content = base64.b64decode(binary.get("data", ""), validate=True)
         kind = str(binary.get("contentType", "")).encode("ascii").decode()
     except (binascii.Error, ValueError, TypeError):
-        return _http(Refusal(502, EHR_DOWN).response())
+        return http(Refusal(502, EHR_DOWN).response())
     safe = {"Content-Disposition": "attachment", "Content-Security-Policy": "sandbox; default-src 'none'"}
     return HttpResponse(content, content_type=kind or "application/octet-stream", headers=safe)
