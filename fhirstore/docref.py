@@ -17,9 +17,7 @@ def docref(request: Request, kind: str) -> Answer:
     if not asked.get("patient"):
         raise Refused(400, "required", "$docref needs the parameter `patient`.")
     if asked.get("on-demand") == "true" or "profile" in asked:
-        raise Refused(
-            400, "not-supported", "No documents are made on demand here, nor for a profile."
-        )
+        raise Refused(400, "not-supported", "No documents are made on demand here, nor for a profile.")
     pairs = [("patient", asked["patient"])]
     pairs += [("type", asked["type"])] if "type" in asked else []
     pairs += [("status", "current")] if not {"start", "end"} & asked.keys() else []
