@@ -26,6 +26,9 @@ SHARED_UNTIL = pgettext_lazy("viewer.why.shared_until", "You shared this with {n
 SHARING = pgettext_lazy("viewer.why.sharing", "You share with {name}.")
 SHARING_UNTIL = pgettext_lazy("viewer.why.sharing_until", "You share with {name} until {date}.")
 USUAL_SHARE = pgettext_lazy("viewer.why.usual_share", "{name} can see this to care for you.")
+PAUSED_SHARE = pgettext_lazy(
+    "viewer.why.paused_share", "You paused this. If they treat you, they see what your care team sees."
+)
 CHOSEN = pgettext_lazy("viewer.why.chosen", "You said yes to this.")
 SAID_NO = pgettext_lazy("viewer.why.said_no", "You said no to this.")
 USUAL = pgettext_lazy("viewer.why.usual", "This is the usual rule. You chose nothing else.")
@@ -141,7 +144,7 @@ def row(viewer: Viewer, names: Mapping[str, str], *, whole: bool = False) -> Row
         kind=viewer.kind,
         name=name,
         permitted=viewer.permitted,
-        why=_why(viewer, name, whole=whole and not paused),
+        why=_why(viewer, name, whole=whole, paused=paused),
         url=_url(viewer),
         what=_what(viewer) if whole else "",
         paused=paused,
@@ -168,7 +171,7 @@ def _name(viewer: Viewer, names: Mapping[str, str]) -> str | Promise:
     return viewer.name
 
 
-def _why(viewer: Viewer, name: str | Promise, *, whole: bool) -> SafeString:
+def _why(viewer: Viewer, name: str | Promise, *, whole: bool, paused: bool) -> SafeString:
     """One sentence. A choice of the patient's own is what speaks, where there is one."""
     until = date_words(Moment(viewer.until, "time")) if viewer.until else ""
     values = {"name": format_html("<bdi>{}</bdi>", name), "date": until}
@@ -180,6 +183,8 @@ def _why(viewer: Viewer, name: str | Promise, *, whole: bool) -> SafeString:
         text = WHY_NOT[viewer.reason]
     elif viewer.kind in (Kind.CARE_TEAM, Kind.USE):
         text = CHOSEN if viewer.chosen else USUAL
+    elif paused:
+        text = PAUSED_SHARE
     elif whole:
         text = SHARING_UNTIL if until else SHARING
     elif viewer.kind is Kind.SHARE and viewer.by_default:

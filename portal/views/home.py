@@ -8,6 +8,7 @@ from django.db.models import Q
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils import timezone
+from django.utils.functional import Promise
 from django.views.decorators.http import require_GET
 
 from accounts.models import StaffRole
@@ -15,7 +16,7 @@ from audit.events import EventType
 from audit.models import AuditEvent
 from consent.models import Consent
 from exports.models import ExportJob
-from portal import observations, rows, todo
+from portal import observations, recipients, rows, todo
 from portal.consent_facts import OPEN, SHARED, name_of
 from portal.guards import PatientRequest, anyone, patient_required, roles_of
 from portal.loading import Loaded, Wanted, load
@@ -55,7 +56,7 @@ def own_home(request: PatientRequest) -> HttpResponse:
         "state": loaded.state,
         "first": actions[0] if actions else None,
         "tasks": actions[1 : 1 + MOST_TASKS],
-        "shares": [(consent, name_of(consent)) for consent in consents[:MOST_SHARES]],
+        "shares": _named(request, consents[:MOST_SHARES]),
         "waiting": _waiting(request),
         "more_shares": max(0, len(consents) - MOST_SHARES),
         "soon": timezone.now() + todo.SOON,
@@ -81,6 +82,11 @@ def _consents(request: PatientRequest):
         .select_related("client", "helper__user")
         .order_by("-created_at")
     )
+
+
+def _named(request: PatientRequest, consents: list[Consent]) -> list[tuple[Consent, str | Promise]]:
+    names = recipients.names_of(request, consents)
+    return [(consent, names.get(consent.recipient) or name_of(consent)) for consent in consents]
 
 
 def _waiting(request: PatientRequest) -> int:

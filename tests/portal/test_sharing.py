@@ -26,6 +26,7 @@ pytestmark = pytest.mark.django_db
 Status = Consent.Status
 SUD = {"security": [{"system": ACT_CODE, "code": "SUD"}]}
 SCOPE = "patient/Observation.rs patient/Patient.rs"
+BOTH = (True, False)
 HTMX = {"HX-Request": "true"}
 
 
@@ -171,6 +172,13 @@ def test_an_app_that_is_paused_says_so_and_can_still_be_stopped(alice, client):
     assert "This app sees nothing until you start again." in page
     assert "because you paused all sharing" in counted
     assert "lost access at" in stopped
+
+
+def test_a_clinic_that_is_paused_still_sees_what_a_care_team_sees(alice, client):
+    terms = {"categories": [Category.IMAGING], "labels": [], "until": timezone.now() + timedelta(days=9)}
+    commands.share(patient=alice, recipient="Organization/heart", act=act(alice), **terms)
+
+    assert "If they treat you, they see what your care team sees." in post(client, "sharing-pause")
 
 
 # Uses that hold by default
@@ -498,10 +506,10 @@ def test_every_answer_has_a_sentence(kind, language):
         *(Decision(False, (r,)) for r in Reason),
     ]
     with translation.override(language):
-        for decision, chosen, whole in product(decisions, (None, True, False), (True, False)):
+        for decision, chosen, whole, paused in product(decisions, (None, True, False), BOTH, BOTH):
             viewer = Viewer(
                 kind=kind, reference="x", name="Ann", decision=decision, consent=consent, chosen=chosen
             )
-            said = viewers._why(viewer, "Ann", whole=whole)
+            said = viewers._why(viewer, "Ann", whole=whole, paused=paused)
             assert said.endswith(".")
             assert "{" not in said
