@@ -1,5 +1,6 @@
 """What the gate asks an EHR: one page, some resources by their ids."""
 
+import json
 from collections.abc import Collection, Iterator
 from typing import Any
 
@@ -100,8 +101,19 @@ def _parts(ids: list[str]) -> Iterator[str]:
 
 
 def decode(body: bytes) -> dict[str, Any]:
-    """A resource. Raises EhrFailure for what is none."""
+    """A resource. Raises EhrFailure for what is none, and for what says one thing twice.
+
+    The bytes are what leaves: whoever reads the first of two subjects must not read another than we did.
+    """
     try:
-        return msgspec.json.decode(body, type=dict[str, Any])
-    except (msgspec.MsgspecError, RecursionError) as error:
+        resource = msgspec.json.decode(body, type=dict[str, Any])
+        if msgspec.json.encode(resource) != body:  # most EHRs write as we do, and this is quick
+            json.loads(body, object_pairs_hook=_once)
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise EhrFailure(502, EHR_DOWN) from error
+    return resource
+
+
+def _once(pairs: list[tuple[str, Any]]) -> None:
+    if len({name for name, _ in pairs}) != len(pairs):
+        raise ValueError("an element is there twice")

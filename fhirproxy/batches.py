@@ -15,6 +15,7 @@ from fhirproxy.upstream import FHIR_JSON, FhirResponse
 
 MOST = 50  # entries
 LARGEST = 256 * 1024  # bytes
+ADDRESS = "The url of an entry is relative to the base: Observation/1."
 Query = list[tuple[str, str]]
 Serve = Callable[[str, str, Query, dict[str, str]], FhirResponse]  # method, path, query, headers
 
@@ -55,9 +56,12 @@ def _one(entry: dict[str, Any], serve: Serve) -> FhirResponse:
     method, url = str(request.get("method", "")), str(request.get("url", ""))
     if method not in {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"}:
         raise Refusal(400, "Each entry has a request with a method and a url.")
-    address = urlsplit(url)
+    try:
+        address = urlsplit(url)
+    except ValueError:
+        raise Refusal(400, ADDRESS) from None
     if address.scheme or address.netloc or address.fragment:
-        raise Refusal(400, "The url of an entry is relative to the base: Observation/1.")
+        raise Refusal(400, ADDRESS)
     headers = {"if-none-match": str(request.get("ifNoneMatch", ""))}
     headers["if-modified-since"] = str(request.get("ifModifiedSince", ""))
     return serve(method, address.path, parse_qsl(address.query, keep_blank_values=True), headers)

@@ -154,7 +154,9 @@ def _is_mine(call: Call, resource: Mapping[str, Any]) -> bool:
     """Whether it is this patient's, or the clinic's, and no other patient is in it."""
     kind, base = str(resource.get("resourceType")), call.base_url
     rule = SERVED.get(kind)
-    if rule is None or (rule.owner_paths and not belongs_to(resource, rule, call.patient_id, base)):
+    if rule is None or not _can_be_looked_into(resource):
+        return False
+    if rule.owner_paths and not belongs_to(resource, rule, call.patient_id, base):
         return False
     parties = owners_of(resource, PARTIES[kind], base) if kind in PARTIES else ()
     inside = (owner for part in _contained(resource) for owner in _owners_inside(part, base))
@@ -180,6 +182,10 @@ def _rule_inside(part: Mapping[str, Any]) -> TypeRule:
     return SERVED.get(str(part.get("resourceType")), SOMEBODYS)
 
 
+def _can_be_looked_into(resource: Mapping[str, Any]) -> bool:
+    contained = resource.get("contained", [])
+    return isinstance(contained, list) and all(isinstance(part, dict) for part in contained)
+
+
 def _contained(resource: Mapping[str, Any]) -> list[dict[str, Any]]:
-    contained = resource.get("contained")
-    return [part for part in contained if isinstance(part, dict)] if isinstance(contained, list) else []
+    return resource.get("contained", []) if _can_be_looked_into(resource) else []

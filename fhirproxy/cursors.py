@@ -71,7 +71,10 @@ def next_params(next_url: str, source: Source) -> Params | None:
     """
     if not next_url:
         return None
-    target, base = urlsplit(next_url), urlsplit(source.base_url)
+    try:
+        target, base = urlsplit(next_url), urlsplit(source.base_url)
+    except ValueError:
+        return None
     if target.netloc and (target.scheme, target.netloc) != (base.scheme, base.netloc):
         return None
     query = parse_qsl(target.query, keep_blank_values=True)

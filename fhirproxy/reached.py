@@ -33,7 +33,7 @@ HIDDEN = Decision(False, (Reason.NOT_YOURS,))
 def decide_reached(call: Call, seen: Seen) -> tuple[Seen, Decision]:
     """The resource with the labels and categories that it takes from there, and its decision."""
     around = targets(call, seen.resource) if seen.type == "Provenance" else _referrers(call, seen)
-    if not around:
+    if not around or _is_anothers(call, seen):
         return seen, HIDDEN
     decisions = [decide_on(call, other, "read") for other in around]
     refused = [decision for decision in decisions if not decision.permitted]
@@ -64,8 +64,17 @@ def _referrers(call: Call, seen: Seen) -> list[Seen]:
             ((SERVED[resource_type].patient_param, call.patient_id),) if seen.type == "Medication" else ()
         )
         value = seen.reference if seen.type == "Medication" else address
-        bodies += asking.page(call.source, resource_type, (*narrow, (param, value), ("_count", "50"))).bodies
+        bodies += asking.pages(call.source, resource_type, (*narrow, (param, value), ("_count", "50")))
     return see(call, bodies)
+
+
+def _is_anothers(call: Call, seen: Seen) -> bool:
+    """Whether a Binary says that its rules are those of another patient (FHIR R4, Binary.securityContext)."""
+    context = seen.resource.get("securityContext")
+    if context is None:
+        return False
+    named = relative(str(context.get("reference", "")) if isinstance(context, dict) else "", call.base_url)
+    return named.partition("/")[0] in ("", "Patient") and named != f"Patient/{call.patient_id}"
 
 
 def targets(call: Call, resource: Mapping[str, Any]) -> list[Seen]:

@@ -10,6 +10,7 @@ from fhirproxy import answers, asking, cursors, including, release
 from fhirproxy.checks import Passed, decide_on, see
 from fhirproxy.cursors import Place
 from fhirproxy.interactions import Interaction
+from fhirproxy.outcomes import EHR_DOWN, EhrFailure
 from fhirproxy.release import Call
 from fhirproxy.served import SERVED
 from fhirproxy.upstream import FhirResponse, Params
@@ -84,7 +85,9 @@ def _collect(call: Call, place: Place) -> tuple[Passed, Place | None]:
     that were shorter for what is hidden, or links to pages with nothing on them, would count it.
     """
     passed, following = Passed(), place
-    while place.types:
+    for _ in range(asking.MOST_PAGES):
+        if not place.types:
+            return passed, None
         kind = place.types[0]
         params = place.params or _first(call, kind, place.count)
         found = asking.page(call.source, kind, params)
@@ -100,12 +103,14 @@ def _collect(call: Call, place: Place) -> tuple[Passed, Place | None]:
             if decision.permitted:
                 following = replace(place, params=params, after=each.id)
         place = _next(call, place, found.next)
-    return passed, None
+    raise EhrFailure(502, EHR_DOWN)  # its pages never end
 
 
 def _next(call: Call, place: Place, link: str) -> Place:
-    """The EHR's next page of this type, or the first of the next."""
+    """The EHR's next page of this type, or the first of the next. Raises EhrFailure if it is elsewhere."""
     params = cursors.next_params(link, call.source)
+    if link and params is None:
+        raise EhrFailure(502, EHR_DOWN)  # half a record must not look whole
     types = place.types if params is not None else place.types[1:]
     return replace(place, types=types, params=params, after="")
 

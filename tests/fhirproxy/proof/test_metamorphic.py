@@ -235,7 +235,7 @@ def test_what_can_be_read_is_what_every_other_way_gives(hers, yes, data):
         assert in_history(app, some) == {one: by_read[one] for one in of(by_read, searchable) if one in some}
         assert included(app) <= by_read.items()
         before = first_versions(app, everything)
-        assert {one for one in before} <= set(by_read)
+        assert set(before) <= set(by_read)
         if Category.CONTACT not in yes.categories:
             told = [*by_read.values(), *whole.values(), *before.values()]
             assert not [body for body in told if CONTACT_WORD in body]
