@@ -4,7 +4,7 @@ There are no rules here. Whoever it may be gets the requester that the gate woul
 (`consent.authority`), and `decide` says the rest, so that what is explained is what happens.
 """
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -110,7 +110,7 @@ def sees(requester: Requester, item: Item | None, types: Sequence[str] = ALL_TYP
     """What `decide` says to one requester: by whichever way of reading lets it through."""
     authorities = {code: requester.authority(code) for code in READING}
     if item is not None:
-        return by_any_reading(lambda code: decide(_access(requester, code, item), authorities[code]))
+        return by_any_reading({c: decide(_access(requester, c, item), authorities[c]) for c in READING})
     refused = Decision(False, tuple(Reason))  # more reasons than any other has
     for kind, code in product(types, READING):
         decision = decide(_beforehand(requester, code, kind), authorities[code])
@@ -125,9 +125,9 @@ def possible_types(requester: Requester, types: Sequence[str]) -> tuple[str, ...
     return tuple(kind for kind in types if sees(requester, None, (kind,)).permitted)
 
 
-def by_any_reading(decision_by: Callable[[str], Decision]) -> Decision:
-    """The decision on one resource, whether it is searched for or read: the first that permits."""
-    searched, read = (decision_by(code) for code in READING)
+def by_any_reading(decisions: Mapping[str, Decision]) -> Decision:
+    """The decision on one resource, out of those for each way of reading: the first that permits."""
+    searched, read = (decisions[code] for code in READING)
     return searched if searched.permitted else read
 
 

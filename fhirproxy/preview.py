@@ -5,8 +5,9 @@ each resource is labelled and decided on by `fhirproxy.checks`, as for the real 
 requester who only might be. Nothing is sent to them.
 
 Cost: one read of those types that they could see anything of (one search of the EHR for each, and one for
-every 200 resources more), one search for every 100 records that labels are taken from, and about
-50 µs of work a resource. Nothing is kept, so each preview reads afresh.
+every 200 resources more), and one search for every 100 records that labels are taken from. With the embedded
+EHR that is about half a millisecond a resource: 0.2 s for 280, 3 s for 5,000. Nothing is kept, so each
+preview reads afresh.
 """
 
 from collections import Counter
@@ -75,7 +76,7 @@ def would_see(own: Requester, other: Requester) -> Preview:
     calls = _calls(other, source)
     counts: dict[Category, Count] = {}
     for seen in see(calls["read"], bodies):
-        decision = explain.by_any_reading(lambda code, seen=seen: decide_on(calls[code], seen))
+        decision = explain.by_any_reading({code: decide_on(call, seen) for code, call in calls.items()})
         _add(preview, counts, other, seen, decision)
     preview.counts = [counts[category] for category in Category if category in counts]
     return preview

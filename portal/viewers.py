@@ -174,6 +174,7 @@ def _name(viewer: Viewer, names: Mapping[str, str]) -> str | Promise:
 def _why(viewer: Viewer, name: str | Promise, *, whole: bool, paused: bool) -> SafeString:
     """One sentence. A choice of the patient's own is what speaks, where there is one."""
     until = date_words(Moment(viewer.until, "time")) if viewer.until else ""
+    text: str | Promise
     values = {"name": format_html("<bdi>{}</bdi>", name), "date": until}
     if viewer.kind is Kind.PATIENT and viewer.permitted:
         text = ALWAYS

@@ -107,8 +107,8 @@ def _ask(
     with timezone.override(time_zone_of(request.user)):
         before = Consent.objects.filter(patient=patient, client=asked.client, status="active").first()
         form = form or AnswerForm(asked, before)
-        context = _who(asked) | {"asked": asked, "form": form, "question": form.question, "before": before}
-        context["sees"] = found
+        about = {"asked": asked, "form": form, "question": form.question, "before": before, "sees": found}
+        context = _who(asked) | about
         context["topics"] = ", ".join(str(name) for name in TOPIC.values())
         text = authorization.text_of(render_to_string("portal/authorize.html#question", context, request))
         requests.show(asked, to=request.user, text=text, language=language)
