@@ -50,6 +50,7 @@ class EventType(StrEnum):
     CONSENT_CHOOSE = "consent:choose"  # an opt-in or opt-out
     CONSENT_PROPOSE = "consent:propose"  # asked for, and holds only after an answer
     CONSENT_ANSWER = "consent:answer"
+    CONSENT_CONSULT = "consent:consult"  # another system had decided what the patient's choices say
     EXPORT_KICKOFF = "export:kickoff"
     EXPORT_READ = "export:read"  # one page that the exporter took through the gate
     EXPORT_COMPLETE = "export:complete"
@@ -102,6 +103,7 @@ REQUIRED: Mapping[EventType, frozenset[str]] = {
         ),
         _CONSENT,
     ),
+    EventType.CONSENT_CONSULT: frozenset({"interaction", "purpose"}),
     EventType.EXPORT_KICKOFF: _TARGET,
     EventType.EXPORT_READ: _RECORD,
     EventType.EXPORT_COMPLETE: _TARGET,

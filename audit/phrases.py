@@ -225,6 +225,19 @@ PHRASES: Mapping[EventType, Phrase] = {
             "{who} tried to answer a request about how your records are used.",
         ),
     ),
+    EventType.CONSENT_CONSULT: Phrase(
+        you=pgettext_lazy("activity.consent-consult.you", "You checked what your choices allow others."),
+        other=pgettext_lazy(
+            "activity.consent-consult.other", "{who} checked if your choices let others see your records."
+        ),
+        you_tried=pgettext_lazy(
+            "activity.consent-consult.you-tried", "You tried to check what your choices allow others."
+        ),
+        other_tried=pgettext_lazy(
+            "activity.consent-consult.other-tried",
+            "{who} tried to check if your choices let others see your records.",
+        ),
+    ),
     EventType.EXPORT_KICKOFF: Phrase(
         you=pgettext_lazy("activity.export-kickoff.you", "You asked for a copy of your records."),
         other=pgettext_lazy("activity.export-kickoff.other", "{who} asked for a copy of your records."),

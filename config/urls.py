@@ -7,11 +7,15 @@ from django.utils.module_loading import import_string
 from config.health import healthz
 
 not_found = import_string("portal.views.problems.not_found")
+cds_services = import_string("fhirproxy.consult.discovery")
+consult = import_string("fhirproxy.consult.consult")
 
 urlpatterns = [
     path("healthz", healthz, name="healthz"),
     path("", include("smart.urls")),
     path("fhir/", include("fhirproxy.urls")),
+    path("cds-services", cds_services, name="cds-services"),
+    path("cds-services/patient-consent-consult", consult, name="patient-consent-consult"),
     path("accounts/email/", not_found, {"exception": None}),  # a clinic changes it, not yet the person
     path("accounts/", include("allauth.urls")),
     path("admin/", admin.site.urls),

@@ -59,6 +59,8 @@ PUBLIC = {
     "smart:protected-resource-path",
     "smart:revoke",
     "smart:token",
+    # what CDS Hooks publishes
+    "cds-services",
     # whether this process answers
     "healthz",
 }
