@@ -75,6 +75,7 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "config.middleware.correlation_id",
     "corsheaders.middleware.CorsMiddleware",
+    "config.middleware.straight_to_fhir",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -124,6 +125,9 @@ DATABASES = {
         "PORT": _database.get("port", ""),
         "OPTIONS": {
             "options": "-c idle_in_transaction_session_timeout=60000 -c timezone=UTC",
+            # Statements that come again are planned once a connection: planning is most of their cost.
+            "server_side_binding": True,
+            "prepare_threshold": 3,
             **({"pool": {"min_size": 1, "max_size": _pool_size}} if _pool_size else {}),
         },
         "DISABLE_SERVER_SIDE_CURSORS": False,
@@ -246,6 +250,8 @@ SMART_AUTHORIZATION_CHECK = "consent.authority.is_in_force"
 
 # The EHR behind the gate. Nothing imports fhirstore: this name is the one wire to it.
 FHIRSTORE_ENTRY_POINT = "fhirstore.server.handle"
+# EHRs that may be spoken to without TLS, by host name: those that no wire leads to, as in one compose network.
+EHR_PLAIN_HOSTS = env.listing("EHR_PLAIN_HOSTS")
 
 # What the gate gives out in a time; docs/operations.md lists the names.
 BUDGETS = env.numbers("BUDGETS")  # other limits, by name

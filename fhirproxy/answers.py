@@ -62,22 +62,27 @@ def _contained(raw: msgspec.Raw, redacted: Collection[str]) -> bytes:
     return msgspec.json.encode([_without(p, kind, redacted) for p, kind in zip(parts, kinds, strict=True)])
 
 
-def searchset(asked: Interaction, passed: Passed, cursor: str) -> FhirResponse:
-    """A searchset without `total`: what was left out must not be countable."""
+def searchset(asked: Interaction, passed: Passed, cursor: str, base: str = "") -> FhirResponse:
+    """A searchset without `total`: what was left out must not be countable.
+
+    `base` is our own address of the source (`Source.fhir_url`); the primary one's, where it is not said.
+    """
     bundle: dict[str, Any] = {"resourceType": "Bundle", "type": "searchset"}
     if security := _security(passed):
         bundle["meta"] = {"security": security}
     if cursor:
         path = asked.resource_type if asked.code != EVERYTHING else f"Patient/{asked.id}/$everything"
-        bundle["link"] = [{"relation": "next", "url": f"{settings.FHIR_BASE_URL}/{path}?_cursor={cursor}"}]
+        bundle["link"] = [
+            {"relation": "next", "url": f"{base or settings.FHIR_BASE_URL}/{path}?_cursor={cursor}"}
+        ]
     entries = [
-        *(_entry(asked, *pair, mode="match") for pair in passed.matches.values()),
-        *(_entry(asked, *pair, mode="include") for pair in passed.included.values()),
+        *(_entry(asked, *pair, base, mode="match") for pair in passed.matches.values()),
+        *(_entry(asked, *pair, base, mode="include") for pair in passed.included.values()),
     ]
     return _bundle(bundle, entries)
 
 
-def history(asked: Interaction, versions: Iterable[tuple[Seen, Decision]]) -> FhirResponse:
+def history(asked: Interaction, versions: Iterable[tuple[Seen, Decision]], base: str = "") -> FhirResponse:
     """A history Bundle (FHIR R4, 3.1.0.11), newest first."""
     entries = []
     for seen, decision in versions:
@@ -87,16 +92,16 @@ def history(asked: Interaction, versions: Iterable[tuple[Seen, Decision]]) -> Fh
         # An ETag names the resource as the EHR has it, and what is left of it is another.
         etag = etag if is_whole(asked, seen, decision) else ""
         response = {"status": "200", "etag": etag, "lastModified": meta.get("lastUpdated")}
-        entry = _entry(asked, seen, decision)
+        entry = _entry(asked, seen, decision, base)
         entry["request"] = {"method": "PUT", "url": seen.reference}
         entry["response"] = {name: value for name, value in response.items() if value}
         entries.append(entry)
     return _bundle({"resourceType": "Bundle", "type": "history"}, entries)
 
 
-def _entry(asked: Interaction, seen: Seen, decision: Decision, mode: str = "") -> dict[str, Any]:
+def _entry(asked: Interaction, seen: Seen, decision: Decision, base: str, mode: str = "") -> dict[str, Any]:
     entry: dict[str, Any] = {
-        "fullUrl": f"{settings.FHIR_BASE_URL}/{seen.reference}",
+        "fullUrl": f"{base or settings.FHIR_BASE_URL}/{seen.reference}",
         "resource": msgspec.Raw(body_of(asked, seen, decision)),
     }
     return entry | {"search": {"mode": mode}} if mode else entry

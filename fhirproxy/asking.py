@@ -6,14 +6,17 @@ from typing import Any
 
 import msgspec
 
-from fhirproxy import cursors, upstream
+from fhirproxy import adapters, cursors, upstream
+from fhirproxy.cursors import EhrPage
+from fhirproxy.messages import FhirRequest, FhirResponse, Params, Trouble, UpstreamUnavailable
 from fhirproxy.models import Source
 from fhirproxy.outcomes import EHR_DOWN, EhrFailure
-from fhirproxy.upstream import FhirRequest, FhirResponse, Params
+from fhirproxy.upstream.http import wait_of
+from smart.resource_types import R4
 
 AT_ONCE = 100  # ids in one search,
 LONGEST = 4000  # and characters, so that the address stays one that servers take
-MOST_PAGES = 200  # of one search: an EHR whose pages never end says nothing
+GONE = frozenset({400, 404, 410})  # what EHRs answer when a link of theirs is too old
 
 
 class Match(msgspec.Struct):
@@ -27,9 +30,24 @@ class Link(msgspec.Struct):
     url: str = ""
 
 
+class Issue(msgspec.Struct):
+    severity: str = ""
+
+
+class Kind(msgspec.Struct):
+    resourceType: str = ""
+
+
+class Said(msgspec.Struct):
+    """An OperationOutcome among the matches (FHIR R4, 3.1.1.4.3)."""
+
+    issue: list[Issue] = msgspec.field(default_factory=list)
+
+
 class Page(msgspec.Struct):
     """A Bundle, as far as the gate reads one."""
 
+    resourceType: str = ""
     entry: list[Match] = msgspec.field(default_factory=list)
     link: list[Link] = msgspec.field(default_factory=list)
 
@@ -37,62 +55,101 @@ class Page(msgspec.Struct):
     def bodies(self) -> list[bytes]:
         return [body for match in self.entry if (body := bytes(match.resource))]
 
+    def without_outcomes(self) -> "Page":
+        """The page without what the EHR says of it. Raises ValueError where that is that it failed."""
+        kept = []
+        for match in self.entry:
+            body = bytes(match.resource)
+            if body and msgspec.json.decode(body, type=Kind).resourceType == "OperationOutcome":
+                if any(i.severity in ("error", "fatal") for i in msgspec.json.decode(body, type=Said).issue):
+                    raise ValueError("the EHR says that the answer is not whole")
+            else:
+                kept.append(match)
+        return self if len(kept) == len(self.entry) else msgspec.structs.replace(self, entry=kept)
+
     @property
     def next(self) -> str:
         return next((link.url for link in self.link if link.relation == "next"), "")
 
 
-def ask(source: Source, path: str, query: Params = ()) -> FhirResponse:
+def ask(source: Source, path: str, query: Params = (), *, onward: bool = False) -> FhirResponse:
     """Raises EhrFailure where the EHR does not answer."""
     try:
-        return upstream.of(source).send(FhirRequest("GET", path, query))
-    except upstream.UpstreamUnavailable as error:
-        raise EhrFailure(502, EHR_DOWN, {"Retry-After": "30"}) from error
+        return upstream.of(source).send(FhirRequest("GET", path, query, onward=onward))
+    except UpstreamUnavailable as error:
+        status = 504 if error.trouble is Trouble.TIMEOUT else 502
+        raise failure(source, status, error.retry_after) from error
 
 
-def page(source: Source, path: str, query: Params) -> Page:
-    """One page of a search or a history. Raises EhrFailure."""
-    answer = ask(source, path, query)
+def page(source: Source, path: str, query: Params = (), *, onward: bool = False) -> Page:
+    """One page of a search or a history; of a type that the EHR does not have, an empty one.
+
+    Raises EhrFailure.
+    """
+    if path in R4 and not source.serves(path):
+        return Page()
+    answer = ask(source, path, query, onward=onward)
+    if onward and answer.status in GONE:
+        raise EhrFailure(400, "The page link is not valid any more. Start the search again.")
     if answer.status == 400:
-        raise EhrFailure(400, "The health record system did not understand a search value.")
+        raise EhrFailure(400, f"{source.name} did not understand a search value.")
     if answer.status != 200:
-        raise EhrFailure(502, EHR_DOWN)
+        raise failed(source, answer)
     try:
-        return msgspec.json.decode(answer.body, type=Page)
-    except (msgspec.MsgspecError, RecursionError) as error:
-        raise EhrFailure(502, EHR_DOWN) from error
+        found = msgspec.json.decode(answer.body, type=Page)
+        if found.resourceType != "Bundle":
+            raise failure(source)
+        return found.without_outcomes()
+    except (ValueError, RecursionError) as error:  # msgspec's errors are ValueErrors
+        raise failure(source) from error
 
 
 def pages(source: Source, path: str, query: Params) -> Iterator[bytes]:
     """Resources of all pages. Raises EhrFailure where they never end, lead elsewhere, or lack one."""
-    params: Params | None = query
-    for _ in range(MOST_PAGES):
-        found = page(source, path, params or ())
+    there = EhrPage(path, query)
+    for _ in range(source.max_pages):
+        found = page(source, there.path, there.params, onward=there.onward)
         if len(found.bodies) < len(found.entry):
             break  # an entry that says nothing of what it stands for
         yield from found.bodies
-        params = cursors.next_params(found.next, source)
-        if params is None and not found.next:
+        following = cursors.next_page(found.next, source)
+        if following is None:
             return
-        if params is None:
+        if following == there:
             break
-    raise EhrFailure(502, EHR_DOWN)
+        there = following
+    raise failure(source)
+
+
+def failure(source: Source, status: int = 502, retry_after: int = 30) -> EhrFailure:
+    """That an EHR gave no answer, or one that cannot be let out. Whoever asks it knows its name."""
+    late = " in time" if status == 504 else ""
+    return EhrFailure(
+        status,
+        f"{source.name} did not answer{late}. Try again in a few minutes.",
+        {"Retry-After": str(retry_after)},
+    )
+
+
+def failed(source: Source, answer: FhirResponse) -> EhrFailure:
+    """What an answer with a status that is no success means to the caller."""
+    return failure(source, 504 if answer.status == 504 else 502, wait_of(answer) or 30)
 
 
 def by_ids(source: Source, resource_type: str, ids: Collection[str]) -> list[bytes]:
     """The resources of a type with these ids, as far as the EHR has them."""
     return [
         body
-        for part in _parts(sorted(ids))
+        for part in _parts(sorted(ids), min(AT_ONCE, adapters.of(source.adapter).most_ids))
         for body in pages(source, resource_type, (("_id", part), ("_count", str(AT_ONCE))))
     ]
 
 
-def _parts(ids: list[str]) -> Iterator[str]:
+def _parts(ids: list[str], most: int) -> Iterator[str]:
     """The ids as lists for `_id`, each short enough for one search."""
     part: list[str] = []
     for one in ids:
-        if len(part) == AT_ONCE or sum(map(len, part)) + len(part) + len(one) > LONGEST:
+        if len(part) == most or sum(map(len, part)) + len(part) + len(one) > LONGEST:
             yield ",".join(part)
             part = []
         part.append(one)
@@ -109,7 +166,7 @@ def decode(body: bytes) -> dict[str, Any]:
         resource = msgspec.json.decode(body, type=dict[str, Any])
         if msgspec.json.encode(resource) != body:  # most EHRs write as we do, and this is quick
             json.loads(body, object_pairs_hook=_once)
-    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise EhrFailure(502, EHR_DOWN) from error
     return resource
 

@@ -7,19 +7,31 @@ edge, and these may be rows that the caller must not know of.
 import json
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
 from cryptography.fernet import InvalidToken
+from django.conf import settings
 from django.utils import timezone
 
 from accounts import secrets
 from consent.authority import Requester
+from fhirproxy import adapters, addresses
 from fhirproxy.interactions import Interaction
+from fhirproxy.messages import Params
 from fhirproxy.models import Source
-from fhirproxy.upstream import Params
+from fhirproxy.outcomes import EhrFailure
 
 LIFETIME = timedelta(hours=1)
 LARGER = "200"
+
+
+@dataclass(frozen=True, slots=True)
+class EhrPage:
+    """Where a page is at the EHR: below its base, and along a link of its own where `onward`."""
+
+    path: str
+    params: Params
+    onward: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,15 +39,18 @@ class Place:
     """Where a search goes on: a page of the EHR's, and the last of its resources that was let out."""
 
     types: tuple[str, ...]  # the one that is being read first, then those that follow
-    params: Params | None  # of the EHR's page; None: the first
+    page: EhrPage | None  # None: the first
     after: str = ""  # an id; empty: from the page's beginning
     count: int = 50  # resources that the caller wants on a page
+    turned: int = 0  # pages of this type before that one
+    source: str = ""  # Source.slug: a page of one EHR is none of another's
 
 
 def seal(place: Place, requester: Requester, asked: Interaction) -> str:
     """The place, and how the answer is to look, as an opaque text of URL-safe characters."""
     shape = [asked.params, sorted(asked.includes), asked.provenance, sorted(asked.elements)]
-    where = [place.types, place.params, place.after, place.count]
+    page = place.page and [place.page.path, place.page.params, place.page.onward]
+    where = [place.types, page, place.after, place.count, place.turned, place.source]
     content = [_bound_to(requester, asked), timezone.now().timestamp(), where, shape]
     return secrets.encrypt(json.dumps(content))
 
@@ -43,7 +58,8 @@ def seal(place: Place, requester: Requester, asked: Interaction) -> str:
 def unseal(cursor: str, requester: Requester, asked: Interaction) -> tuple[Interaction, Place] | None:
     """What was asked and the place; None for a cursor that is not this caller's, or is too old."""
     try:
-        bound, made_at, (types, params, after, count), shape = json.loads(secrets.decrypt(cursor))
+        bound, made_at, where, shape = json.loads(secrets.decrypt(cursor))
+        types, page, after, count, turned, source = where
     except (InvalidToken, ValueError):
         return None
     too_old = timezone.now().timestamp() - made_at > LIFETIME.total_seconds()
@@ -52,33 +68,36 @@ def unseal(cursor: str, requester: Requester, asked: Interaction) -> tuple[Inter
     first, includes, provenance, elements = shape
     asked = replace(
         asked,
-        params=_pairs(first) or (),
+        params=_pairs(first),
         includes=frozenset(includes),
         provenance=provenance,
         elements=frozenset(elements),
     )
-    return asked, Place(tuple(types), _pairs(params), after, count)
+    there = EhrPage(page[0], _pairs(page[1]), page[2]) if page else None
+    return asked, Place(tuple(types), there, after, count, turned, source)
 
 
-def _pairs(params: list[list[str]] | None) -> Params | None:
-    return None if params is None else tuple((name, value) for name, value in params)
+def _pairs(params: list[list[str]]) -> Params:
+    return tuple((name, value) for name, value in params)
 
 
-def next_params(next_url: str, source: Source) -> Params | None:
-    """The EHR's parameters for its next page; None where there is none, or it is not at the EHR itself.
+def next_page(link: str, source: Source) -> EhrPage | None:
+    """Where the EHR says that a search goes on; None where it says nothing.
 
-    A search that goes on takes larger pages: a caller who wants one a page makes not one trip for each.
+    Raises EhrFailure for a link that leads away from the EHR: what is there is no part of the record,
+    and without it the record is not whole. A search that goes on takes larger pages, where the EHR's
+    links allow it: a caller who wants one a page makes not one trip for each.
     """
-    if not next_url:
+    if not link:
         return None
-    try:
-        target, base = urlsplit(next_url), urlsplit(source.base_url)
-    except ValueError:
-        return None
-    if target.netloc and (target.scheme, target.netloc) != (base.scheme, base.netloc):
-        return None
-    query = parse_qsl(target.query, keep_blank_values=True)
-    return tuple((name, LARGER if name == "_count" else value) for name, value in query)
+    found = addresses.within(source.base_url or settings.FHIR_BASE_URL, link)
+    if found is None:
+        raise EhrFailure(502, f"The answer of {source.name} goes on somewhere else, and was not followed.")
+    path, query = found
+    pairs = parse_qsl(query, keep_blank_values=True)
+    if source.kind == Source.Kind.EMBEDDED or adapters.of(source.adapter).larger_pages:
+        pairs = [(name, LARGER if name == "_count" else value) for name, value in pairs]
+    return EhrPage(path, tuple(pairs), onward=True)
 
 
 def _bound_to(requester: Requester, asked: Interaction) -> list[object]:

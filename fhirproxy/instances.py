@@ -9,7 +9,7 @@ from consent.decision import Decision
 from fhirproxy import answers, asking, release
 from fhirproxy.checks import Passed, Seen, decide_on, see
 from fhirproxy.interactions import Known
-from fhirproxy.outcomes import EHR_DOWN, EhrFailure, Refusal
+from fhirproxy.outcomes import Refusal
 from fhirproxy.reached import REACHED, decide_reached
 from fhirproxy.release import Call
 from fhirproxy.upstream import FHIR_JSON, FhirResponse
@@ -65,13 +65,13 @@ def history(call: Call) -> FhirResponse:
     versions, passed = [], Passed()
     for seen in found:
         if seen.reference != current.reference:
-            raise EhrFailure(502, EHR_DOWN)
+            raise asking.failure(call.source)
         decision = decide_on(call, seen)
         passed.take(seen, decision)
         if decision.permitted:
             versions.append((seen, decision))
     release.let_out(call, passed, count=len(versions))
-    return answers.history(asked, versions)
+    return answers.history(asked, versions, call.fhir_url)
 
 
 def _current(call: Call) -> tuple[FhirResponse, Seen, Decision]:
@@ -85,11 +85,11 @@ def _fetch(call: Call, path: str) -> tuple[FhirResponse, Seen, Decision]:
     if answer.status in (404, 410):
         raise release.refuse(call, ("record.not-found",), 404)
     if answer.status != 200:
-        raise EhrFailure(502, EHR_DOWN)
+        raise asking.failed(call.source, answer)
     [seen] = see(call, [answer.body])
     if (seen.type, seen.id) != (asked.resource_type, asked.id):
         log.error("upstream answered with another resource", source=call.source.slug)
-        raise EhrFailure(502, EHR_DOWN)
+        raise asking.failure(call.source)
     if seen.type in REACHED:
         return answer, *decide_reached(call, seen)
     return answer, seen, decide_on(call, seen)

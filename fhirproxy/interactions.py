@@ -9,7 +9,9 @@ from fhirproxy.outcomes import Refusal
 from fhirproxy.served import COMMON, RECORD, REVINCLUDES, SERVED, SHAPING, TypeRule
 from fhirproxy.upstream import Params
 
-FHIR_ID = re.compile(r"(?!\.{1,2}\Z)[A-Za-z0-9\-.]{1,64}\Z")
+# FHIR's own limit is 64, and some EHRs give longer ids out. They go through as they are: everything that
+# refers to a resource, here and at the EHR, knows it by that id.
+FHIR_ID = re.compile(r"(?!\.{1,2}\Z)[A-Za-z0-9\-.]{1,255}\Z")
 LARGEST_PAGE = 200
 DEFAULT_PAGE = 50
 LONGEST_VALUE = 500

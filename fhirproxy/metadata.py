@@ -5,6 +5,7 @@ from typing import Any
 
 from django.conf import settings
 
+from fhirproxy.models import Source
 from fhirproxy.served import COMMON, REFERENCES, REVINCLUDES, SERVED
 
 EVERYTHING_DEFINITION = "http://hl7.org/fhir/OperationDefinition/Patient-everything"
@@ -30,22 +31,31 @@ CONSENT = {
 OAUTH_URIS = "http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris"
 
 
+def capability_statement(source: Source | None = None) -> dict[str, Any]:
+    """Of the base of one EHR; of the primary one, which has the consents too, where none is named."""
+    if source is None:
+        return _statement(settings.CLINIC_NAME, settings.FHIR_BASE_URL, "", consents=True)
+    return _statement(source.name, source.fhir_url, source.types)
+
+
 @cache
-def capability_statement() -> dict[str, Any]:
+def _statement(name: str, url: str, types: str, *, consents: bool = False) -> dict[str, Any]:
+    served = set(types.split())
+    resources = [entry for entry in _resources() if not served or entry["type"] in served]
     return {
         "resourceType": "CapabilityStatement",
         "status": "active",
         "date": "2026-11-23",
         "kind": "instance",
         "software": {"name": "Chartkey"},
-        "implementation": {"description": settings.CLINIC_NAME, "url": settings.FHIR_BASE_URL},
+        "implementation": {"description": name, "url": url},
         "fhirVersion": "4.0.1",
         "format": ["application/fhir+json"],
         "rest": [
             {
                 "mode": "server",
                 "security": _security(),
-                "resource": _resources(),
+                "resource": sorted(resources + [CONSENT] * consents, key=lambda entry: str(entry["type"])),
                 "interaction": [{"code": "batch"}, {"code": "transaction"}],
             }
         ],
@@ -67,7 +77,7 @@ def _security() -> dict[str, Any]:
 
 
 def _resources() -> list[dict[str, Any]]:
-    resources: list[dict[str, Any]] = [CONSENT]
+    resources: list[dict[str, Any]] = []
     for name, rule in sorted(SERVED.items()):
         entry: dict[str, Any] = {"type": name, "interaction": [{"code": "read"}]}
         if rule.searchable:
@@ -82,7 +92,7 @@ def _resources() -> list[dict[str, Any]]:
         if name == "Patient":
             entry["operation"] = [{"name": "everything", "definition": EVERYTHING_DEFINITION}]
         resources.append(entry)
-    return sorted(resources, key=lambda entry: str(entry["type"]))
+    return resources
 
 
 def _kind(param: str) -> str:

@@ -6,26 +6,59 @@ from functools import lru_cache
 from typing import Any
 
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils import timezone
 
+from accounts import secrets
+from fhirproxy import addresses
+
 
 class Source(models.Model):
-    """One EHR: where it is and how to speak to it."""
+    """One EHR: where it is, how to speak to it, and how much of our time and memory it may take."""
 
     class Kind(models.TextChoices):
         EMBEDDED = "embedded"  # the FHIR server in this process
         HTTP = "http"  # a FHIR REST server
+
+    class Auth(models.TextChoices):
+        NONE = "none"
+        BASIC = "basic"
+        SMART = "smart"  # SMART Backend Services, private_key_jwt
+
+    class Adapter(models.TextChoices):  # fhirproxy.adapters
+        PLAIN = "plain"
+        HAPI = "hapi"
+        EPIC_LIKE = "epic_like"
+        ORACLE_LIKE = "oracle_like"
+        ATHENA_LIKE = "athena_like"
 
     slug = models.SlugField(primary_key=True, max_length=40)
     name = models.CharField(max_length=200)
     kind = models.CharField(max_length=10, choices=Kind)
     base_url = models.URLField(blank=True)
     is_primary = models.BooleanField(default=False)
+    adapter = models.CharField(max_length=20, choices=Adapter, default=Adapter.PLAIN)
+    auth = models.CharField(max_length=10, choices=Auth, default=Auth.NONE)
+    auth_id = models.CharField(max_length=200, blank=True)  # user name or client_id
+    secret = models.TextField(blank=True, editable=False)  # encrypted: see keep_secret
+    token_url = models.URLField(blank=True)
+    scope = models.CharField(max_length=400, default="system/*.rs")
+    types = models.TextField(blank=True)  # that it says it has, with spaces between them; empty: not known
+    connect_timeout = models.FloatField(default=3)  # seconds
+    read_timeout = models.FloatField(default=10)  # seconds between two bytes
+    deadline = models.FloatField(default=25)  # seconds for a whole answer, with retries
+    max_bytes = models.PositiveIntegerField(default=64 * 1024 * 1024)  # of one answer
+    max_pages = models.PositiveSmallIntegerField(default=200)  # of one search
+    concurrency = models.PositiveSmallIntegerField(default=8)  # requests at once, in each process
 
     class Phi:
         fields: tuple[str, ...] = ()
-        safe = ("slug", "name", "kind", "base_url", "is_primary")
+        safe = (
+            *("slug", "name", "kind", "base_url", "is_primary", "adapter", "types"),
+            *("auth", "auth_id", "secret", "token_url", "scope"),
+            *("connect_timeout", "read_timeout", "deadline", "max_bytes", "max_pages", "concurrency"),
+        )
 
     class Meta:
         constraints = [
@@ -39,14 +72,57 @@ class Source(models.Model):
                 | (models.Q(kind="http") & ~models.Q(base_url="")),
                 name="base_url_for_http_only",
             ),
+            models.CheckConstraint(
+                condition=models.Q(
+                    connect_timeout__gt=0, read_timeout__gt=0, deadline__gt=0, concurrency__gt=0
+                ),
+                name="source_limits_are_positive",
+            ),
         ]
 
     def __str__(self) -> str:
         return f"Source/{self.slug}"
 
     def save(self, *args: Any, **kwargs: Any) -> None:
+        """Raises ValidationError for an EHR that could not be spoken to safely."""
+        self.clean()
         super().save(*args, **kwargs)
         _primary.cache_clear()
+
+    def clean(self) -> None:
+        if problem := self.problem():
+            raise ValidationError(problem)
+
+    def problem(self) -> str:
+        """What is wrong with the way it is set up, as a sentence with the cure; empty where nothing is."""
+        if self.slug == "r4":
+            return "A source cannot be called r4: /fhir/r4/ is the primary one."
+        if self.kind == self.Kind.EMBEDDED:
+            return ""
+        if self.auth == self.Auth.BASIC and not (self.auth_id and self.secret):
+            return "Basic needs auth_id and a password."
+        if self.auth == self.Auth.SMART and not (self.auth_id and self.secret and self.token_url):
+            return "SMART Backend Services needs auth_id (the client_id), a private key and token_url."
+        urls = [self.base_url, *([self.token_url] if self.token_url else [])]
+        plain = frozenset(settings.EHR_PLAIN_HOSTS)
+        return next(filter(None, (addresses.problem(u, plain, any_plain=settings.DEMO) for u in urls)), "")
+
+    def keep_secret(self, secret: str) -> None:
+        """The password, or the private key as a JWK; encrypted, and to be saved by the caller."""
+        self.secret = secrets.encrypt(secret)
+
+    def open_secret(self) -> str:
+        """Raises `cryptography.fernet.InvalidToken` where FIELD_KEY is another one by now."""
+        return secrets.decrypt(self.secret)
+
+    def serves(self, resource_type: str) -> bool:
+        """Whether it has the type at all, by its own statement; where that is not known, it may."""
+        return not self.types or resource_type in self.types.split()
+
+    @property
+    def fhir_url(self) -> str:
+        """Our own base for it, by which links in our answers begin."""
+        return settings.FHIR_BASE_URL if self.is_primary else f"{settings.BASE_URL}/fhir/{self.slug}/r4"
 
     @classmethod
     def primary(cls) -> "Source":

@@ -59,6 +59,11 @@ class Call:
         return self.requester.identities.get(self.source.slug, "")
 
     @property
+    def fhir_url(self) -> str:
+        """By which the links in our answer begin."""
+        return self.source.fhir_url
+
+    @property
     def base_url(self) -> str:
         """By which the EHR's own absolute references begin."""
         return self.source.base_url or settings.FHIR_BASE_URL

@@ -2,28 +2,30 @@
 
 from dataclasses import replace
 
-from django.conf import settings
+import structlog
 
 from consent.decision import Access, Reason, decide
 from consent.vocabulary import categories_of_scope
 from fhirproxy import answers, asking, cursors, including, release
 from fhirproxy.checks import Passed, decide_on, see
-from fhirproxy.cursors import Place
+from fhirproxy.cursors import EhrPage, Place
 from fhirproxy.interactions import Interaction
-from fhirproxy.outcomes import EHR_DOWN, EhrFailure
 from fhirproxy.release import Call
 from fhirproxy.served import SERVED
 from fhirproxy.upstream import FhirResponse, Params
 
+log = structlog.get_logger("chartkey.gate")
+
 
 def search(call: Call) -> FhirResponse:
     asked = call.interaction
-    params = None if asked.cursor else narrow(call, asked)
-    if not asked.cursor and params is None:
+    if not call.source.serves(asked.resource_type):
+        raise release.refuse(call, ("record.not-found",), 404)
+    if not asked.cursor and narrow(call, asked) is None:
         # Someone else's record, or none here: the same answer as for a patient who does not exist.
         release.refuse(call, (Reason.NOT_YOURS,), 404)
-        return answers.searchset(asked, Passed(), "")
-    return _answer(call, Place((asked.resource_type,), params, count=asked.count))
+        return answers.searchset(asked, Passed(), "", call.fhir_url)
+    return _answer(call, Place((asked.resource_type,), None, count=asked.count, source=call.source.slug))
 
 
 def everything(call: Call) -> FhirResponse:
@@ -31,10 +33,11 @@ def everything(call: Call) -> FhirResponse:
     asked = call.interaction
     if asked.id != call.patient_id:
         raise release.refuse(call, (Reason.NOT_YOURS,), 404)
-    types = tuple(kind for kind in asked.types if _possible(call, kind))
-    if not types and not asked.cursor:
+    served = [kind for kind in asked.types if call.source.serves(kind)]
+    types = tuple(kind for kind in served if _possible(call, kind))
+    if not types and served and not asked.cursor:
         raise release.refuse(call, _refusal(call, asked.types[0]), 403)
-    return _answer(call, Place(types, None, count=asked.count))
+    return _answer(call, Place(types, None, count=asked.count, source=call.source.slug))
 
 
 def _possible(call: Call, kind: str) -> bool:
@@ -65,7 +68,7 @@ def _answer(call: Call, place: Place) -> FhirResponse:
     asked = call.interaction
     if asked.cursor:
         opened = cursors.unseal(asked.cursor, call.requester, asked)
-        if opened is None:
+        if opened is None or opened[1].source != call.source.slug:
             raise release.refuse(call, ("cursor.invalid",), 400)
         asked, place = opened
         call = replace(call, interaction=asked)
@@ -75,7 +78,7 @@ def _answer(call: Call, place: Place) -> FhirResponse:
         including.include_provenance(call, passed)
     cursor = cursors.seal(following, call.requester, asked) if following else ""
     release.let_out(call, passed)
-    return answers.searchset(asked, passed, cursor)
+    return answers.searchset(asked, passed, cursor, call.fhir_url)
 
 
 def _collect(call: Call, place: Place) -> tuple[Passed, Place | None]:
@@ -85,40 +88,44 @@ def _collect(call: Call, place: Place) -> tuple[Passed, Place | None]:
     that were shorter for what is hidden, or links to pages with nothing on them, would count it.
     """
     passed, following = Passed(), place
-    for _ in range(asking.MOST_PAGES):
-        if not place.types:
-            return passed, None
+    while place.types:
         kind = place.types[0]
-        params = place.params or _first(call, kind, place.count)
-        found = asking.page(call.source, kind, params)
+        there = place.page or _first(call, kind, place.count)
+        found = asking.page(call.source, there.path, there.params, onward=there.onward)
         seen = see(call, found.bodies)
         ids = [each.id for each in seen]
         for each in seen[ids.index(place.after) + 1 if place.after in ids else 0 :]:
             if each.type != kind:
-                continue  # an OperationOutcome beside the matches, or what nobody asked for
+                continue  # what nobody asked for
             decision = decide_on(call, each, _code(call, kind))
+            if Reason.NOT_YOURS in decision.reasons:
+                log.error("upstream answered with another patient's resource", source=call.source.slug)
             if decision.permitted and len(passed.matches) == place.count:
                 return passed, following
             passed.take(each, decision)
             if decision.permitted:
-                following = replace(place, params=params, after=each.id)
-        place = _next(call, place, found.next)
-    raise EhrFailure(502, EHR_DOWN)  # its pages never end
+                following = replace(place, page=there, after=each.id)
+        place = _next(call, place, there, found.next)
+    return passed, None
 
 
-def _next(call: Call, place: Place, link: str) -> Place:
-    """The EHR's next page of this type, or the first of the next. Raises EhrFailure if it is elsewhere."""
-    params = cursors.next_params(link, call.source)
-    if link and params is None:
-        raise EhrFailure(502, EHR_DOWN)  # half a record must not look whole
-    types = place.types if params is not None else place.types[1:]
-    return replace(place, types=types, params=params, after="")
+def _next(call: Call, place: Place, there: EhrPage, link: str) -> Place:
+    """The EHR's next page of this type, or the first of the next.
+
+    Raises EhrFailure where its pages never end, or go on elsewhere: half a record must not look whole.
+    """
+    following = cursors.next_page(link, call.source)
+    if following is None:
+        return replace(place, types=place.types[1:], page=None, after="", turned=0)
+    if following == there or place.turned >= call.source.max_pages:
+        raise asking.failure(call.source)
+    return replace(place, page=following, after="", turned=place.turned + 1)
 
 
-def _first(call: Call, kind: str, count: int) -> Params:
+def _first(call: Call, kind: str, count: int) -> EhrPage:
     """One more than is wanted, so that the first page tells whether there is another."""
     params = narrow(call, replace(call.interaction, resource_type=kind)) or ()
-    return (*params, ("_count", str(count + 1)))
+    return EhrPage(kind, (*params, ("_count", str(count + 1))))
 
 
 def narrow(call: Call, asked: Interaction) -> Params | None:
@@ -129,7 +136,7 @@ def narrow(call: Call, asked: Interaction) -> Params | None:
     patient_id = call.patient_id
     if not patient_id:
         return None
-    own = {patient_id, f"Patient/{patient_id}", f"{settings.FHIR_BASE_URL}/Patient/{patient_id}"}
+    own = {patient_id, f"Patient/{patient_id}", f"{call.fhir_url}/Patient/{patient_id}"}
     rule = SERVED[asked.resource_type]
     patient_names = {rule.patient_param, *(p for p in rule.owner_paths[:1] if p != "id")}
     if any(n in patient_names and v not in own for n, v in asked.params):

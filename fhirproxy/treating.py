@@ -1,6 +1,5 @@
 """Whom a clinician treats: the EHR's care teams say so (FHIR R4, CareTeam.participant)."""
 
-import json
 from collections.abc import Iterator
 from datetime import date
 from typing import Any
@@ -9,11 +8,11 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from accounts.models import Patient, StaffRole, User
-from fhirproxy import cursors, upstream
+from fhirproxy import asking
 from fhirproxy.compartment import owners_of
 from fhirproxy.models import Source
+from fhirproxy.outcomes import EhrFailure
 from fhirproxy.served import SERVED
-from fhirproxy.upstream import FhirRequest, Params
 
 
 def patients_of(user: User) -> QuerySet[Patient]:
@@ -34,21 +33,13 @@ def treats(user: User, patient: Patient) -> bool:
 
 def _patient_ids(practitioner: str, source: Source) -> Iterator[str]:
     today = timezone.localdate()
-    params: Params | None = (("participant", practitioner), ("status", "active"), ("_count", "200"))
-    while params is not None:
-        try:
-            answer = upstream.of(source).send(FhirRequest("GET", "CareTeam", params))
-        except upstream.UpstreamUnavailable:
-            return
-        if answer.status != 200:
-            return
-        bundle = json.loads(answer.body)
-        for entry in bundle.get("entry", []):
-            team = entry["resource"]
+    params = (("participant", practitioner), ("status", "active"), ("_count", "200"))
+    try:
+        for team in map(asking.decode, asking.pages(source, "CareTeam", params)):
             if any(_is_on(member, practitioner, today) for member in team.get("participant", [])):
                 yield from (o.removeprefix("Patient/") for o in _owners(team, source))
-        links = (x["url"] for x in bundle.get("link", []) if x.get("relation") == "next")
-        params = cursors.next_params(next(links, ""), source)
+    except EhrFailure:
+        return
 
 
 def _owners(team: dict[str, Any], source: Source) -> Iterator[str]:

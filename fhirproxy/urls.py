@@ -14,4 +14,13 @@ urlpatterns = [
     path("r4/Consent/<str:consent_id>/_history", consents.history, name="consent-history"),
     path("r4/Consent/<str:consent_id>/_history/<str:version>", consents.version, name="consent-version"),
     path("r4/<path:path>", views.fhir, name="fhir"),
+    # One base for each EHR. (No slug is r4: see Source.problem.)
+    path(
+        "<slug:source>/r4/.well-known/smart-configuration",
+        views.smart_configuration,
+        name="source-smart-configuration",
+    ),
+    path("<slug:source>/r4/metadata", views.metadata, name="source-metadata"),
+    path("<slug:source>/r4/", views.fhir, {"path": ""}, name="source-base"),
+    path("<slug:source>/r4/<path:path>", views.fhir, name="source-fhir"),
 ]

@@ -19,18 +19,15 @@ from consent.authority import Requester
 from fhirproxy import batches, budgets, gate, interactions, release
 from fhirproxy.batches import Query
 from fhirproxy.metadata import capability_statement
+from fhirproxy.models import Source
 from fhirproxy.outcomes import EHR_DOWN, LOG_DOWN, Refusal
 from fhirproxy.upstream import FHIR_JSON, FhirResponse
+from smart.views import discovery
 
 FORM = "application/x-www-form-urlencoded"
 JSON = frozenset({FHIR_JSON, "application/json"})
 T = TypeVar("T")
 log = structlog.get_logger("chartkey.gate")
-
-
-@require_GET
-def metadata(request: HttpRequest) -> HttpResponse:
-    return HttpResponse(json.dumps(capability_statement()), content_type=FHIR_JSON)
 
 
 def answering(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
@@ -49,15 +46,29 @@ def answering(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
     return answer
 
 
+@require_GET
+@answering
+def metadata(request: HttpRequest, source: str = "") -> HttpResponse:
+    return HttpResponse(json.dumps(capability_statement(_named(source))), content_type=FHIR_JSON)
+
+
+@require_GET
+@answering
+def smart_configuration(request: HttpRequest, source: str) -> HttpResponse:
+    """The same for every EHR: it is we who give tokens."""
+    _named(source)
+    return discovery.smart_configuration(request)
+
+
 @csrf_exempt  # a bearer token opens this, never a cookie
 @answering
-def fhir(request: HttpRequest, path: str) -> HttpResponse:
+def fhir(request: HttpRequest, path: str, source: str = "") -> HttpResponse:
     """Every other address below the FHIR base."""
     raw = path.startswith("Binary/") and not _wants_json(request)
     if not raw:
         accepts_json(request)
     requester = bearer(request)
-    serve = _Server(requester)
+    serve = _Server(requester, refusing(requester, lambda: _named(source)))
     if path == "" and request.method == "POST":
         return http(batches.process(refusing(requester, lambda: json_of(request)), serve))
     asked = refusing(requester, lambda: query(request))
@@ -71,10 +82,19 @@ class _Server:
     """One interaction after the other, in the name of whoever holds the token."""
 
     requester: Requester
+    source: Source | None
 
     def __call__(self, method: str, path: str, query: Query, headers: Mapping[str, str]) -> FhirResponse:
         interaction = refusing(self.requester, lambda: interactions.parse(method, path, query, headers))
-        return gate.serve(self.requester, interaction)
+        return gate.serve(self.requester, interaction, self.source)
+
+
+def _named(slug: str) -> Source | None:
+    """The EHR that an address names; None for the primary one's address. Raises Refusal 404."""
+    source = Source.objects.filter(slug=slug).first() if slug else None
+    if slug and source is None:
+        raise Refusal(404, "There is no such health record system here.")
+    return source
 
 
 def refusing(requester: Requester, read: Callable[[], T]) -> T:

@@ -212,9 +212,10 @@ def test_what_the_ehr_does_not_say_closes(ehr, answers):
         labels_of_neighbours([report("Observation/one")], ehr.source, CODES)
 
 
-def test_pages_that_never_end_close(ehr, monkeypatch):
-    monkeypatch.setattr(asking, "MOST_PAGES", 3)
-    ehr.answers = {"/Observation": [page(ONE, following=f"{ehr.base}/Observation?again=1")] * 4}
+def test_pages_that_never_end_close(ehr):
+    ehr.source.max_pages = 3
+    following = [page(ONE, following=f"{ehr.base}/Observation?again={n}") for n in range(4)]
+    ehr.answers = {"/Observation": following}
 
     with pytest.raises(EhrFailure):
         labels_of_neighbours([report("Observation/one")], ehr.source, CODES)

@@ -1,0 +1,111 @@
+"""One request to one server and its whole answer, within bounds; failures as UpstreamUnavailable."""
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+import urllib3
+from urllib3 import exceptions
+
+from fhirproxy import addresses
+from fhirproxy.messages import FhirResponse, Trouble, UpstreamUnavailable
+from fhirproxy.upstream import wire
+
+# Which headers of an answer are read; the rest is the EHR's own business.
+KEPT = frozenset({"content-type", "etag", "last-modified", "location", "retry-after", "content-location"})
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    connect: float  # seconds, as the next two
+    read: float  # between two bytes
+    deadline: float  # of the whole, with retries
+    max_bytes: int
+
+
+class Server:
+    """One origin, with the connections that are kept to it."""
+
+    def __init__(self, base_url: str, bounds: Bounds, size: int) -> None:
+        origin = addresses.origin_of(base_url)
+        if origin is None:
+            raise UpstreamUnavailable("the address is none", Trouble.CONNECT)
+        self.bounds = bounds
+        self.path = urlsplit(base_url).path.rstrip("/")
+        self._pool = wire.pool(*origin, size)
+
+    def exchange(
+        self, method: str, target: str, headers: Mapping[str, str], body: bytes = b""
+    ) -> FhirResponse:
+        """`target` is path and query. To be called `within` a deadline. Raises UpstreamUnavailable."""
+        with _named():
+            answer = self._pool.urlopen(
+                method,
+                target,
+                body=body or None,
+                headers={"Accept-Encoding": "identity", **headers},
+                timeout=urllib3.Timeout(connect=self._at_most(self.bounds.connect), read=self.bounds.read),
+                redirect=False,
+                preload_content=False,
+                decode_content=False,
+            )
+            whole = False
+            try:
+                content = self._read(answer)
+                whole = True
+            finally:
+                if whole:
+                    answer.release_conn()
+                else:
+                    answer.close()  # what is left in the pipe must not be the next answer
+        found = {name.lower(): value for name, value in answer.headers.items() if name.lower() in KEPT}
+        return FhirResponse(answer.status, found, content)
+
+    def _read(self, answer: urllib3.BaseHTTPResponse) -> bytes:
+        if 300 <= answer.status < 400 and answer.status != 304:
+            raise UpstreamUnavailable("a redirect is not followed", Trouble.REDIRECT)
+        if answer.headers.get("Content-Encoding", "identity") != "identity":
+            raise UpstreamUnavailable("an encoding that nobody asked for", Trouble.NOT_FHIR)
+        limit = self.bounds.max_bytes
+        announced = answer.headers.get("Content-Length", "")
+        if announced.isdecimal() and int(announced) > limit:
+            raise UpstreamUnavailable("too large an answer", Trouble.TOO_LARGE)
+        content = answer.read(limit + 1)
+        if len(content) > limit:
+            raise UpstreamUnavailable("too large an answer", Trouble.TOO_LARGE)
+        return content
+
+    def _at_most(self, seconds: float) -> float:
+        remaining = wire.left()
+        if remaining <= 0:
+            raise UpstreamUnavailable("the deadline has passed", Trouble.TIMEOUT)
+        return min(seconds, remaining)
+
+
+@contextmanager
+def within(seconds: float) -> Iterator[None]:
+    """All that this thread waits for inside ends after as many seconds."""
+    before = wire.DEADLINE.at
+    wire.DEADLINE.at = min(before, time.monotonic() + seconds)
+    try:
+        yield
+    finally:
+        wire.DEADLINE.at = before
+
+
+@contextmanager
+def _named() -> Iterator[None]:
+    try:
+        yield
+    except (exceptions.TimeoutError, TimeoutError) as error:
+        silent = isinstance(error, exceptions.ConnectTimeoutError)
+        trouble = Trouble.CONNECT if silent else Trouble.TIMEOUT
+        raise UpstreamUnavailable(type(error).__name__, trouble) from error
+    except exceptions.NewConnectionError as error:
+        raise UpstreamUnavailable(type(error).__name__, Trouble.CONNECT) from error
+    except exceptions.SSLError as error:
+        raise UpstreamUnavailable(type(error).__name__, Trouble.TLS) from error
+    except (exceptions.HTTPError, OSError) as error:
+        raise UpstreamUnavailable(type(error).__name__, Trouble.CUT_OFF) from error
