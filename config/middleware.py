@@ -7,6 +7,7 @@ from collections.abc import Callable
 import structlog
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
+from django.urls import resolve
 from django.utils import translation
 
 Handler = Callable[[HttpRequest], HttpResponse]
@@ -26,6 +27,25 @@ def correlation_id(get_response: Handler) -> Handler:
         response.headers["X-Request-Id"] = correlation
         if A_UUID.fullmatch(given):
             response.headers["X-Correlation-Id"] = given
+        return response
+
+    return middleware
+
+
+def straight_to_fhir(get_response: Handler) -> Handler:
+    """A FHIR request with an access token goes to its view from here.
+
+    It has no session, no form and no language; what is passed by costs more than the decision does.
+    """
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        scheme = request.headers.get("Authorization", "")[:7].lower()
+        if scheme != "bearer " or not request.path_info.startswith("/fhir/"):
+            return get_response(request)
+        request.resolver_match = match = resolve(request.path_info)
+        response = match.func(request, *match.args, **match.kwargs)
+        response.headers["Cache-Control"] = "no-store"
+        response.headers.setdefault("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
         return response
 
     return middleware

@@ -250,8 +250,6 @@ SMART_AUTHORIZATION_CHECK = "consent.authority.is_in_force"
 
 # The EHR behind the gate. Nothing imports fhirstore: this name is the one wire to it.
 FHIRSTORE_ENTRY_POINT = "fhirstore.server.handle"
-# EHRs that may be spoken to without TLS, by host name: those that no wire leads to, as in one compose network.
-EHR_PLAIN_HOSTS = env.listing("EHR_PLAIN_HOSTS")
 
 # What the gate gives out in a time; docs/operations.md lists the names.
 BUDGETS = env.numbers("BUDGETS")  # other limits, by name

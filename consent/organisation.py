@@ -6,7 +6,7 @@ missing fact errs and is skipped, which would open instead of close. Any error d
 
 import hashlib
 from dataclasses import asdict, dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 import cedarpy
@@ -69,6 +69,25 @@ def policy_hash() -> str:
 
 def rule(facts: Facts, interaction: str) -> Ruling:
     """What the organisation's rules say to one interaction. Never raises: an error is a denial."""
+    try:
+        return _ruled(facts, interaction)
+    except CannotRule as error:
+        log.error("policy error", reason=str(error))
+    except ValueError:
+        log.exception("policy error", reason="cedar raised")
+    return Ruling(False, (), Reason.POLICY_DOWN)
+
+
+class CannotRule(Exception):
+    """Cedar met an error or came to no decision."""
+
+
+@lru_cache(maxsize=4096)
+def _ruled(facts: Facts, interaction: str) -> Ruling:
+    """The same facts are ruled on the same way as long as the process lives: its policies do not change.
+
+    An error is raised, so that it is never kept.
+    """
     policies, schema, entities = _handles()
     request = {
         "principal": {"type": "Person", "id": "actor"},
@@ -76,14 +95,9 @@ def rule(facts: Facts, interaction: str) -> Ruling:
         "resource": {"type": "Record", "id": "record"},
         "context": asdict(facts),
     }
-    try:
-        answer = cedarpy.is_authorized(request, policies, entities, schema)
-    except ValueError:
-        log.exception("policy error", reason="cedar raised")
-        return Ruling(False, (), Reason.POLICY_DOWN)
+    answer = cedarpy.is_authorized(request, policies, entities, schema)
     if answer.diagnostics.errors or answer.decision is cedarpy.Decision.NoDecision:
-        log.error("policy error", reason="cedar could not decide")
-        return Ruling(False, (), Reason.POLICY_DOWN)
+        raise CannotRule("cedar could not decide")
     spoke = tuple(sorted(answer.diagnostics.id_annotations_by_reason.values()))
     if answer.decision is cedarpy.Decision.Allow:
         return Ruling(True, spoke)

@@ -97,7 +97,8 @@ class Passed:
     @property
     def marks(self) -> frozenset[str]:
         """Policies whose notice goes along, as that of 42 CFR Part 2."""
-        return frozenset().union(*(marks_of(seen.resource) for seen, _ in self.all))
+        # A mark closes what it stands on, so what has no label has none.
+        return frozenset().union(*(marks_of(seen.resource) for seen, _ in self.all if seen.labels))
 
 
 def see(call: Call, bodies: Iterable[bytes]) -> list[Seen]:
@@ -106,7 +107,9 @@ def see(call: Call, bodies: Iterable[bytes]) -> list[Seen]:
     resources = [asking.decode(body) for body in bodies]
     if call.requester.sees_every_label:
         return [Seen(b, r, frozenset(), categories_of(r)) for b, r in zip(bodies, resources, strict=True)]
-    around = inheritance.labels_of_neighbours(resources, call.source, call.codes)
+    # Of what is somebody else's nothing more is asked: it is refused, and as soon as what is not there.
+    mine = (resource for resource in resources if _is_mine(call, resource))
+    around = inheritance.labels_of_neighbours(mine, call.source, call.codes)
     return [
         Seen(body, resource, _labels(call, resource, around), categories_of(resource))
         for body, resource in zip(bodies, resources, strict=True)
