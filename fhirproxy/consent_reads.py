@@ -14,6 +14,7 @@ from django.utils.http import http_date
 from consent import fhir, resources
 from consent.contents import contents_of, span
 from consent.decision import Access, Decision, Reason, decide
+from consent.labels import labels_of
 from consent.models import ConsentVersion
 from consent.vocabulary import categories_of, codings
 from fhirproxy import answers, cursors, release
@@ -54,7 +55,7 @@ def own_references(call: Call) -> frozenset[str]:
 
 
 def decide_on(call: Call, resource: Mapping[str, Any]) -> Decision:
-    """The gate's decision on one Consent, which stands in the patient's own compartment."""
+    """The gate's decision on one Consent of the patient's. It is as private as the topics it speaks of."""
     access = Access(
         call.interaction.code,
         "Consent",
@@ -62,6 +63,7 @@ def decide_on(call: Call, resource: Mapping[str, Any]) -> Decision:
         purpose=call.requester.purpose,
         categories=categories_of({"resourceType": "Consent"}),
         actors=call.requester.actors,
+        security_labels=labels_of(resource, call.codes),
         codings=frozenset(f"{s}|{c}" for s, c in codings(resource.get("category"))),
         contents=contents_of(resource, call.base_url) if call.particular else NOTHING,
     )
@@ -155,7 +157,7 @@ def _page(call: Call, place: Place) -> tuple[Passed, str]:
 
 def _look(call: Call, version: ConsentVersion) -> tuple[Seen, Decision]:
     resource = version.as_fhir()
-    seen = Seen(body_of(call, version), resource, frozenset(), categories_of(resource))
+    seen = Seen(body_of(call, version), resource, labels_of(resource, call.codes), categories_of(resource))
     return seen, decide_on(call, resource)
 
 

@@ -95,6 +95,16 @@ def test_an_address_that_names_no_consent_is_not_found(alice, session, path):
     assert ask("GET", path, browser=session).status_code == 404
 
 
+def test_a_consent_is_as_private_as_the_topics_it_speaks_of(alice, privacy, token):
+    other = factories.create_consent(alice, labels=["SUD"])
+    trusted = factories.create_consent(alice, categories=[Category.PRIVACY], labels=["SUD"])
+
+    assert ask("GET", f"/{other.pk}", token=token).status_code == 404
+    assert last_event().reasons == ["sensitive.optin"]
+    assert found(ask("GET", token=token)) == [str(privacy.pk)]
+    assert str(other.pk) in found(ask("GET", token=issue(trusted, ALL)))
+
+
 def test_an_older_version_and_all_of_them_can_be_read(alice, session):
     consent = factories.create_consent(alice)
     commands.revoke(consent, by=alice.user)
