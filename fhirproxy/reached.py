@@ -35,7 +35,9 @@ def decide_reached(call: Call, seen: Seen) -> tuple[Seen, Decision]:
     around = targets(call, seen.resource) if seen.type == "Provenance" else _referrers(call, seen)
     if not around or _is_anothers(call, seen):
         return seen, HIDDEN
-    decisions = [decide_on(call, other, "read") for other in around]
+    # What a Binary says of itself is said of the documents that it is read through.
+    own = seen.labels if seen.type == "Binary" else frozenset()
+    decisions = [decide_on(call, replace(other, labels=other.labels | own), "read") for other in around]
     refused = [decision for decision in decisions if not decision.permitted]
     if seen.type == "Medication":
         return (seen, refused[0]) if len(refused) == len(around) else (seen, decide_on(call, seen))

@@ -105,7 +105,8 @@ class App:
         """The same with the SQL statements counted that are not the embedded EHR's own."""
         with CaptureQueriesContext(connection) as queries:
             answer = self.send(case)
-        ours = [q for q in queries if "fhirstore_" not in q["sql"]]
+        # Where the EHR is is read once a minute, whatever is asked.
+        ours = [q for q in queries if "fhirstore_" not in q["sql"] and "fhirproxy_source" not in q["sql"]]
         return replace(answer, statements=len(ours))
 
     def get(self, path: str, **headers: str) -> Answer:

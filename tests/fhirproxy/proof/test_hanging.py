@@ -1,4 +1,4 @@
-"""F13 and P6 with transactions of their own, as in production: EHRs that hang, readers and revokes at once."""
+"""F13 and P6 with transactions of their own, as in production: an EHR that hangs, many readers at once."""
 
 import threading
 import time

@@ -333,6 +333,15 @@ def test_an_attachment_needs_the_category_of_its_document(alice):
     assert narrow.get(binary).status == 404
 
 
+def test_a_binary_is_as_private_as_it_says_itself_though_its_document_is_not(alice):
+    binary = hidden(alice, "Binary", "marked")
+    document = plain(alice, "DocumentReference", "marked", content=[{"attachment": {"url": binary}}])
+
+    assert alice.app.get(document).status == 200
+    for accept in (FHIR_JSON, "*/*"):
+        assert alice.app.get(binary, accept=accept) == alice.app.get(f"{binary}-nobody", accept=accept)
+
+
 def test_a_binary_that_says_whose_it_is_is_not_anybody_elses(alice):
     """Binary.securityContext (FHIR R4): its rules are those of what it names."""
     stranger = {"reference": f"Patient/{alice.mallory}-patient"}
