@@ -140,7 +140,7 @@ def _parameters(
     codes: list[dict[str, str]], elements: Collection[str], narrow: Iterable[Provision]
 ) -> dict[str, list[Any]]:
     narrow = list(narrow)
-    found = {
+    found: dict[str, list[Any]] = {
         "codes": codes,
         "elements": sorted(elements),
         "data": [{"meaning": m, "reference": r} for p in narrow for m, r in sorted(p.data)],

@@ -16,7 +16,7 @@ from accounts.models import Patient, User
 from audit.events import EventType
 from consent import commands, resources, versions
 from consent.authority import Requester
-from consent.decision import ProvisionType, Reason
+from consent.decision import ProvisionType
 from consent.models import Consent, ConsentVersion
 from consent.provisions import InvalidConsent
 from consent.versions import Act
@@ -47,8 +47,8 @@ class Invalid(Refusal):
         return FhirResponse(answer.status, answer.headers, json.dumps(said).encode())
 
 
-class _Ended(Exception):
-    """What let the caller in ended while it was on its way."""
+class _Overtaken(Exception):
+    """What let the caller in ended, or changed, while it was on its way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +85,8 @@ def _made(call: Call, resource: Resource, make: Callable[[_Change], Consent]) ->
         raise release.refuse(call, decision.reasons, 403)
     try:
         return _in_force(call, resource, make)
-    except _Ended:
-        raise release.refuse(call, (Reason.REVOKED,), 403) from None
+    except _Overtaken:
+        raise release.overtaken(call) from None
     except InvalidConsent as error:
         refusal: Refusal = Invalid(error)
     except Refusal as error:
@@ -103,7 +103,7 @@ def _in_force(call: Call, resource: Resource, make: Callable[[_Change], Consent]
         raise Refusal(404, NOT_FOUND)
     versions.lock(call.requester.patient_id)
     if not _still_in_force(call.requester):
-        raise _Ended
+        raise _Overtaken
     whose = Patient.objects.select_related("user").get(pk=call.requester.patient_id)
     return make(_Change(whose, _act(call.requester), resource, own)).current
 
@@ -155,7 +155,8 @@ def _refuse_second(patient: Patient, kind: str, whom: Mapping[str, Any]) -> None
 
 
 def _update(change: _Change, consent_id: str, number: int) -> Consent:
-    consent = change.patient.consents.filter(pk=as_uuid(consent_id)).first()
+    found = as_uuid(consent_id)
+    consent = change.patient.consents.filter(pk=found).first() if found else None
     if consent is None:
         raise Refusal(404, NOT_FOUND)
     if consent.current_number != number:

@@ -49,10 +49,11 @@ def _view(**methods: Method) -> Callable[..., HttpResponse]:
 
 
 def _method(request: HttpRequest, methods: Mapping[str, Method]) -> Method:
-    if request.method not in methods:
+    method = methods.get(request.method or "")
+    if method is None:
         allowed = ", ".join(sorted(methods))
         raise Refusal(405, f"Served here: {allowed}. An update ends a consent.", {"Allow": allowed})
-    return methods[request.method]
+    return method
 
 
 def person_or_client(request: HttpRequest) -> Requester:

@@ -105,7 +105,7 @@ def _by_client(call: Call, question: Question) -> FhirResponse:
     said, card = _card(replace(about, actors=_actors(question)), question)
     reasons = () if known else (Reason.NOT_YOURS,)
     if not _record(client, question, said.answer, reasons, client.still_in_force()):
-        raise release.refuse(call, (Reason.REVOKED,), 403)
+        raise release.overtaken(call)
     return card
 
 
@@ -121,7 +121,7 @@ def _by_staff(user: User, question: Question) -> FhirResponse:
         raise
     reasons = () if patient_id else (Reason.NOT_YOURS,)
     if not _record(asker, question, said.answer, reasons, about.still_in_force()):
-        raise Refusal(409, "The patient's choices changed in the meantime. Ask again.")
+        raise Refusal(503, release.SAID[503], {"Retry-After": "1"})
     return card
 
 

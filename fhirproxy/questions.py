@@ -103,8 +103,9 @@ def _codes(context: Mapping[str, Any], name: str, system: str, known: Collection
     if name not in context:
         return []
     values = context[name] if isinstance(context[name], list) else []
-    codes = [v.get("code") if isinstance(v, dict) and v.get("system") == system else v for v in values]
-    if not codes or not all(isinstance(code, str) and code in known for code in codes):
+    said = [v.get("code") if isinstance(v, dict) and v.get("system") == system else v for v in values]
+    codes = [code for code in said if isinstance(code, str) and code in known]
+    if not codes or len(codes) < len(said):
         raise Refusal(400, f"context.{name}: give a list of codes of {system}.")
     return codes
 
@@ -112,14 +113,14 @@ def _codes(context: Mapping[str, Any], name: str, system: str, known: Collection
 def _records(bundle: object) -> list[Mapping[str, Any]]:
     entries = bundle.get("entry") if isinstance(bundle, dict) else None
     entries = entries if isinstance(entries, list) else []
-    records = [entry.get("resource") for entry in entries if isinstance(entry, dict)]
-    whole = len(records) == len(entries) and all(map(_is_record, records))
-    if not whole or not 0 < len(records) <= MOST_RECORDS:
+    records = [entry["resource"] for entry in entries if _has_record(entry)]
+    if len(records) < len(entries) or not 0 < len(records) <= MOST_RECORDS:
         raise Refusal(400, f"context.content: a Bundle of 1 to {MOST_RECORDS} entries, each with a resource.")
     return records
 
 
-def _is_record(resource: object) -> bool:
+def _has_record(entry: object) -> bool:
     """Of what is no type of R4 nobody could say which kind of record it is."""
+    resource = entry.get("resource") if isinstance(entry, dict) else None
     kind = resource.get("resourceType") if isinstance(resource, dict) else None
     return isinstance(kind, str) and kind in R4

@@ -94,9 +94,14 @@ def let_out(call: Call, passed: "Passed", count: int | None = None) -> None:
         detail=detail,
     )
     if row is None:
-        reason = authority.overtaken(call.requester)
-        raise refuse(call, (reason,), 503 if reason is Reason.CHANGED else 403)
+        raise overtaken(call)
     budgets.spent(call.requester, count)
+
+
+def overtaken(call: Call) -> Refusal:
+    """Refuse what was decided by something that has ended, or changed, in the meantime."""
+    reason = authority.overtaken(call.requester)
+    return refuse(call, (reason,), 503 if reason is Reason.CHANGED else 403)
 
 
 def refuse(call: Call, reasons: Sequence[str], status: int, categories: Collection[str] = ()) -> Refusal:

@@ -326,10 +326,10 @@ def test_an_answer_does_not_leave_once_the_choices_changed(alice, monkeypatch):
         return said
 
     monkeypatch.setattr(consult, "_verdict", decide_and_opt_out)
-    assert post(question(alice), token=issue(consent, READING)).status_code == 403
+    assert post(question(alice), token=issue(consent, READING)).status_code == 503
     browser = Browser()
     browser.force_login(factories.create_staff("Cora", "compliance"))
-    assert post(question(alice), browser).status_code == 409
+    assert post(question(alice), browser).status_code == 503
 
 
 def test_an_ended_or_unknown_token_asks_nothing(alice):
