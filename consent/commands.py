@@ -123,7 +123,9 @@ def answer(consent: Consent, *, agreed: bool, act: Act) -> Consent:
     if agreed:
         _end_others(consent, act)
     append(consent, status, None, act, EventType.CONSENT_ANSWER)
-    if agreed:
+    if consent.kind == Kind.RESTRICTION:
+        _tell_patient(consent.patient, "limit_answered")
+    elif agreed:
         _tell(consent, "app_connected")
     return consent
 
@@ -160,12 +162,18 @@ def revoke(
 @transaction.atomic
 def pause_all(patient: "Patient", *, act: Act) -> list[Consent]:
     """Nobody but the patient, and the clinic for its own work, sees anything until `resume_all`."""
-    return _each(patient, Status.ACTIVE, Status.PAUSED, act, EventType.CONSENT_PAUSE)
+    paused = _each(patient, Status.ACTIVE, Status.PAUSED, act, EventType.CONSENT_PAUSE)
+    if paused:
+        _tell_patient(patient, "sharing_paused")
+    return paused
 
 
 @transaction.atomic
 def resume_all(patient: "Patient", *, act: Act) -> list[Consent]:
-    return _each(patient, Status.PAUSED, Status.ACTIVE, act, EventType.CONSENT_RESUME)
+    resumed = _each(patient, Status.PAUSED, Status.ACTIVE, act, EventType.CONSENT_RESUME)
+    if resumed:
+        _tell_patient(patient, "sharing_resumed")
+    return resumed
 
 
 def expire_due() -> int:
@@ -212,6 +220,8 @@ def record_resource(
     elif consent.status not in OPEN:
         raise InvalidConsent("status", "This consent has ended and cannot be changed. Make a new one.")
     append(consent, status, resource, act, event)
+    if status == Status.PROPOSED and kind != Kind.RESTRICTION:
+        _tell_patient(patient, "sharing_asked")
     return consent
 
 
@@ -280,12 +290,14 @@ def _until(provision: Mapping[str, Any], until: datetime) -> dict[str, Any]:
 
 
 def _tell(consent: Consent, kind: str) -> None:
-    user = consent.patient.user
-    if user and consent.client:
+    if consent.client:
+        _tell_patient(consent.patient, kind, app=consent.client.name)
+
+
+def _tell_patient(patient: "Patient", kind: str, **names: str) -> None:
+    """Who has no log-in, as a child, is told nothing."""
+    user = patient.user
+    if user:
         notices.enqueue(
-            kind,
-            recipient=f"User/{user.pk}",
-            email=user.email,
-            language=user.language,
-            context={"app": consent.client.name},
+            kind, recipient=f"User/{user.pk}", email=user.email, language=user.language, context=names
         )
