@@ -32,6 +32,12 @@ class Index:
     )
 
 
+# A quantity parameter that is the union of others has no rows of its own.
+UNIONS = {
+    "Observation.combo-value-quantity": ("Observation.value-quantity", "Observation.component-value-quantity")
+}
+
+
 class _Odd(ValueError):
     """An element that has not the shape its parameter needs."""
 
@@ -196,6 +202,8 @@ def _covered(node: Any) -> Span | None:
 
 def _add_quantity(found: Index, parameter: Parameter, node: Any) -> None:
     """A Quantity, Money, Range, or a bare number. SampledData is left out."""
+    if parameter.name in UNIONS:
+        return  # the rows of its parts are searched
     if not isinstance(node, dict):
         found.quantities.add((parameter.name, _float(node), _float(node), "", "", ""))
     elif "value" in node:

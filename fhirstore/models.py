@@ -35,6 +35,7 @@ class Resource(models.Model):
         safe = ("key", "type", "version", "last_updated", "deleted")
 
     class Meta:
+        # One more index, on the main date as a range, stands in migration 0004 in SQL.
         constraints = [
             models.UniqueConstraint(fields=["type", "fhir_id"], name="one_resource_per_id"),
             models.CheckConstraint(condition=Q(version__gte=1), name="versions_start_at_one"),
@@ -51,7 +52,9 @@ class Resource(models.Model):
             ),
             models.Index(fields=["type", "key"], condition=Q(deleted=False), name="resource_type"),
             models.Index(fields=["type", "last_updated", "key"], name="resource_updated"),
-            models.Index(fields=["type", "date_high"], condition=Q(deleted=False), name="resource_date_high"),
+            models.Index(
+                fields=["type", "date_low", "key"], condition=Q(deleted=False), name="resource_date"
+            ),
             GinIndex(fields=["terms"], name="resource_terms"),
         ]
 
@@ -148,4 +151,7 @@ class QuantityRow(IndexRow):
         safe = ("resource", "param", "ordinal")
 
     class Meta:
-        indexes = [models.Index(fields=["param", "low"], name="quantity_param_low")]
+        indexes = [
+            models.Index(fields=["param", "low"], name="quantity_param_low"),
+            models.Index(fields=["param", "high"], name="quantity_param_high"),
+        ]

@@ -2,11 +2,14 @@
 
 A clone is a resource like any other: it has its own id, refers to the clones of what the original refers
 to, and is found by its own. Patients, which are few, are written as any resource is, under identifiers of
-their own; the rest is copied inside the database.
+their own; the rest is copied row by row, without being parsed again.
 """
 
+import hashlib
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from django.db import connection, transaction
@@ -19,25 +22,24 @@ from fhirstore.store import Change, write
 
 # Ids of clones end with this and a number; an id may have a dot, and hardly one ends so.
 MARK = ".c"
+PAGE = 2000
 
-_BASE = """
-DROP TABLE IF EXISTS clone_base, clone_term;
+_ORIGINAL = "NOT deleted AND fhir_id !~ '\\.c\\d+$' AND length(fhir_id) < 57"
+_BASE = f"""
+DROP TABLE IF EXISTS clone_base;
 CREATE TEMP TABLE clone_base ON COMMIT DROP AS
 SELECT key, row_number() OVER (ORDER BY key) AS place FROM fhirstore_resource
-WHERE patient IS NOT NULL AND NOT deleted AND type <> 'Patient'
-  AND fhir_id !~ '\\.c\\d+$' AND length(fhir_id) < 57
-"""
-_TERMS = "CREATE TEMP TABLE clone_term (old bigint PRIMARY KEY, new bigint NOT NULL) ON COMMIT DROP"
+WHERE patient IS NOT NULL AND type <> 'Patient' AND {_ORIGINAL};
+CREATE UNIQUE INDEX ON clone_base (place)
+"""  # noqa: S608
 # Types that are cloned whole: references to them are rewritten.
-_TYPES = """
-SELECT type FROM fhirstore_resource WHERE NOT deleted AND fhir_id !~ '\\.c\\d+$'
-GROUP BY type HAVING bool_and(patient IS NOT NULL AND length(fhir_id) < 57)
-"""
-_BODIES = """
-SELECT r.key, r.type, r.fhir_id, r.body FROM fhirstore_resource r
-WHERE r.key > %s AND r.patient IS NOT NULL AND NOT r.deleted AND r.fhir_id !~ '\\.c\\d+$'
-ORDER BY r.key LIMIT 2000
-"""
+_TYPES = f"""
+SELECT type FROM fhirstore_resource WHERE {_ORIGINAL} GROUP BY type HAVING bool_and(patient IS NOT NULL)
+"""  # noqa: S608
+_BODIES = f"""
+SELECT key, type, fhir_id, body FROM fhirstore_resource
+WHERE key > %s AND patient IS NOT NULL AND {_ORIGINAL} ORDER BY key LIMIT {PAGE}
+"""  # noqa: S608
 _LAST = (
     "SELECT max(substring(fhir_id FROM '\\.c(\\d+)$')::int) FROM fhirstore_resource WHERE type = 'Patient'"
 )
@@ -46,26 +48,14 @@ SELECT setval(pg_get_serial_sequence('fhirstore_resource', 'key'),
   nextval(pg_get_serial_sequence('fhirstore_resource', 'key')) + (SELECT count(*) FROM clone_base))
   - (SELECT count(*) FROM clone_base)
 """
-# The body in three steps: its id, what it refers to, its first version. Then what the digest is of.
+_PAGE = """
+SELECT b.place, r.type, r.fhir_id, r.last_updated, r.patient, r.date_low, r.date_high, r.terms, r.body
+FROM clone_base b JOIN fhirstore_resource r USING (key) WHERE b.place > %s AND b.place <= %s ORDER BY b.place
+"""
 _COPY = """
-WITH named AS (
-  SELECT b.place, r.*, (SELECT array_agg(COALESCE(m.new, u.term))
-      FROM unnest(r.terms) u (term) LEFT JOIN clone_term m ON m.old = u.term) AS new_terms,
-    regexp_replace(regexp_replace(regexp_replace(r.body,
-      '^(\\{"resourceType":"\\w+","id":"[^"]+)"', '\\1' || %(mark)s || '"'),
-      '("reference":"(?:' || %(types)s || ')/[A-Za-z0-9.-]{1,64})(?=["/])', '\\1' || %(mark)s, 'g'),
-      '"versionId":"\\d+"', '"versionId":"1"') AS new_body
-  FROM clone_base b JOIN fhirstore_resource r USING (key)
-)
-INSERT INTO fhirstore_resource
+COPY fhirstore_resource
   (key, type, fhir_id, version, last_updated, deleted, digest, patient, date_low, date_high, terms, body)
-SELECT %(start)s + place, type, fhir_id || %(mark)s, 1, last_updated, FALSE,
-  sha256(convert_to(regexp_replace(regexp_replace(new_body,
-    '^(\\{"resourceType":"\\w+","id":"[^"]+"),"meta":\\{"versionId":"1","lastUpdated":"[^"]+"\\}', '\\1'),
-    '^(\\{"resourceType":"\\w+","id":"[^"]+","meta":\\{)"versionId":"1","lastUpdated":"[^"]+",', '\\1'),
-    'UTF8')),
-  patient || %(mark)s, date_low, date_high, COALESCE(new_terms, '{}'), new_body
-FROM named ORDER BY place
+FROM STDIN
 """
 _ROWS = (
     "INSERT INTO fhirstore_daterow (resource_id, param, ordinal, low, high)"
@@ -78,6 +68,11 @@ _ROWS = (
     " SELECT %s + place, param, ordinal, low, high, system, code, unit"
     " FROM clone_base b JOIN fhirstore_quantityrow i ON i.resource_id = b.key",
 )
+
+
+_STAMP = re.compile(r',"meta":\{"versionId":"\d+","lastUpdated":"[^"]+"(?P<more>[,}])')
+_VERSION = re.compile(r'"versionId":"\d+"')
+_FIRST = '"versionId":"1"'
 
 
 @dataclass(slots=True)
@@ -128,18 +123,51 @@ def _round(cursor: Any, original: _Original, mark: str) -> int:
     cursor.execute("LOCK TABLE fhirstore_resource IN EXCLUSIVE MODE")
     write([_patient(fhir_id, body, mark, original.types) for fhir_id, body in original.patients], as_is=True)
     cursor.execute(_BASE)
-    cursor.execute(_TERMS)
-    with cursor.copy("COPY clone_term FROM STDIN") as copy:
-        for pair in _renamed(original, mark):
-            copy.write_row(pair)
-    cursor.execute("ANALYZE clone_term")
     cursor.execute(_RESERVE)
     (start,) = cursor.fetchone()
-    cursor.execute(_COPY, {"mark": mark, "types": "|".join(original.types), "start": start})
-    added = cursor.rowcount
+    rename = _Rename(mark, original)
+    place = 0
+    while True:
+        cursor.execute(_PAGE, [place, place + PAGE])
+        if not (rows := cursor.fetchall()):
+            break
+        place = rows[-1][0]
+        with cursor.copy(_COPY) as copy:
+            for row in rows:
+                copy.write_row(rename.row(start, *row))
     for statement in _ROWS:
         cursor.execute(statement, [start])
-    return added + len(original.patients)
+    return place + len(original.patients)
+
+
+class _Rename:
+    """A resource row of an original into that of its clone."""
+
+    def __init__(self, mark: str, original: _Original) -> None:
+        self.mark = mark
+        types = "|".join(map(re.escape, original.types))
+        self._references = re.compile(rf'"reference":"(?:{types})/[A-Za-z0-9.-]{{1,64}}(?=["/])')
+        self._terms = dict(_renamed(original, mark))
+
+    def row(
+        self, start: int, place: int, kind: str, fhir_id: str, at: datetime, patient: str,
+        low: datetime, high: datetime | None, found: list[int], body: str,
+    ) -> tuple[Any, ...]:  # fmt: skip
+        body = self._references.sub(lambda match: match[0] + self.mark, body)
+        head = f'{{"resourceType":"{kind}","id":"{fhir_id}'
+        bare = f'{head}{self.mark}"{_STAMP.sub(_unstamped, body[len(head) + 1 :], count=1)}'
+        stamped = f'{head}{self.mark}"{_VERSION.sub(_FIRST, body[len(head) + 1 :], count=1)}'
+        digest = hashlib.sha256(bare.encode()).digest()
+        listed = [self._terms.get(each, each) for each in found]
+        return (
+            start + place, kind, fhir_id + self.mark, 1, at, False, digest, patient + self.mark,
+            low, high, listed, stamped,
+        )  # fmt: skip
+
+
+def _unstamped(match: re.Match[str]) -> str:
+    """`meta` without what the server put into it; without it, if nothing is left."""
+    return ',"meta":{' if match["more"] == "," else ""
 
 
 def _renamed(original: _Original, mark: str) -> set[tuple[int, int]]:

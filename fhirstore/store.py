@@ -90,13 +90,12 @@ ORDER BY version DESC LIMIT %(limit)s
 _FETCH_CHANGES = """
 (SELECT r.fhir_id, r.version, r.last_updated, r.body, r.key FROM fhirstore_resource r
  WHERE r.type = %(type)s AND r.last_updated >= %(since)s
-   AND (r.last_updated, r.key) <= (%(at)s, %(key)s)
-   AND (r.last_updated, r.key, r.version) < (%(at)s, %(key)s, %(version)s)
+   AND (r.last_updated, r.key) < (%(at)s, %(key)s)
  ORDER BY r.last_updated DESC, r.key DESC LIMIT %(limit)s)
 UNION ALL
-(SELECT r.fhir_id, v.version, v.last_updated, v.body, v.resource_id
- FROM fhirstore_version v JOIN fhirstore_resource r ON r.key = v.resource_id
- WHERE v.type = %(type)s AND v.last_updated >= %(since)s
+(SELECT (SELECT r.fhir_id FROM fhirstore_resource r WHERE r.key = v.resource_id),
+   v.version, v.last_updated, v.body, v.resource_id
+ FROM fhirstore_version v WHERE v.type = %(type)s AND v.last_updated >= %(since)s
    AND (v.last_updated, v.resource_id, v.version) < (%(at)s, %(key)s, %(version)s)
  ORDER BY v.last_updated DESC, v.resource_id DESC, v.version DESC LIMIT %(limit)s)
 ORDER BY last_updated DESC, key DESC, version DESC LIMIT %(limit)s

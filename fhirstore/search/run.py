@@ -191,7 +191,7 @@ def _referring(revincludes: Sequence[Include], matches: Sequence[Found]) -> list
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT type, fhir_id, body FROM fhirstore_resource r"
-            " WHERE r.terms && %s::bigint[] AND NOT r.deleted ORDER BY r.key LIMIT %s",
+            " WHERE r.terms && %s::bigint[] AND NOT r.deleted ORDER BY r.key + 0 LIMIT %s",
             [wanted, MAX_INCLUDED + 1],
         )
         return [Found(*row) for row in cursor.fetchall()]

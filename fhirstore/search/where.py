@@ -5,16 +5,16 @@ No text of the caller's ever stands in the SQL; it is all in the parameters.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any
 
 from fhirstore import terms
 from fhirstore.composites import COMPOSITES, Composite, component_param
-from fhirstore.dates import Span
+from fhirstore.dates import BEGINNING, END, Span
 from fhirstore.definitions import PARAMETERS, PATIENT_CODES, TYPES, Parameter
-from fhirstore.index import normal, relative
+from fhirstore.index import UNIONS, normal, relative
 from fhirstore.outcome import Refused
-from fhirstore.search import values
+from fhirstore.search import periods, values
+from fhirstore.search.periods import Condition
 from fhirstore.targets import implied_systems
 
 
@@ -26,6 +26,7 @@ class Where:
     conditions: list[str] = field(default_factory=list)
     params: list[Any] = field(default_factory=list)
     terms: set[int] = field(default_factory=set)
+    period: Span = (BEGINNING, END)  # that the main date touches: follows from the conditions
     in_one_record: bool = False  # only resources of the patients named, or of the ids named
 
     def add(self, condition: str, *params: Any) -> None:
@@ -44,6 +45,9 @@ class Where:
         if self.terms:
             conditions.append(f"{self.alias}.terms @> %s::bigint[]")
             params.append(sorted(self.terms))
+        if self.period != (BEGINNING, END) and not self.in_one_record:
+            conditions.append(periods.TOUCHES.format(r=self.alias))
+            params += sorted(self.period)
         return " AND ".join(conditions) or "TRUE", params
 
 
@@ -62,7 +66,10 @@ def add(where: Where, kind: str, name: str, value: str) -> None:
         where.add(f"{where.alias}.fhir_id = ANY(%s)", values.split(value, ","))
     elif code == "_lastUpdated" and not modifier:
         column = f"{where.alias}.last_updated"
-        _any_of(where, [_moment(column, values.date(name, each)) for each in values.split(value, ",")])
+        _any_of(
+            where,
+            [periods.compare_moment(column, values.date(name, each)) for each in values.split(value, ",")],
+        )
     elif code in {"_id", "_lastUpdated"}:
         raise _unsupported(name)
     elif composite := COMPOSITES.get(kind, {}).get(code):
@@ -142,9 +149,22 @@ def _string(where: Where, parameter: Parameter, modifier: str, wanted: list[str]
         return
     if modifier not in {"", "contains"}:
         raise _unsupported(f"{parameter.code}:{modifier}")
-    before = "%" if modifier else ""
-    patterns = [before + _like(normal(text)) + "%" for text in texts]
+    if modifier == "contains":
+        _contains(where, parameter, [f"%{_like(normal(text))}%" for text in texts])
+        return
+    patterns = [_like(normal(text)) + "%" for text in texts]
     _any_row(where, "stringrow", parameter.name, [("i.value LIKE %s", [p]) for p in patterns])
+
+
+def _contains(where: Where, parameter: Parameter, patterns: list[str]) -> None:
+    """No index helps with a part of a string: those resources that have the parameter are looked at."""
+    where.terms.add(terms.present(parameter.name))
+    where.add(
+        "(SELECT TRUE FROM fhirstore_stringrow i"  # noqa: S608
+        f" WHERE i.resource_id = {where.alias}.key AND i.param = %s AND i.value LIKE ANY(%s) LIMIT 1)",
+        parameter.name,
+        patterns,
+    )
 
 
 def _like(text: str) -> str:
@@ -157,53 +177,15 @@ def _date(where: Where, parameter: Parameter, modifier: str, wanted: list[str]) 
     dates = [values.date(parameter.code, each) for each in wanted]
     if parameter.is_main_date:
         low, high = f"{where.alias}.date_low", f"{where.alias}.date_high"
-        _any_of(where, [_range(low, high, each) for each in dates])
+        _any_of(where, [periods.compare(low, high, each) for each in dates])
         where.add(f"{high} IS NOT NULL")
+        bounds = [periods.bounds(each) for each in dates]
+        start, end = min(low for low, _ in bounds), max(high for _, high in bounds)
+        where.period = max(where.period[0], start), min(where.period[1], end)
     else:
-        _any_row(where, "daterow", parameter.name, [_range("i.low", "i.high", each) for each in dates])
-
-
-_Condition = tuple[str, list[Any]]
-
-
-def _range(low: str, high: str, date: tuple[str, Span]) -> _Condition:
-    """A range of time [low, high) against a searched one (R4, 3.1.1.4.7 and 3.1.1.4.5.1)."""
-    prefix, (start, end) = date
-    if prefix == "ap":
-        slack = abs(datetime.now(UTC) - start) * 0.1
-        try:
-            return f"({low} < %s AND {high} > %s)", [end + slack, start - slack]
-        except OverflowError:
-            raise values.bad_value("date", "a date nearer to today with the prefix ap") from None
-    within = f"{low} >= %s AND {high} <= %s"
-    return {
-        # The last condition follows from the others; with it, an index on `high` has both ends.
-        "eq": (f"({within} AND {high} > %s)", [start, end, start]),
-        "ne": (f"NOT ({within})", [start, end]),
-        "gt": (f"{high} > %s", [end]),
-        "ge": (f"({high} > %s OR ({within}))", [end, start, end]),
-        "lt": (f"{low} < %s", [start]),
-        "le": (f"({low} < %s OR ({within}))", [start, start, end]),
-        "sa": (f"{low} >= %s", [end]),
-        "eb": (f"{high} <= %s", [start]),
-    }[prefix]
-
-
-def _moment(column: str, date: tuple[str, Span]) -> _Condition:
-    """`last_updated`, one moment, against a searched range of time."""
-    prefix, (start, end) = date
-    if prefix == "ap":
-        raise values.bad_value("_lastUpdated", "a date without the prefix ap")
-    return {
-        "eq": (f"({column} >= %s AND {column} < %s)", [start, end]),
-        "ne": (f"({column} < %s OR {column} >= %s)", [start, end]),
-        "gt": (f"{column} >= %s", [end]),
-        "sa": (f"{column} >= %s", [end]),
-        "ge": (f"{column} >= %s", [start]),
-        "lt": (f"{column} < %s", [start]),
-        "eb": (f"{column} < %s", [start]),
-        "le": (f"{column} < %s", [end]),
-    }[prefix]
+        _any_row(
+            where, "daterow", parameter.name, [periods.compare("i.low", "i.high", each) for each in dates]
+        )
 
 
 def _quantity(where: Where, parameter: Parameter, modifier: str, wanted: list[str]) -> None:
@@ -212,7 +194,7 @@ def _quantity(where: Where, parameter: Parameter, modifier: str, wanted: list[st
     _any_row(where, "quantityrow", parameter.name, [_amount(parameter.code, each) for each in wanted])
 
 
-def _amount(name: str, text: str) -> _Condition:
+def _amount(name: str, text: str) -> Condition:
     written, *unit = values.split(text, "|")
     number = values.number(name, written)
     half = abs(number.value) * 0.1 if number.prefix == "ap" else number.half_step
@@ -243,7 +225,7 @@ def _composite(where: Where, kind: str, composite: Composite, modifier: str, wan
     """Each of `wanted` is `code$value`; both are true of the resource, or of one of its components."""
     if modifier:
         raise _unsupported(f"{composite.code}:{modifier}")
-    any_of: list[_Condition] = []
+    any_of: list[Condition] = []
     for each in wanted:
         parts = values.split(each, "$")
         if len(parts) != 2 or not all(parts):
@@ -258,7 +240,7 @@ def _composite(where: Where, kind: str, composite: Composite, modifier: str, wan
     _any_of(where, any_of)
 
 
-def _component(alias: str, kind: str, composite: Composite, code: str, value: str) -> _Condition:
+def _component(alias: str, kind: str, composite: Composite, code: str, value: str) -> Condition:
     code_term = _token_term(PARAMETERS[kind]["component-code"], code)
     if composite.kind == "quantity":
         part = Where(alias)
@@ -268,17 +250,17 @@ def _component(alias: str, kind: str, composite: Composite, code: str, value: st
     return f"{alias}.terms @> %s::bigint[]", [[terms.pair(code_term, value_term)]]
 
 
-def _any_of(where: Where, conditions: Sequence[_Condition]) -> None:
+def _any_of(where: Where, conditions: Sequence[Condition]) -> None:
     sql = " OR ".join(condition for condition, _ in conditions)
     where.add(f"({sql})", *(param for _, params in conditions for param in params))
 
 
-def _any_row(where: Where, table: str, param: str, conditions: Sequence[_Condition]) -> None:
+def _any_row(where: Where, table: str, param: str, conditions: Sequence[Condition]) -> None:
     any_of = " OR ".join(condition for condition, _ in conditions)
     where.add(
         f"EXISTS (SELECT 1 FROM fhirstore_{table} i"  # noqa: S608 (names of ours only)
-        f" WHERE i.resource_id = {where.alias}.key AND i.param = %s AND ({any_of}))",
-        param,
+        f" WHERE i.resource_id = {where.alias}.key AND i.param = ANY(%s) AND ({any_of}))",
+        list(UNIONS.get(param, (param,))),
         *(each for _, params in conditions for each in params),
     )
 

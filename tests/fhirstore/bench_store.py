@@ -83,7 +83,7 @@ def grow(size: int) -> None:
 def base_count() -> int:
     from fhirstore.models import Resource
 
-    return Resource.objects.exclude(fhir_id__contains="-c").count()
+    return Resource.objects.exclude(fhir_id__regex=r"\.c\d+$").count()
 
 
 def samples() -> dict[str, str]:
