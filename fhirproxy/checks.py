@@ -159,7 +159,8 @@ def _is_mine(call: Call, resource: Mapping[str, Any]) -> bool:
     rule = SERVED.get(kind)
     if rule is None or not _can_be_looked_into(resource):
         return False
-    if rule.owner_paths and not belongs_to(resource, rule, call.patient_id, base):
+    # Where the patient has no record, no reference that lacks its id may stand for them.
+    if rule.owner_paths and not (call.patient_id and belongs_to(resource, rule, call.patient_id, base)):
         return False
     parties = owners_of(resource, PARTIES[kind], base) if kind in PARTIES else ()
     inside = (owner for part in _contained(resource) for owner in _owners_inside(part, base))

@@ -463,6 +463,18 @@ def test_a_denial_and_a_lack_of_consent_stand_in_the_patients_log(alice):
     assert (last_event().outcome, last_event().reasons) == ("deny", ["consent.revoked"])
 
 
+@pytest.mark.parametrize(
+    "body", ["{}", "[]", "", '{"resourceType":"Bundle","type":"history"}', "x" * 300_000]
+)
+def test_a_bundle_that_is_none_stands_in_the_patients_log_too(alice, body):
+    before = AuditEvent.objects.count()
+    answer = alice.app.send(Case("", 0, "POST", body, FHIR_JSON))
+
+    assert answer.status in (400, 413)
+    assert AuditEvent.objects.count() == before + 1
+    assert last_event().reasons == [f"request.{answer.status}"]
+
+
 @pytest.mark.parametrize("way", WAYS)
 def test_without_its_row_in_the_log_nothing_leaves(alice, monkeypatch, way):
     def full(*args: object, **kwargs: object) -> None:
