@@ -108,7 +108,14 @@ def test_a_prescription_takes_the_label_of_its_medicine_and_of_its_reason(alice,
 def test_only_one_level_is_followed(alice, source):
     factories.load_records(
         record(alice, "Condition", "root", code=HIV),
-        record(alice, "Encounter", "visit", reasonReference=to("Condition/root")),
+        record(
+            alice,
+            "Encounter",
+            "visit",
+            status="finished",
+            **{"class": {"code": "AMB"}},
+            reasonReference=to("Condition/root"),
+        ),
     )
     letter = record(alice, "DocumentReference", "letter", context={"encounter": to("Encounter/visit")})
 

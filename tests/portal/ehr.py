@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
-from fhirproxy import upstream
+from fhirproxy.upstream import embedded
 from fhirstore import server
 
 ENTRY_POINT = "tests.portal.ehr.handle"
@@ -23,11 +23,11 @@ def handle(
 def failing(settings: object, *types: str) -> Iterator[None]:
     """Inside, reads of these types are answered with 503; "*" stands for all."""
     settings.FHIRSTORE_ENTRY_POINT = ENTRY_POINT
-    upstream._entry_point.cache_clear()
+    embedded._entry_point.cache_clear()
     down.update(types)
     try:
         yield
     finally:
         down.clear()
         del settings.FHIRSTORE_ENTRY_POINT
-        upstream._entry_point.cache_clear()
+        embedded._entry_point.cache_clear()
