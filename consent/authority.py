@@ -59,7 +59,7 @@ SELECT clock_timestamp(), {IDENTITIES}, {EPOCH}, {RELEASE}, {STANDING},
 """.format(patient="%(patient)s", kinds=OPERATIONAL)  # noqa: S608  our own words only
 # Said again in the statement that lets an answer out (`audit.log.record(only_if=…)`): the lock is
 # taken and the consent read afresh inside the function, see migration 0002.
-STILL_IN_FORCE = "consent_in_force(%s::uuid, %s::int, %s::uuid, %s::int, %s::bigint)"
+STILL_IN_FORCE = "consent_in_force(%s::uuid, %s::int, %s::uuid, %s::int, %s::bigint, %s::uuid)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +83,7 @@ class Requester:
     consent_number: int | None = None
     token_id: int | None = None
     on_behalf_of: str = ""
+    user_id: UUID | None = None  # the person whose account stands behind it
     alive: bool = True  # False: the access token itself has ended
 
     @property
@@ -113,7 +114,17 @@ class Requester:
             self.consent_id,
             self.consent_number,
             self.token_id,
+            self.user_id,
         ]
+
+    def is_still_in_force(self) -> bool:
+        """The same, asked by itself: for an answer that was let out in parts."""
+        condition = self.still_in_force()
+        if condition is None:
+            return True
+        with connection.cursor() as cursor:
+            cursor.execute(f"SELECT {condition[0]}", condition[1])
+            return bool(cursor.fetchone()[0])
 
 
 def from_bearer(token: str) -> Requester | None:
@@ -160,6 +171,7 @@ def from_bearer(token: str) -> Requester | None:
         consent_number=number,
         token_id=token_id,
         on_behalf_of=f"User/{user_id}" if user_id else "",
+        user_id=user_id,
         alive=alive,
     )
 
@@ -231,6 +243,7 @@ def _person(user: User, patient_id: UUID, role: str, relationship: str, purpose:
     return {
         "actor": f"User/{user.pk}",
         "role": role,
+        "user_id": user.pk,
         "patient_id": patient_id,
         "facts": organisation.Facts(
             role=role,

@@ -104,6 +104,14 @@ def overtaken(call: Call) -> Refusal:
     return refuse(call, (reason,), 503 if reason is Reason.CHANGED else 403)
 
 
+def look_again(requester: Requester) -> None:
+    """Whether what was let out in parts may still leave as a whole. Raises Refusal."""
+    if not requester.is_still_in_force():
+        reason = authority.overtaken(requester)
+        refuse_unserved(requester, 403, reason)
+        raise Refusal(403, "no-consent")
+
+
 def refuse(call: Call, reasons: Sequence[str], status: int, categories: Collection[str] = ()) -> Refusal:
     """Record a refusal, and make what the caller is told of it.
 
@@ -127,7 +135,7 @@ def fail(call: Call, failure: EhrFailure) -> None:
     _record(call, Outcome.FAILED, reasons=(reason,), categories=())
 
 
-def refuse_unserved(requester: Requester | None, status: int) -> None:
+def refuse_unserved(requester: Requester | None, status: int, reason: str = "") -> None:
     """Record what was turned away before it was known what, or whose, was asked for."""
     try:
         if requester:
@@ -141,7 +149,7 @@ def refuse_unserved(requester: Requester | None, status: int) -> None:
                 role=requester.role if requester else "",
                 patient=f"Patient/{requester.patient_id}" if requester else "",
                 client=requester.client if requester else "",
-                reasons=(f"request.{status}" if requester else "token.unknown",),
+                reasons=(reason or (f"request.{status}" if requester else "token.unknown"),),
             )
         )
     except DatabaseError as error:

@@ -70,7 +70,9 @@ def fhir(request: HttpRequest, path: str, source: str = "") -> HttpResponse:
     requester = bearer(request)
     serve = _Server(requester, refusing(requester, lambda: _named(source)))
     if path == "" and request.method == "POST":
-        return http(batches.process(refusing(requester, lambda: json_of(request)), serve))
+        answer = batches.process(refusing(requester, lambda: json_of(request)), serve)
+        release.look_again(requester)
+        return http(answer)
     asked = refusing(requester, lambda: query(request))
     headers = {name.lower(): value for name, value in request.headers.items()}
     answer = serve(request.method or "", path, asked, headers)

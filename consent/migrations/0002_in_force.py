@@ -13,7 +13,7 @@ RETURN hashtextextended(patient::text, 0)
 # older than the lock, and a revoke that was just committed would go unseen.
 IN_FORCE = """
 CREATE FUNCTION consent_in_force(
-  _patient uuid, _epoch int, _consent uuid, _version int, _token bigint
+  _patient uuid, _epoch int, _consent uuid, _version int, _token bigint, _user uuid
 ) RETURNS boolean
 LANGUAGE plpgsql VOLATILE AS $$
 BEGIN
@@ -24,7 +24,10 @@ BEGIN
        WHERE k.id = _consent AND k.status = 'active' AND k.current_number = _version
          AND (k.period_end IS NULL OR k.period_end > clock_timestamp())
     )) AND (_token IS NULL OR EXISTS (
-      SELECT FROM smart_accesstoken t WHERE t.id = _token AND t.expires > clock_timestamp()
+      SELECT FROM smart_accesstoken t JOIN smart_client c ON c.id = t.application_id
+       WHERE t.id = _token AND t.expires > clock_timestamp() AND c.status IN ('active', 'sandbox')
+    )) AND (_user IS NULL OR EXISTS (
+      SELECT FROM accounts_user u WHERE u.id = _user AND u.is_active
     ));
 END $$
 """

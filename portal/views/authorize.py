@@ -20,6 +20,7 @@ from oauth2_provider.http import OAuth2ResponseRedirect
 from oauth2_provider.settings import oauth2_settings
 
 from accounts.models import Patient, User
+from consent import versions
 from consent.models import Consent
 from consent.words import TOPIC
 from portal import authorization, sees
@@ -118,6 +119,10 @@ def _ask(
 @transaction.atomic
 def _decide(request: SignedInRequest, asked: AuthorizationRequest) -> HttpResponse:
     """One answer to one request: a form that is sent twice gets what the first one got."""
+    patient = Patient.objects.filter(user=request.user).first()
+    if patient:
+        # Before any row is held: what others read in between must stand before this in the log (ADR 2).
+        versions.lock(patient.pk)
     locked = requests.lock(asked.pk)
     if locked is None or not requests.is_open(locked):
         return _over(request, locked or asked)
@@ -125,7 +130,6 @@ def _decide(request: SignedInRequest, asked: AuthorizationRequest) -> HttpRespon
         return render(request, "portal/authorize_again.html", _who(locked), status=409)
     if request.POST.get("do") != "share":
         return _to_app(requests.decline(locked, user=request.user))
-    patient = Patient.objects.filter(user=request.user).first()
     with timezone.override(time_zone_of(request.user)):
         form = AnswerForm(locked, None, request.POST)
         if patient is None or not locked.text_shown or not form.is_valid():

@@ -80,6 +80,7 @@ def test_A14_nobody_reviews_what_they_sent_themselves(alice):
         "subject": {"reference": f"Patient/{factories.fhir_id(alice)}"},
         "participant": [{"member": {"reference": "Practitioner/alice"}}],
     }
+    team["participant"] = [{k: v for k, v in p.items() if v} for p in team["participant"]]
     factories.load_records(team)
 
     assert not treating.treats(user, alice)
@@ -106,6 +107,7 @@ def test_A14_a_place_on_the_care_team_that_has_ended_is_none(alice, period, trea
         "subject": {"reference": f"Patient/{factories.fhir_id(alice)}"},
         "participant": [member],
     }
+    team["participant"] = [{k: v for k, v in p.items() if v} for p in team["participant"]]
     factories.load_records(team)
 
     assert treating.treats(user, alice) is treats

@@ -127,15 +127,20 @@ def test_F13_a_new_answer_to_an_app_stands_in_the_log_after_what_the_old_one_let
     form = smart.form(page)
     grant = commands.grant
 
-    def read_first(**terms: object) -> Consent:
-        with ThreadPoolExecutor(1) as pool:
-            path = f"Observation/{world.alice}-observation"
-            assert pool.submit(apart, lambda: App(token).get(path, accept=FHIR_JSON)).result().status == 200
-        return grant(**terms)
+    path = f"Observation/{world.alice}-observation"
+    with ThreadPoolExecutor(1) as pool:
+        readings = []
 
-    with monkeypatch.context() as patch:
-        patch.setattr("portal.authorization.commands.grant", read_first)
-        assert browser.post(page, form).status_code == 302
+        def read_meanwhile(**terms: object) -> Consent:
+            readings.append(pool.submit(apart, lambda: App(token).get(path, accept=FHIR_JSON)))
+            time.sleep(0.5)  # it gets as far as the lock, and waits there for the answer to be kept
+            return grant(**terms)
+
+        with monkeypatch.context() as patch:
+            patch.setattr("portal.authorization.commands.grant", read_meanwhile)
+            assert browser.post(page, form).status_code == 302
+        [reading] = readings
+        assert reading.result().status in (401, 403, 503)
 
     events = in_order()
     assert ("consent:amend", "done") in events
