@@ -142,7 +142,7 @@ def from_bearer(token: str) -> Requester | None:
     (token_id, scope, patient_id, alive, now, user_id, active, client_id, client_status) = row[:9]
     (consent_id, status, number, period_end, revoked_at, rows) = row[9:15]
     (identities, epoch, valuesets, limits) = row[15:]
-    missing = _missing(consent_id, status, period_end, revoked_at, now)
+    missing = why_missing(consent_id, status, period_end, revoked_at, now)
     if not alive and missing is None:
         missing = Reason.TOKEN
     allowed = () if missing else provisions.read_back(_json(rows))
@@ -176,7 +176,7 @@ def from_bearer(token: str) -> Requester | None:
     )
 
 
-def _missing(
+def why_missing(
     consent_id: UUID | None,
     status: str | None,
     period_end: datetime | None,
@@ -284,7 +284,7 @@ def for_helper(user: User, patient: Patient) -> Requester:
     allowed: tuple[Provision, ...] = ()
     if relation and consent:
         status, end, revoked_at = consent.status, consent.period_end, consent.revoked_at
-        missing = _missing(consent.pk, status, end, revoked_at, held.now)
+        missing = why_missing(consent.pk, status, end, revoked_at, held.now)
         allowed = () if missing else provisions.read_back(consent.current.provisions)
     limits = [p for p in held.standing if p.type is ProvisionType.DENY]
     return Requester(
@@ -355,7 +355,7 @@ def overtaken(requester: Requester) -> Reason:
     consent = Consent.objects.filter(pk=held).first() if held else None
     if consent is None:
         return Reason.CHANGED
-    missing = _missing(consent.pk, consent.status, consent.period_end, consent.revoked_at, timezone.now())
+    missing = why_missing(consent.pk, consent.status, consent.period_end, consent.revoked_at, timezone.now())
     ended = requester.token_id is not None and not tokens.is_living(requester.token_id)
     return missing or (Reason.TOKEN if ended else Reason.CHANGED)
 

@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from accounts.models import Patient, User
 from consent import authority, fhir, organisation, provisions, valuesets
-from consent.authority import Requester, _missing
+from consent.authority import Requester, why_missing
 from consent.decision import Access, Contents, Decision, Provision, ProvisionType, Reason, decide
 from consent.directives import directives
 from consent.fhir import Terms
@@ -138,7 +138,7 @@ def of_consent(consent: Consent, scopes: Sequence[Scope] | None = None) -> Reque
     """
     assert consent.client is not None
     now = timezone.now()
-    missing = _missing(consent.pk, consent.status, consent.period_end, consent.revoked_at, now)
+    missing = why_missing(consent.pk, consent.status, consent.period_end, consent.revoked_at, now)
     allowed = () if missing else provisions.read_back(consent.current.provisions)
     scopes = scopes if scopes is not None else _scopes_of(consent)
     return _client(consent.patient, consent.client, allowed, scopes, now, missing)

@@ -124,7 +124,9 @@ def _next(call: Call, place: Place, there: EhrPage, link: str) -> Place:
 
 def _first(call: Call, kind: str, count: int) -> EhrPage:
     """One more than is wanted, so that the first page tells whether there is another."""
-    params = narrow(call, replace(call.interaction, resource_type=kind)) or ()
+    params = narrow(call, replace(call.interaction, resource_type=kind))
+    if params is None:  # never a search that is not the patient's
+        raise release.refuse(call, (Reason.NOT_YOURS,), 404)
     return EhrPage(kind, (*params, ("_count", str(count + 1))))
 
 
