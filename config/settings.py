@@ -6,6 +6,7 @@ only modes in which anything insecure is on, and `config.checks` holds that.
 
 from pathlib import Path
 
+from corsheaders.defaults import default_headers
 from psycopg.conninfo import conninfo_to_dict
 
 from config import env
@@ -302,9 +303,10 @@ SECURE_SSL_REDIRECT = SECURE and MODE == "production"
 SECURE_HSTS_SECONDS = 365 * 24 * 3600 if SECURE else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = SECURE
 CORS_URLS_REGEX = r"^/(fhir/|\.well-known/|o/token/|o/revoke_token/|o/introspect/|o/userinfo/)"
-CORS_ALLOW_ALL_ORIGINS = True  # no cookie opens those paths; a bearer token does
+CORS_ALLOW_ALL_ORIGINS = True  # without cookies: from elsewhere only a bearer token opens anything
 CORS_ALLOW_CREDENTIALS = False
-CORS_EXPOSE_HEADERS = ["Retry-After"]
+CORS_ALLOW_HEADERS = [*default_headers, "if-match", "if-none-match", "prefer"]
+CORS_EXPOSE_HEADERS = ["ETag", "Last-Modified", "Location", "Retry-After"]
 
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
 EMAIL_BACKEND = env.text(
