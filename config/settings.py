@@ -161,6 +161,7 @@ CELERY_BEAT_SCHEDULE = {
     "notices-send": {"task": "notices.tasks.send_due", "schedule": 10.0},
     "consents-expire": {"task": "consent.tasks.expire_due", "schedule": 30.0},
     "smart-sweep": {"task": "smart.tasks.sweep", "schedule": 24 * 3600.0},
+    "sources-check": {"task": "fhirproxy.tasks.check_sources", "schedule": 60.0},
     "writes-sweep": {"task": "fhirproxy.tasks.sweep_writes", "schedule": 30.0},
     "exports-sweep": {"task": "exports.tasks.sweep", "schedule": 30.0},
     "audit-partitions": {"task": "audit.tasks.make_partitions", "schedule": 24 * 3600.0},
@@ -251,6 +252,8 @@ SMART_AUTHORIZATION_CHECK = "consent.authority.is_in_force"
 
 # The EHR behind the gate. Nothing imports fhirstore: this name is the one wire to it.
 FHIRSTORE_ENTRY_POINT = "fhirstore.server.handle"
+# EHRs that may be spoken to without TLS, by host name: where no wire leads, as in one compose network.
+EHR_PLAIN_HOSTS = env.listing("EHR_PLAIN_HOSTS")
 
 # What the gate gives out in a time; docs/operations.md lists the names.
 BUDGETS = env.numbers("BUDGETS")  # other limits, by name

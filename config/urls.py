@@ -7,11 +7,13 @@ from django.utils.module_loading import import_string
 from config.health import healthz
 
 not_found = import_string("portal.views.problems.not_found")
+status = import_string("fhirproxy.health.status")
 cds_services = import_string("fhirproxy.consult.discovery")
 consult = import_string("fhirproxy.consult.consult")
 
 urlpatterns = [
     path("healthz", healthz, name="healthz"),
+    path("status/", status, name="status"),
     path("", include("smart.urls")),
     path("fhir/", include("fhirproxy.urls")),
     path("cds-services", cds_services, name="cds-services"),

@@ -19,6 +19,10 @@ LONGEST = 4000  # and characters, so that the address stays one that servers tak
 GONE = frozenset({400, 404, 410})  # what EHRs answer when a link of theirs is too old
 
 
+class NotUnderstood(EhrFailure):
+    """The EHR does not take a search as it was put."""
+
+
 class Match(msgspec.Struct):
     """One entry of a Bundle; the resource stays the bytes that the EHR sent."""
 
@@ -92,7 +96,7 @@ def page(source: Source, path: str, query: Params = (), *, onward: bool = False)
     if onward and answer.status in GONE:
         raise EhrFailure(400, "The page link is not valid any more. Start the search again.")
     if answer.status == 400:
-        raise EhrFailure(400, f"{source.name} did not understand a search value.")
+        raise NotUnderstood(400, f"{source.name} did not understand a search value.")
     if answer.status != 200:
         raise failed(source, answer)
     try:

@@ -11,18 +11,19 @@ from typing import Any
 
 from consent.decision import Decision, Reason
 from fhirproxy import asking
+from fhirproxy.asking import NotUnderstood
 from fhirproxy.checks import Seen, decide_on, see
-from fhirproxy.compartment import relative
+from fhirproxy.compartment import at, relative
 from fhirproxy.release import Call
 from fhirproxy.served import SERVED
 
-# Who refers to a resource of the type, and the search parameter to find them by (FHIR R4).
-REFERRERS: Mapping[str, tuple[tuple[str, str], ...]] = {
-    "Binary": (("DocumentReference", "location"),),
+# Who refers to a resource of the type, the search parameter to find them by, and the element (FHIR R4).
+REFERRERS: Mapping[str, tuple[tuple[str, str, str], ...]] = {
+    "Binary": (("DocumentReference", "location", "content.attachment.url"),),
     "Medication": (
-        ("MedicationRequest", "medication"),
-        ("MedicationStatement", "medication"),
-        ("MedicationDispense", "medication"),
+        ("MedicationRequest", "medication", "medicationReference.reference"),
+        ("MedicationStatement", "medication", "medicationReference.reference"),
+        ("MedicationDispense", "medication", "medicationReference.reference"),
     ),
 }
 REACHED = frozenset({*REFERRERS, "Provenance"})
@@ -58,16 +59,27 @@ def with_those(seen: Seen, around: Iterable[Seen]) -> Seen:
 
 
 def _referrers(call: Call, seen: Seen) -> list[Seen]:
-    """Of every patient: what another's document points to as well is not let out by this one's."""
+    """Of every patient: what another's document points to as well is not let out by this one's.
+
+    Some EHRs cannot be asked who refers to a thing: there, this patient's own records are looked through.
+    """
     address = f"{seen.reference},{call.base_url}/{seen.reference}"
-    bodies = []
-    for resource_type, param in REFERRERS[seen.type]:
-        narrow = (
-            ((SERVED[resource_type].patient_param, call.patient_id),) if seen.type == "Medication" else ()
-        )
-        value = seen.reference if seen.type == "Medication" else address
-        bodies += asking.pages(call.source, resource_type, (*narrow, (param, value), ("_count", "50")))
+    bodies: list[bytes] = []
+    for resource_type, param, path in REFERRERS[seen.type]:
+        mine = (SERVED[resource_type].patient_param, call.patient_id)
+        query = (mine, (param, seen.reference)) if seen.type == "Medication" else ((param, address),)
+        try:
+            bodies += asking.pages(call.source, resource_type, (*query, ("_count", "50")))
+        except NotUnderstood:
+            if call.patient_id:
+                own = asking.pages(call.source, resource_type, (mine, ("_count", "200")))
+                bodies += (body for body in own if _refers(call, body, path, seen.reference))
     return see(call, bodies)
+
+
+def _refers(call: Call, body: bytes, path: str, reference: str) -> bool:
+    values = at(asking.decode(body), path.split("."))
+    return reference in {relative(value, call.base_url) for value in values if isinstance(value, str)}
 
 
 def _is_anothers(call: Call, seen: Seen) -> bool:

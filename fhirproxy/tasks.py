@@ -1,5 +1,7 @@
 from celery import shared_task
 
+from fhirproxy import health
+from fhirproxy.models import Source
 from fhirproxy.writes import dispatch
 
 
@@ -7,3 +9,10 @@ from fhirproxy.writes import dispatch
 def sweep_writes() -> None:
     """Carry on approved changes that a crash left. Safe to run twice."""
     dispatch.sweep()
+
+
+@shared_task
+def check_sources() -> None:
+    """Find out how each EHR is. Safe to run twice."""
+    for source in Source.objects.all():
+        health.keep(source)

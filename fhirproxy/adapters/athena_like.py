@@ -16,5 +16,4 @@ ADAPTER = Adapter(
     },
     largest_page=100,
     most_ids=25,
-    finds_by_location=False,
 )

@@ -1,7 +1,7 @@
 """An EHR of the shape of ../shared/data/multi_ehr/*/epic_like.
 
 Ids of more than 64 characters, page links of a session (`?sessionID=…`), a warning among the matches,
-no meta, medicines as references, attachments by relative links. No search by an attachment's address.
+no meta, medicines as references, attachments by relative links.
 """
 
 from fhirproxy.adapters.shape import Adapter, demand
@@ -14,5 +14,4 @@ ADAPTER = Adapter(
     },
     largest_page=100,
     most_ids=50,
-    finds_by_location=False,
 )

@@ -1,7 +1,7 @@
 """An EHR of the shape of ../shared/data/multi_ehr/*/oracle_like.
 
 Page links with a context (`-pageContext=…`), no total, its own names for code systems, attachments by
-absolute links. No search by an attachment's address.
+absolute links.
 """
 
 from fhirproxy.adapters.shape import Adapter, demand
@@ -11,5 +11,4 @@ ADAPTER = Adapter(
     demands={"Condition": demand("category", *CONDITIONS, or_else="code clinical-status")},
     largest_page=200,
     most_ids=50,
-    finds_by_location=False,
 )

@@ -24,7 +24,6 @@ class Adapter:
     largest_page: int = 200  # that `_count` takes
     most_ids: int = 100  # that one `_id` takes
     larger_pages: bool = False  # whether its page links take another _count; others are followed as they are
-    finds_by_location: bool = True  # whether documents are found by the address of their attachment
 
     def asked(self, request: FhirRequest) -> FhirRequest:
         """The canonical request, as this EHR takes it."""

@@ -13,6 +13,7 @@ from fhirproxy import addresses
 from fhirproxy.messages import FhirResponse, Trouble, UpstreamUnavailable
 from fhirproxy.upstream import wire
 
+CHUNK = 1024 * 1024  # bytes
 # Which headers of an answer are read; the rest is the EHR's own business.
 KEPT = frozenset({"content-type", "etag", "last-modified", "location", "retry-after", "content-location"})
 
@@ -72,10 +73,12 @@ class Server:
         announced = answer.headers.get("Content-Length", "")
         if announced.isdecimal() and int(announced) > limit:
             raise UpstreamUnavailable("too large an answer", Trouble.TOO_LARGE)
-        content = answer.read(limit + 1)
-        if len(content) > limit:
-            raise UpstreamUnavailable("too large an answer", Trouble.TOO_LARGE)
-        return content
+        content = bytearray()
+        while part := answer.read(CHUNK):  # to its end: only there does a short answer show
+            content += part
+            if len(content) > limit:
+                raise UpstreamUnavailable("too large an answer", Trouble.TOO_LARGE)
+        return bytes(content)
 
     def _at_most(self, seconds: float) -> float:
         remaining = wire.left()

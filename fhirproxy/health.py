@@ -1,0 +1,142 @@
+"""Whether each EHR can be used, and if not, what is wrong and what cures it.
+
+Found out in the background (`fhirproxy.tasks.check_sources`), and read by /status/: nobody who asks
+for the page sends a request to an EHR.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import msgspec
+import structlog
+from django.core.cache import cache
+from django.http import HttpRequest, JsonResponse
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+from redis.exceptions import RedisError
+
+from fhirproxy import upstream
+from fhirproxy.messages import FhirRequest, Trouble, UpstreamUnavailable
+from fhirproxy.models import Source
+from fhirproxy.served import SERVED, TypeRule
+from smart.resource_types import R4
+
+KEPT = 600  # seconds; after that nobody knows
+FHIR_VERSIONS = frozenset({"4.0.0", "4.0.1"})
+UP, DOWN, UNKNOWN = "up", "down", "unknown"
+CURES: Mapping[Trouble, str] = {
+    Trouble.CONNECT: "Nobody answers at its address. Check base_url, the network and that it runs.",
+    Trouble.TLS: "Its certificate is not trusted. Check base_url, and the certificate's date and issuer.",
+    Trouble.TIMEOUT: "It takes too long. Ask its operators; deadline and read_timeout can be raised.",
+    Trouble.CUT_OFF: "It ends the connection before its answer. Ask its operators, and whoever runs proxies.",
+    Trouble.TOO_LARGE: "Its answers are larger than max_bytes.",
+    Trouble.NOT_FHIR: "What it answers is not FHIR JSON. Check that base_url is its FHIR base.",
+    Trouble.REDIRECT: "It sends us elsewhere, and we do not go. Set base_url to the address it names.",
+    Trouble.CREDENTIALS: "It does not take our credentials. Check auth, auth_id, the secret and token_url.",
+    Trouble.BUSY: "As many requests as concurrency allows wait for it. Ask its operators why it is slow.",
+    Trouble.RESTING: "It failed several times in a row, and is tried again within seconds.",
+}
+log = structlog.get_logger("chartkey.upstream")
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """`problem` names the cure; both it and `types` are for staff. `at`: ISO 8601."""
+
+    state: str
+    problem: str = ""
+    types: str = ""
+    at: str = ""
+
+
+def check(source: Source) -> Finding:
+    """Ask an EHR what it is. Raises nothing."""
+    try:
+        answer = upstream.of(source).send(FhirRequest("GET", "metadata"))
+    except UpstreamUnavailable as error:
+        return _finding(source, [source.problem() or CURES[error.trouble]])
+    if answer.status != 200:
+        return _finding(source, [f"GET metadata gave {answer.status}. Check base_url and our credentials."])
+    try:
+        statement = msgspec.json.decode(answer.body, type=dict[str, Any])
+        types = _types(statement)
+        return _finding(source, _lies(statement, types), " ".join(_searched(types)))
+    except (ValueError, RecursionError, TypeError, AttributeError, KeyError):
+        return _finding(source, [CURES[Trouble.NOT_FHIR]])
+
+
+def keep(source: Source) -> Finding:
+    """Check an EHR, and keep what was found; what it has is kept with the source."""
+    finding = check(source)
+    cache.set(_key(source), asdict(finding), timeout=KEPT)
+    if finding.types and finding.types != source.types:
+        source.types = finding.types
+        source.save(update_fields=["types"])
+    if finding.state != UP:
+        log.error("upstream is not well", source=source.slug, reason=finding.problem)
+    return finding
+
+
+def kept(source: Source) -> Finding:
+    try:
+        found = cache.get(_key(source))
+    except RedisError:
+        found = None
+    return Finding(**found) if found else Finding(UNKNOWN)
+
+
+@require_safe
+def status(request: HttpRequest) -> JsonResponse:
+    """Each EHR by name, and whether it answers; to staff also what is wrong. 200 when all do, else 503."""
+    staff = request.user.is_authenticated and request.user.is_staff
+    findings = [(source, kept(source)) for source in Source.objects.order_by("-is_primary", "slug")]
+    sources = [
+        {"source": source.slug, "name": source.name, "state": finding.state, "at": finding.at}
+        | ({"problem": finding.problem} if staff and finding.problem else {})
+        for source, finding in findings
+    ]
+    down = any(finding.state == DOWN for _, finding in findings)
+    return JsonResponse({"sources": sources}, status=503 if down else 200)
+
+
+def _finding(source: Source, problems: Iterable[str], types: str = "") -> Finding:
+    problem = " ".join(f"{source.name}: {problem}" for problem in problems)
+    return Finding(DOWN if problem else UP, problem, types, timezone.now().isoformat(timespec="seconds"))
+
+
+def _interactions(entry: Mapping[str, Any]) -> set[str]:
+    return {interaction["code"] for interaction in entry.get("interaction", [])}
+
+
+def _searched(types: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Types that can be asked for by patient: what others have of a record cannot be had."""
+    return sorted(
+        name
+        for name, entry in types.items()
+        if "search-type" in _interactions(entry) or not SERVED.get(name, TypeRule()).searchable
+    )
+
+
+def _types(statement: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """What it says it has, by type."""
+    servers = [rest for rest in statement.get("rest", []) if rest.get("mode") == "server"]
+    entries = [entry for rest in servers for entry in rest.get("resource", [])]
+    return {entry["type"]: entry for entry in entries if entry["type"] in R4}
+
+
+def _lies(statement: Mapping[str, Any], types: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Why the EHR cannot be used by what it says of itself."""
+    if statement.get("resourceType") != "CapabilityStatement":
+        return [CURES[Trouble.NOT_FHIR]]
+    problems = []
+    if (version := str(statement.get("fhirVersion"))[:20]) not in FHIR_VERSIONS:
+        problems.append(f"It speaks FHIR {version}, and we need 4.0.1. Set base_url to its R4 base.")
+    codes = _interactions(types.get("Patient", {}))
+    if not {"read", "search-type"} <= codes:
+        problems.append("It has no read and search of Patient. Check what our client may do there.")
+    return problems
+
+
+def _key(source: Source) -> str:
+    return f"ehr-health:{source.slug}"

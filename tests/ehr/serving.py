@@ -1,0 +1,181 @@
+"""What the fake EHR knows of FHIR: read, search with pages, create once, transaction."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+from urllib.parse import parse_qsl
+
+from tests.ehr.shapes import Shape
+
+Resource = dict[str, Any]
+Answer = tuple[int, dict[str, str], bytes]
+Query = Sequence[tuple[str, str]]
+TOKENS = {
+    "category": "category",
+    "code": "code",
+    "status": "status",
+    "intent": "intent",
+    "clinical-status": "clinicalStatus",
+}
+OWNERS = ("subject", "patient", "beneficiary")
+PASSED_OVER = frozenset({"_count", "_sort", "_lastUpdated"})
+WARNING = {"severity": "warning", "code": "processing", "details": {"text": "It may not be all."}}
+
+
+class Store:
+    """The resources of one EHR, in memory."""
+
+    def __init__(self, shape: Shape, base: str) -> None:
+        self.shape, self.base = shape, base
+        self.resources: dict[str, Resource] = {}
+        self.pages: dict[str, tuple[str, list[Resource]]] = {}
+
+    def load(self, resources: Sequence[Resource]) -> None:
+        for resource in resources:
+            self.resources[f"{resource['resourceType']}/{resource['id']}"] = resource
+
+    def answer(self, method: str, path: str, query: Query, headers: Mapping[str, str], body: bytes) -> Answer:
+        if method == "POST":
+            return self._post(path, headers.get("If-None-Exist", ""), json.loads(body))
+        params = dict(query)
+        if path == "metadata":
+            return _json(200, self._capability())
+        if token := self._token(path, params):
+            return self._page(*token)
+        if "/" in path:
+            found = self.resources.get(path)
+            return _json(200, self._shown(found)) if found else _outcome(404, "not-found")
+        return self._search(path, query)
+
+    def _token(self, path: str, params: Mapping[str, str]) -> tuple[str, int, int] | None:
+        if "_getpages" in params:
+            return params["_getpages"], int(params["_getpagesoffset"]), int(params["_count"])
+        said = path.removeprefix("_page/") if path.startswith("_page/") else ""
+        said = said or params.get("sessionID") or params.get("-pageContext") or params.get("cursor") or ""
+        if not said:
+            return None
+        token, at, size = said.split("-")
+        return token, int(at), int(size)
+
+    def _search(self, kind: str, query: Query) -> Answer:
+        names = {name for name, _ in query}
+        wanted = self.shape.demands.get(kind, set())
+        if wanted and not (wanted | {"_id"}) & names:
+            return _outcome(400, "required")
+        matches = sorted(
+            (r for r in self.resources.values() if r["resourceType"] == kind), key=lambda r: str(r["id"])
+        )
+        for name, value in query:
+            if name in PASSED_OVER:
+                continue
+            if name == "location" and not self.shape.by_location:
+                return _outcome(400, "not-supported")
+            if name == "_id" and len(value.split(",")) > self.shape.most_ids:
+                return _outcome(400, "too-long")
+            test = _test(name, set(value.split(",")))
+            if test is None:
+                return _outcome(400, "not-supported")
+            matches = [resource for resource in matches if test(resource)]
+        size = min(int(dict(query).get("_count", 50)), self.shape.largest_page)
+        token = f"{len(self.pages):08x}"
+        self.pages[token] = (kind, matches)
+        return self._page(token, 0, size)
+
+    def _page(self, token: str, at: int, size: int) -> Answer:
+        if token not in self.pages:
+            return _outcome(410, "not-found")
+        kind, matches = self.pages[token]
+        links = []
+        if at + size < len(matches):
+            url = self.shape.link(self.base, kind, token, at + size, size)
+            links.append({"relation": "next", "url": url})
+        entries: list[Resource] = [
+            {
+                "fullUrl": f"{self.base}/{kind}/{r['id']}",
+                "resource": self._shown(r),
+                "search": {"mode": "match"},
+            }
+            for r in matches[at : at + size]
+        ]
+        if self.shape.says_more:
+            outcome = {"resourceType": "OperationOutcome", "issue": [WARNING]}
+            entries.append({"resource": outcome, "search": {"mode": "outcome"}})
+        bundle = {"resourceType": "Bundle", "type": "searchset", "link": links, "entry": entries}
+        return _json(200, bundle | ({"total": len(matches)} if self.shape.total else {}))
+
+    def _shown(self, resource: Resource) -> Resource:
+        if not self.shape.meta:
+            return {name: value for name, value in resource.items() if name != "meta"}
+        return {"meta": {"versionId": "1", "lastUpdated": "2026-01-01T00:00:00Z"}} | resource
+
+    def _post(self, path: str, if_none_exist: str, resource: Resource) -> Answer:
+        if path == "" and resource.get("type") == "transaction":
+            entries = []
+            for entry in resource["entry"]:
+                status, where = self._create(entry["resource"], entry["request"].get("ifNoneExist", ""))
+                entries.append({"response": {"status": str(status), "location": where}})
+            return _json(200, {"resourceType": "Bundle", "type": "transaction-response", "entry": entries})
+        status, where = self._create(resource, if_none_exist)
+        return status, {"Location": f"{self.base}/{where}"}, json.dumps(resource).encode()
+
+    def _create(self, resource: Resource, if_none_exist: str) -> tuple[int, str]:
+        """Once: a condition on an identifier is kept."""
+        kind = resource["resourceType"]
+        for name, value in parse_qsl(if_none_exist):
+            system, _, code = value.partition("|")
+            for there in self.resources.values():
+                same = {"system": system, "value": code} in there.get("identifier", [])
+                if name == "identifier" and there["resourceType"] == kind and same:
+                    return 200, f"{kind}/{there['id']}/_history/1"
+        resource = resource | {"id": f"made-{len(self.resources)}"}
+        self.load([resource])
+        return 201, f"{kind}/{resource['id']}/_history/1"
+
+    def _capability(self) -> Resource:
+        kinds = sorted({resource["resourceType"] for resource in self.resources.values()} | {"Patient"})
+        entries = [
+            {
+                "type": kind,
+                "interaction": [{"code": "read"}, {"code": "search-type"}],
+                "searchParam": [{"name": n, "type": "token"} for n in ("_id", "patient", *TOKENS)],
+            }
+            for kind in kinds
+        ]
+        statement = {"resourceType": "CapabilityStatement", "fhirVersion": "4.0.1", "kind": "instance"}
+        return statement | {"rest": [{"mode": "server", "resource": entries}]}
+
+
+def _test(name: str, wanted: set[str]) -> Any:
+    """Whether a resource matches a parameter; None for one that is not known."""
+    if name == "_id":
+        return lambda resource: resource["id"] in wanted
+    if name in OWNERS:
+        ids = {value.removeprefix("Patient/") for value in wanted}
+        return lambda resource: any(
+            resource.get(owner, {}).get("reference", "").rpartition("/")[2] in ids for owner in OWNERS
+        )
+    if name == "location":
+        return lambda resource: any(c["attachment"].get("url") in wanted for c in resource.get("content", []))
+    if name == "identifier":
+        return lambda resource: any(
+            f"{i.get('system')}|{i.get('value')}" in wanted for i in resource.get("identifier", [])
+        )
+    if name in TOKENS:
+        return lambda resource: bool(_codes(resource.get(TOKENS[name])) & wanted)
+    return None
+
+
+def _codes(value: Any) -> set[str]:
+    if isinstance(value, str):
+        return {value}
+    concepts = value if isinstance(value, list) else [value or {}]
+    codings = [coding for concept in concepts for coding in concept.get("coding", [])]
+    return {c["code"] for c in codings} | {f"{c.get('system', '')}|{c['code']}" for c in codings}
+
+
+def _json(status: int, resource: Resource) -> Answer:
+    return status, {}, json.dumps(resource).encode()
+
+
+def _outcome(status: int, code: str) -> Answer:
+    return _json(status, {"resourceType": "OperationOutcome", "issue": [{"severity": "error", "code": code}]})

@@ -1,0 +1,220 @@
+"""F8 to F11 of the fault matrix, as far as reading goes: what an EHR does wrong, and what an app is told.
+
+In none of them is a part of a record shown as the whole, and not one byte of another patient's leaves.
+"""
+
+import pytest
+
+from audit.models import AuditEvent
+from consent import commands
+from fhirproxy import upstream
+from fhirproxy.models import Source
+from fhirproxy.upstream import guard
+from tests.ehr import cast
+from tests.ehr.cast import App
+from tests.ehr.conftest import Fake
+from tests.ehr.mischief import BODIES
+from tests.ehr.records import record
+
+pytestmark = pytest.mark.django_db
+LABS = "Observation?category=laboratory"
+
+
+@pytest.fixture
+def source(fake: Fake) -> Source:
+    fake.load("plain", [*record("plain", "alice", fake.url("plain")), *record("plain", "mallory", "")])
+    return fake.source(slug="far", read_timeout=1, deadline=2.5)
+
+
+@pytest.fixture
+def app(source: Source, fake: Fake) -> App:
+    app = cast.app(source, "alice-p")
+    fake.control("seen")
+    return app
+
+
+def asked(fake: Fake) -> int:
+    """How often the EHR was asked for Observations."""
+    return len(fake.seen("/Observation"))
+
+
+def refused(answer, status: int, *, name: str = "Far Clinic") -> None:
+    """An OperationOutcome with the EHR's name, nothing of any record, and a row in the log."""
+    assert answer.status_code == status
+    assert answer["Content-Type"] == "application/fhir+json"
+    outcome = answer.json()
+    assert outcome["resourceType"] == "OperationOutcome"
+    assert name in outcome["issue"][0]["diagnostics"]
+    assert b"mallory" not in answer.content.lower()
+    assert b"alice" not in answer.content.lower()
+    assert AuditEvent.objects.order_by("-recorded_at", "-id").first().outcome == "failed"
+
+
+@pytest.mark.parametrize("status", [500, 502, 503, 504, 429])
+@pytest.mark.parametrize("path", [LABS, "Observation/alice-o1"])
+def test_F8_a_failure_is_mapped_and_names_the_ehr(app, fake, status, path):
+    fake.script({"match": "/Observation", "times": 0, "do": {"status": status}})
+
+    refused(app.get(path), 504 if status == 504 else 502)
+
+    assert asked(fake) == (1 if status == 500 else 3)
+
+
+BUSY = {"status": 429, "headers": {"Retry-After": "1"}}
+
+
+@pytest.mark.parametrize("do", [{"status": 503}, BUSY, {"refuse": 1}])
+def test_F8_what_passes_is_tried_again_and_served(app, fake, do):
+    fake.script({"match": "/Observation", "times": 2, "do": do})
+
+    answer = app.get(LABS)
+
+    assert (answer.status_code, len(answer.json()["entry"]), asked(fake)) == (200, 5, 3)
+
+
+def test_F8_a_wait_that_is_too_long_is_passed_on(app, fake):
+    fake.script({"match": "/Observation", "do": {"status": 503, "headers": {"Retry-After": "120"}}})
+
+    answer = app.get(LABS)
+
+    refused(answer, 502)
+    assert (answer["Retry-After"], asked(fake)) == ("120", 1)
+
+
+def test_F8_nobody_at_home(app, source):
+    source.base_url = "http://127.0.0.1:9/fhir"
+    source.save()
+
+    refused(app.get(LABS), 502)
+
+
+@pytest.mark.parametrize("do", [{"cut": 900}, {"headers": {"Content-Length": "99999"}, "cut": 99999}])
+def test_F8_an_answer_that_is_cut_off_is_no_answer(app, fake, do):
+    fake.script({"match": "/Observation", "times": 0, "do": do})
+
+    refused(app.get(LABS), 502)
+
+
+def test_F8_a_page_that_fails_leaves_no_half_record(app, fake):
+    [link] = app.get("Observation?_count=2").json()["link"]
+    fake.script({"match": "/_page/", "times": 0, "do": {"status": 500}})
+
+    refused(app.get(link["url"]), 502)
+
+
+def test_F8_the_breaker_opens_and_closes_again(app, fake, source, monkeypatch):
+    fake.script({"match": "/Observation", "times": 0, "do": {"status": 500}})
+    for _ in range(guard.FAILURES):
+        app.get(LABS)
+    before = asked(fake)
+
+    answer = app.get(LABS)
+
+    refused(answer, 502)
+    assert asked(fake) == before == guard.FAILURES
+    assert 0 < int(answer["Retry-After"]) <= guard.REST + 1
+    fake.script()
+    monkeypatch.setattr(guard, "REST", 0.0)
+    upstream.of(source).guard.failed()  # its rest is over now
+    assert app.get(LABS).status_code == 200
+    assert app.get(LABS).status_code == 200
+
+
+@pytest.mark.parametrize("do", [{"hang": 30}, {"drip": 0.2}, {"drip_headers": 0.2}])
+def test_F9_an_answer_that_does_not_end_is_ended(app, fake, do):
+    fake.script({"match": "/Observation", "times": 0, "do": do})
+
+    refused(app.get(LABS), 504)
+
+    assert asked(fake) == 1  # what was slow once is not asked again
+
+
+def test_F9_while_an_ehr_hangs_a_revoke_is_done_and_then_refuses(app, fake):
+    """The hanging read itself ends in a refusal too: its consent is gone when it comes back."""
+    fake.script({"match": "/Observation", "times": 0, "do": {"drip": 0.2}})
+    app.get(LABS)
+
+    commands.revoke(app.consent, by=app.consent.patient.user)
+
+    assert app.get("Condition").status_code == 401
+    assert not fake.seen("/Condition")
+
+
+WRONG = sorted(set(BODIES) - {"others", "other-patient", "lying-total", "endless"})
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_F10_what_is_no_answer_to_a_search_is_refused(app, fake, name):
+    fake.script({"match": "/Observation", "times": 0, "do": {"send": name}})
+
+    refused(app.get(LABS), 502)
+
+
+NOT_IT = ["garbage", "list", "wrong-type", "other-patient", "deep", "twice", "nan", "utf8"]
+
+
+@pytest.mark.parametrize("name", NOT_IT)
+def test_F10_what_is_not_what_was_asked_for_is_refused(app, fake, name):
+    fake.script({"match": "/Observation", "times": 0, "do": {"send": name}})
+
+    refused(app.get("Observation/alice-o1"), 502)
+
+
+@pytest.mark.parametrize("name", ["others", "lying-total"])
+def test_F10_what_is_anothers_is_left_out_and_reported(app, fake, name, caplog):
+    fake.script({"match": "/Observation", "times": 0, "do": {"send": name}})
+
+    answer = app.get(LABS)
+
+    assert answer.status_code == 200
+    assert set(answer.json()) == {"resourceType", "type"}
+    assert b"another" not in answer.content
+    assert "another patient" in caplog.text
+
+
+def test_F10_pages_that_never_end_are_ended(app, fake, source):
+    source.max_pages = 5
+    source.save()
+    fake.script({"match": "/Observation", "times": 0, "do": {"send": "endless"}})
+
+    refused(app.get(LABS), 502)
+
+    assert asked(fake) <= 7
+
+
+def test_F10_a_page_link_that_is_too_old_says_so(app, fake):
+    first = app.get("Observation?_count=2")
+    [link] = [link["url"] for link in first.json()["link"]]
+    fake.script({"match": "/_page/", "times": 0, "do": {"status": 410}})
+
+    answer = app.get(link)
+    while answer.status_code == 200:
+        [link] = [link["url"] for link in answer.json()["link"]]
+        answer = app.get(link)
+
+    assert answer.status_code == 400
+    assert "Start the search again" in answer.content.decode()
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+def test_F10_a_redirect_is_not_followed(app, fake, status):
+    elsewhere = {"Location": f"{fake.url('plain')}/Observation/mallory-o1"}
+    fake.script({"match": "/Observation", "times": 0, "do": {"status": status, "headers": elsewhere}})
+
+    refused(app.get("Observation/alice-o1"), 502)
+
+    assert not fake.seen("mallory")
+
+
+def test_F11_a_read_whose_answer_was_lost_is_asked_again(app, fake):
+    fake.script({"match": "/Observation", "times": 1, "do": {"lose": 1}})
+
+    assert app.get("Observation/alice-o1").status_code == 200
+    assert asked(fake) == 2
+
+
+def test_F11_a_stale_etag_makes_no_old_answer(app, fake):
+    """The gate never asks conditionally: an EHR that says 304 to a plain read gave no answer."""
+    fake.script({"match": "/Observation", "times": 0, "do": {"status": 304, "headers": {"ETag": 'W/"0"'}}})
+
+    refused(app.get("Observation/alice-o1"), 502)
