@@ -5,9 +5,9 @@ from typing import Any
 
 import msgspec
 from django.conf import settings
-from django.db import connection
 
 from fhirstore import documents, terms
+from fhirstore.cursors import planned_anew
 from fhirstore.dates import BEGINNING, END
 from fhirstore.definitions import TYPES
 from fhirstore.interactions import read
@@ -70,7 +70,7 @@ def _page(fhir_id: str, asked: dict[str, str], after: int, limit: int) -> list[F
     end = values.date("end", asked["end"])[1][1] if "end" in asked else END
     wanted = kinds or None
     params = [[terms.compartment(fhir_id)], fhir_id, wanted, wanted, since, start, end, after, limit]
-    with connection.cursor() as cursor:
+    with planned_anew() as cursor:
         cursor.execute(_PAGE, params)
         return [Found(kind, each, body, (key,)) for kind, each, body, key in cursor.fetchall()]
 

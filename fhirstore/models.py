@@ -116,7 +116,10 @@ class DateRow(IndexRow):
         safe = ("resource", "param", "ordinal")
 
     class Meta:
-        indexes = [models.Index(fields=["param", "high"], name="date_param_high")]
+        indexes = [
+            models.Index(fields=["param", "low"], name="date_param_low"),
+            models.Index(fields=["param", "high"], name="date_param_high"),
+        ]
 
 
 class StringRow(IndexRow):

@@ -29,4 +29,5 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             "quantityrow", models.Index(fields=["param", "high"], name="quantity_param_high")
         ),
+        migrations.AddIndex("daterow", models.Index(fields=["param", "low"], name="date_param_low")),
     ]

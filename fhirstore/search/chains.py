@@ -7,9 +7,8 @@ it is checked for each candidate, so that the first page comes soon. Neither cos
 import re
 from typing import Any
 
-from django.db import connection
-
 from fhirstore import terms
+from fhirstore.cursors import planned_anew
 from fhirstore.definitions import PARAMETERS, PATIENT_CODES, TYPES, Parameter
 from fhirstore.outcome import Refused
 from fhirstore.paths import compile_path
@@ -79,7 +78,7 @@ def _candidates(parameter: Parameter, wanted: str, inner: str) -> list[str]:
 
 def _ids(kind: str, condition: Where) -> list[str]:
     sql, params = condition.sql()
-    with connection.cursor() as cursor:
+    with planned_anew() as cursor:
         cursor.execute(
             "SELECT t.fhir_id FROM fhirstore_resource t"  # noqa: S608 (constants of ours only)
             f" WHERE t.type = %s AND NOT t.deleted AND {sql} ORDER BY t.key LIMIT %s",
@@ -142,7 +141,7 @@ def _referring(
     """Ids of the `kind` that the first resources with the condition refer to, and whether there are more."""
     sql, params = condition.sql()
     column = "t.patient" if by_patient else "t.body"
-    with connection.cursor() as cursor:
+    with planned_anew() as cursor:
         cursor.execute(
             f"SELECT {column} FROM fhirstore_resource t"  # noqa: S608
             f" WHERE t.type = %s AND NOT t.deleted AND {sql} ORDER BY t.key LIMIT %s",

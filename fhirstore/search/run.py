@@ -10,6 +10,7 @@ from django.conf import settings
 from django.db import connection
 
 from fhirstore import documents, terms
+from fhirstore.cursors import planned_anew
 from fhirstore.outcome import operation_outcome
 from fhirstore.paths import compile_path
 from fhirstore.references import targets_of
@@ -48,7 +49,7 @@ def page(query: Query) -> Page:
         f" WHERE r.type = %s AND NOT r.deleted AND {condition} AND {behind}"
         f" ORDER BY {order} LIMIT %s"
     )
-    with connection.cursor() as cursor:
+    with planned_anew() as cursor:
         cursor.execute(
             statement,
             [*sort_params, query.type, *params, *behind_params, *sort_params, query.count + 1],
@@ -88,7 +89,7 @@ def _behind(sort: Sequence[SortKey], after: Sequence[Any]) -> tuple[str, list[An
 
 def count(query: Query) -> int:
     condition, params = query.where.sql()
-    with connection.cursor() as cursor:
+    with planned_anew() as cursor:
         cursor.execute(
             f"SELECT count(*) FROM fhirstore_resource r WHERE r.type = %s AND NOT r.deleted AND {condition}",  # noqa: S608
             [query.type, *params],
@@ -188,7 +189,7 @@ def _referring(revincludes: Sequence[Include], matches: Sequence[Found]) -> list
         for include in revincludes
         for each in matches
     ]
-    with connection.cursor() as cursor:
+    with planned_anew() as cursor:
         cursor.execute(
             "SELECT type, fhir_id, body FROM fhirstore_resource r"
             " WHERE r.terms && %s::bigint[] AND NOT r.deleted ORDER BY r.key + 0 LIMIT %s",

@@ -9,13 +9,14 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 VAR = Path(os.environ.get("CHARTKEY_VAR", ROOT / "var")) / "bench-store"
 DATA = ROOT.parent / "shared/data/patients"
-ROUNDS, REPEATS = 3, 40
+ROUNDS, REPEATS = 3, 100
 KINDS = {
     "read by id": "Observation/{observation}",
     "50 labs of a patient": "Observation?patient={patient}&category=laboratory&_sort=-date&_count=50",
@@ -126,21 +127,43 @@ def requests() -> dict[str, str]:
 
 
 def measure() -> Iterator[dict[str, Any]]:
-    """One row for each kind of request: milliseconds, and CPU-us of client and server together."""
+    """One row for each kind of request, with R1, one SELECT by key: the least of three rounds. `ms` is wall
+    time, `client` and `server` are CPU-us of this process and of its PostgreSQL backend."""
     size = count()
-    for kind, url in requests().items():
-        costs = [cost(lambda url=url: ask(url)) for _ in range(ROUNDS)]
-        milliseconds, client = min(costs)
-        yield {"resources": size, "kind": kind, "ms": round(milliseconds, 2), "client_cpu_us": round(client)}
+    calls = {"R1": one_select} | {kind: partial(ask, url) for kind, url in requests().items()}
+    for kind, call in calls.items():
+        costs = [cost(call) for _ in range(ROUNDS)]
+        wall, client, server = (min(column) for column in zip(*costs, strict=True))
+        row = {"ms": round(wall, 2), "client": round(client), "server": round(server)}
+        yield {"resources": size, "kind": kind} | row
 
 
-def cost(call: Callable[[], object]) -> tuple[float, float]:
-    """(ms of wall time, us of CPU in this process) of one call, the mean of some."""
+def one_select() -> None:
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT body FROM fhirstore_resource WHERE key = %s", [100])
+        cursor.fetchone()
+
+
+def cost(call: Callable[[], object]) -> tuple[float, float, float]:
+    """(ms of wall time, CPU-us here, CPU-us of the backend) of one call: the mean of many."""
     call()
-    wall, cpu = time.perf_counter(), time.process_time()
+    backend, wall, cpu = backend_cpu(), time.perf_counter(), time.process_time()
     for _ in range(REPEATS):
         call()
-    return (time.perf_counter() - wall) / REPEATS * 1e3, (time.process_time() - cpu) / REPEATS * 1e6
+    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+    return wall / REPEATS * 1e3, cpu / REPEATS * 1e6, (backend_cpu() - backend) / REPEATS * 1e6
+
+
+def backend_cpu() -> float:
+    """CPU seconds of the PostgreSQL process that serves this connection."""
+    from django.db import connection
+
+    fields = (
+        Path(f"/proc/{connection.connection.info.backend_pid}/stat").read_text().rpartition(")")[2].split()
+    )
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def main() -> None:
@@ -169,7 +192,8 @@ def main() -> None:
 
 def report(rows: list[dict[str, Any]]) -> None:
     for row in rows:
-        print(f"{row['resources']:>10,}  {row['kind']:<28} {row['ms']:>8.2f} ms {row['client_cpu_us']:>7} us")
+        numbers = f"{row['ms']:>8.2f} ms {row['client']:>7} + {row['server']:>7} CPU-us"
+        print(f"{row['resources']:>10,}  {row['kind']:<28} {numbers}")
     print(json.dumps(rows))
 
 

@@ -116,3 +116,14 @@ def test_the_check_would_see_it(large):
     with connection.cursor() as cursor:
         cursor.execute("EXPLAIN (COSTS OFF) SELECT max(length(body)) FROM fhirstore_resource")
         assert sequential([line for (line,) in cursor.fetchall()], large) != []
+
+
+def test_a_search_is_planned_for_its_values_however_often_it_is_asked(large):
+    url = "Observation?patient=p1&category=laboratory&_sort=-date"
+    for _ in range(12):
+        get(url)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT statement FROM pg_prepared_statements WHERE statement LIKE '%fhirstore_resource r%'"
+        )
+        assert cursor.fetchall() == []

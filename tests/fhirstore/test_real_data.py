@@ -45,15 +45,31 @@ def without_stamp(document: dict) -> dict:
     return {k: v for k, v in document.items() if k != "meta"} | ({"meta": meta} if meta else {})
 
 
-def test_all_examples_of_the_specification_load_and_come_back_as_they_were():
-    loader, rejects = load("examples/r4-spec", as_is=True)
+@pytest.mark.parametrize(
+    ("folder", "count", "as_is"),
+    [
+        ("r4-spec", 698, True), ("us-core-6.1.0", 183, False), ("ips", 44, False), ("carin-bb", 42, False),
+        ("genomics", 185, False), ("shift-labelled", 118, False), ("ihe-pcf-consent", 45, False),
+    ],
+)  # fmt: skip
+def test_all_examples_load_and_come_back_as_they_were(folder, count, as_is):
+    loader, rejects = load(f"examples/{folder}", as_is=as_is)
 
     assert rejects == []
-    assert loader.done_count == 698
-    for line in lines("examples/r4-spec"):
+    assert loader.done_count == count
+    for line in lines(f"examples/{folder}"):
         sent = json.loads(line, parse_float=str)
         served = get(f"{sent['resourceType']}/{sent['id']}").body
         assert without_stamp(json.loads(served, parse_float=str)) == without_stamp(sent)
+
+
+def test_the_conformance_records_load_but_for_one_that_is_not_r4():
+    loader, rejects = load("examples/uscore-conformance", "examples/smart-compartment")
+
+    assert {each.reason.partition(":")[0] for each in rejects} == {
+        "Appointment.participant[0].status", "ImagingStudy.series[0].instance[0].sopClass"
+    }  # fmt: skip
+    assert loader.done_count > 900
 
 
 def test_conditional_references_of_a_record_are_resolved_with_its_infrastructure():
