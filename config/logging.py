@@ -63,10 +63,10 @@ def without_address(_logger: object, _name: str, event: dict) -> dict:
     }
 
 
-def traceback_without_messages(error: tuple[Any, Any, Any]) -> str:
+def traceback_without_messages(exc_info: tuple[type[BaseException], BaseException, Any]) -> str:
     """Where it failed, and by what kind of error. What an error says can quote a record (threats A21)."""
     told = []
-    for kind, _, frames in _chain(error[1]):
+    for kind, _, frames in _chain(exc_info[1]):
         where = "".join(traceback.format_list(traceback.extract_tb(frames)))
         told.append(f"{where}{kind.__module__}.{kind.__qualname__}")
     return "\n".join(told)
