@@ -130,7 +130,14 @@ def fetch_changes(
     """Versions of all resources of a type that were written since, newest first, with the place of each.
     One statement."""
     at, key, version = below or _END
-    params = {"type": kind, "since": since, "at": at, "key": key, "version": version, "limit": limit}
+    params: dict[str, Any] = {
+        "type": kind,
+        "since": since,
+        "at": at,
+        "key": key,
+        "version": version,
+        "limit": limit,
+    }
     with connection.cursor() as cursor:
         cursor.execute(_FETCH_CHANGES, params)
         return [

@@ -81,7 +81,7 @@ def _ids(kind: str, condition: Where) -> list[str]:
     with planned_anew() as cursor:
         cursor.execute(
             "SELECT t.fhir_id FROM fhirstore_resource t"  # noqa: S608 (constants of ours only)
-            f" WHERE t.type = %s AND NOT t.deleted AND {sql} ORDER BY t.key LIMIT %s",
+            f" WHERE {condition.of_type()} AND NOT t.deleted AND {sql} ORDER BY t.key LIMIT %s",
             [kind, *params, MAX_LINKED + 1],
         )
         return [fhir_id for (fhir_id,) in cursor.fetchall()]
@@ -144,7 +144,7 @@ def _referring(
     with planned_anew() as cursor:
         cursor.execute(
             f"SELECT {column} FROM fhirstore_resource t"  # noqa: S608
-            f" WHERE t.type = %s AND NOT t.deleted AND {sql} ORDER BY t.key LIMIT %s",
+            f" WHERE {condition.of_type()} AND NOT t.deleted AND {sql} ORDER BY t.key LIMIT %s",
             [parameter.type, *params, MAX_LINKED + 1],
         )
         found: list[Any] = [each for (each,) in cursor.fetchall()]

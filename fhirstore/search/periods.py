@@ -37,8 +37,8 @@ def compare(low: str, high: str, date: tuple[str, Span]) -> Condition:
             raise values.bad_value("date", "a date nearer to today with the prefix ap") from None
     within = f"{low} >= %s AND {high} <= %s"
     return {
-        # The last condition follows from the others; with it, an index on `high` has both ends.
-        "eq": (f"({within} AND {high} > %s)", [start, end, start]),
+        # The last condition follows from the others; with it, an index on `low` has both ends.
+        "eq": (f"({within} AND {low} < %s)", [start, end, end]),
         "ne": (f"NOT ({within})", [start, end]),
         "gt": (f"{high} > %s", [end]),
         "ge": (f"({high} > %s OR ({within}))", [end, start, end]),

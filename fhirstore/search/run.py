@@ -43,10 +43,10 @@ def page(query: Query) -> Page:
     sort_params = [param for key in query.sort for param in key.params]
     behind, behind_params = _behind(query.sort, query.after)
     # The statement is put together from constants of ours; whatever comes from outside is a parameter.
-    order = _order(query.sort, by_index=not query.where.in_one_record)
+    order = _order(query.sort, by_index=not (query.where.in_one_record or query.where.is_short))
     statement = (
         f"SELECT r.fhir_id, r.body{sorts}, r.key FROM fhirstore_resource r"  # noqa: S608
-        f" WHERE r.type = %s AND NOT r.deleted AND {condition} AND {behind}"
+        f" WHERE {query.where.of_type()} AND NOT r.deleted AND {condition} AND {behind}"
         f" ORDER BY {order} LIMIT %s"
     )
     with planned_anew() as cursor:
@@ -91,7 +91,8 @@ def count(query: Query) -> int:
     condition, params = query.where.sql()
     with planned_anew() as cursor:
         cursor.execute(
-            f"SELECT count(*) FROM fhirstore_resource r WHERE r.type = %s AND NOT r.deleted AND {condition}",  # noqa: S608
+            "SELECT count(*) FROM fhirstore_resource r"  # noqa: S608
+            f" WHERE {query.where.of_type()} AND NOT r.deleted AND {condition}",
             [query.type, *params],
         )
         return int(cursor.fetchone()[0])

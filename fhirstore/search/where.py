@@ -5,6 +5,7 @@ No text of the caller's ever stands in the SQL; it is all in the parameters.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 from fhirstore import terms
@@ -16,6 +17,8 @@ from fhirstore.outcome import Refused
 from fhirstore.search import periods, values
 from fhirstore.search.periods import Condition
 from fhirstore.targets import implied_systems
+
+SHORT = timedelta(days=31)
 
 
 @dataclass(slots=True)
@@ -39,6 +42,20 @@ class Where:
             self.terms.update(wanted)
         else:
             self.add(f"{self.alias}.terms && %s::bigint[]", list(wanted))
+
+    @property
+    def is_short(self) -> bool:
+        """Whether the main date is held to a time so short that what touches it may well be sorted."""
+        start, end = self.period
+        return end - start <= SHORT
+
+    def of_type(self) -> str:
+        """The condition for the type, which takes one parameter. Terms know their type: with `|| ''`
+        PostgreSQL does not go through an index of all that is of the type beside that of the terms."""
+        by_terms = self.terms and not any(
+            ".patient " in each or ".fhir_id " in each for each in self.conditions
+        )
+        return f"{self.alias}.type || '' = %s" if by_terms else f"{self.alias}.type = %s"
 
     def sql(self) -> tuple[str, list[Any]]:
         conditions, params = list(self.conditions), list(self.params)
