@@ -464,7 +464,7 @@ def test_a_denial_and_a_lack_of_consent_stand_in_the_patients_log(alice):
 
 
 @pytest.mark.parametrize(
-    "body", ["{}", "[]", "", '{"resourceType":"Bundle","type":"history"}', "x" * 300_000]
+    "body", ["{}", "[]", '{"resourceType":"Bundle","type":"history"}', "x" * 300_000], ids=len
 )
 def test_a_bundle_that_is_none_stands_in_the_patients_log_too(alice, body):
     before = AuditEvent.objects.count()
