@@ -5,7 +5,10 @@ server in this process, named by a setting, and FHIR REST over HTTP, through the
 the EHR's make.
 """
 
+import threading
 from functools import lru_cache
+
+from cryptography.fernet import InvalidToken
 
 from fhirproxy import adapters
 from fhirproxy.messages import (
@@ -43,12 +46,15 @@ CONFIGURED = (
     *("connect_timeout", "read_timeout", "deadline", "max_bytes", "concurrency"),
 )
 
+_MAKING = threading.Lock()
+
 
 def of(source: Source) -> Upstream:
     """Raises UpstreamUnavailable where the source cannot be used as it is set up."""
     if source.kind == Source.Kind.EMBEDDED:
         return Embedded()
-    return _http(tuple(getattr(source, name) for name in CONFIGURED))
+    with _MAKING:  # threads that come at once share one: its limits are for all of them
+        return _http(tuple(getattr(source, name) for name in CONFIGURED))
 
 
 def forget() -> None:
@@ -73,8 +79,12 @@ def _http(configured: tuple[object, ...]) -> Http:
 
 
 def _credentials(source: Source, bounds: Bounds) -> Credentials:
+    if source.auth == Source.Auth.NONE:
+        return Fixed()
+    try:
+        secret = source.open_secret()
+    except InvalidToken as error:
+        raise UpstreamUnavailable("FIELD_KEY opens its secret no more", Trouble.CREDENTIALS) from error
     if source.auth == Source.Auth.BASIC:
-        return basic(source.auth_id, source.open_secret())
-    if source.auth == Source.Auth.SMART:
-        return BackendServices(source.auth_id, source.open_secret(), source.token_url, source.scope, bounds)
-    return Fixed()
+        return basic(source.auth_id, secret)
+    return BackendServices(source.auth_id, secret, source.token_url, source.scope, bounds)

@@ -64,13 +64,13 @@ class _Socket:
 class _Plain(HTTPConnection):
     def connect(self) -> None:
         super().connect()
-        self.sock = _Socket(self.sock)  # type: ignore[assignment]
+        self.sock = _Socket(self.sock)
 
 
 class _Tls(HTTPSConnection):
     def connect(self) -> None:
         super().connect()
-        self.sock = _Socket(self.sock)  # type: ignore[assignment]
+        self.sock = _Socket(self.sock)
 
 
 class _PlainPool(urllib3.HTTPConnectionPool):

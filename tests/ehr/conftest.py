@@ -1,5 +1,6 @@
 """Starts EHRs, and stops those that it started."""
 
+import fcntl
 import json
 import os
 import shutil
@@ -88,7 +89,11 @@ def sekmet() -> Iterator[str]:
     home = Path(os.environ["CHARTKEY_VAR"]) / "sekmet"
     program = home / "env" / "bin" / "sekmet"
     uv = shutil.which("uv", path=f"{Path(sys.executable).parent}:{os.environ.get('PATH', '')}")
-    if not program.is_file() and not (uv and _install(uv, home)):
+    home.mkdir(parents=True, exist_ok=True)
+    with (home / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # xdist's workers install it once
+        there = program.is_file() or bool(uv and _install(uv, home))
+    if not there:
         message = "sekmet-fhir could not be installed"
         pytest.fail(message) if os.environ.get("CI") else pytest.skip(message)
     with socket.socket() as probe:
@@ -103,7 +108,6 @@ def sekmet() -> Iterator[str]:
 
 
 def _install(uv: str, home: Path) -> bool:
-    home.mkdir(parents=True, exist_ok=True)
     commands = [
         [uv, "venv", "--quiet", "--python", sys.executable, str(home / "env")],
         [uv, "pip", "install", "--quiet", "--python", str(home / "env/bin/python"), "sekmet-fhir==0.1.1"],

@@ -51,7 +51,7 @@ def test_every_persons_record_comes_whole_and_alone(fake: Fake, vendor: str):
     # PHY, "physician requested", is a label that no patient can name, and that so no app gets past.
     closed = {f"{r['resourceType']}/{r['id']}" for r in records if '"PHY"' in json.dumps(r.get("meta"))}
     everyones = truth()
-    for person in range(6):
+    for person in (0, 2, 4):
         mine = everyones[vendor, str(person)]
         [patient] = [reference for reference in mine if reference.startswith("Patient/")]
         app = cast.app(fake.source(vendor, slug=f"far-{person}"), patient.removeprefix("Patient/"))

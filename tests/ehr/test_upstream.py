@@ -38,7 +38,7 @@ def test_F11_a_write_is_never_sent_again(fake, do):
 
 
 def test_F9_a_hanging_ehr_holds_only_as_many_threads_as_it_may(fake):
-    source = fake.source(concurrency=3, read_timeout=3, deadline=3)
+    source = fake.source(concurrency=3, read_timeout=1.5, deadline=1.5)
     fake.script({"match": "GET", "times": 0, "do": {"hang": 20}})
     together = threading.Barrier(12)
 
@@ -55,7 +55,7 @@ def test_F9_a_hanging_ehr_holds_only_as_many_threads_as_it_may(fake):
 
 
 def test_F9_another_ehr_is_served_meanwhile(fake):
-    hanging = fake.source(concurrency=1, read_timeout=3, deadline=3)
+    hanging = fake.source(concurrency=1, read_timeout=1.5, deadline=1.5)
     fake.load("hapi", [{"resourceType": "Patient", "id": "1"}])
     fake.script({"match": "/plain/", "times": 0, "do": {"hang": 20}})
 
@@ -123,6 +123,13 @@ def test_basic(fake):
     assert upstream.of(source).send(READ).status == 404
     source.keep_secret("other")
     assert trouble(source) is Trouble.CREDENTIALS
+
+
+def test_a_secret_that_another_key_keeps_is_no_secret(fake):
+    source = fake.source(auth="basic", auth_id="gate", secret="kept by another FIELD_KEY")
+
+    assert trouble(source) is Trouble.CREDENTIALS
+    assert fake.seen() == []
 
 
 @pytest.fixture

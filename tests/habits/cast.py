@@ -120,4 +120,5 @@ def create_things(alice: User, client_id: str = "walk-app") -> dict[str, str]:
         "pk": str(client.pk),
         "object_id": str(consent.pk),  # the console's; its own tests open every table
         "path": f"Patient/{patient.pk}",  # below the FHIR base
+        "source": source.slug,
     }

@@ -52,6 +52,8 @@ PUBLIC = {
     # what SMART and OAuth publish, and endpoints where a client proves itself by other means
     "fhirproxy:metadata",
     "fhirproxy:smart-configuration",
+    "fhirproxy:source-metadata",
+    "fhirproxy:source-smart-configuration",
     "smart:authorization-server",
     "smart:jwks",
     "smart:openid-configuration",
@@ -61,8 +63,9 @@ PUBLIC = {
     "smart:token",
     # what CDS Hooks publishes
     "cds-services",
-    # whether this process answers
+    # whether this process answers, and which EHRs do
     "healthz",
+    "status",
 }
 
 
