@@ -19,6 +19,7 @@ from audit.words import (
     A_PERSON,
     ACTORS,
     AN_APP,
+    AN_ORGANIZATION,
     CATEGORIES,
     DATED,
     LISTED,
@@ -88,6 +89,8 @@ def _values(event: Event, names: Mapping[str, str], viewer: str) -> dict[str, Sa
     actor = _name(names, event.actor)
     if event.client:
         app = _name(names, event.client) or str(AN_APP)
+    elif str(event.detail.get("about", "")).startswith("Organization/"):
+        app = str(AN_ORGANIZATION)
     else:  # shared with, or asked by, a person
         app = (actor if event.actor != viewer else "") or str(THIS_PERSON)
     return {
@@ -112,6 +115,8 @@ def what(categories: Sequence[str]) -> str:
 def _ending(event: Event, outcome: Outcome, values: Mapping[str, str]) -> SafeString:
     """The first reason that we have words for; else only that we said no, or that it failed."""
     known = next((code for code in event.reasons if code in REASONS), None)
+    if known == "scope.not-granted" and event.interaction in ("create", "update"):
+        known = "consent.write"  # what it may see is no reason why it may not change anything
     if known is None:
         return format_html(str(OUR_NO if outcome is Outcome.DENY else NOT_DONE), **values)
     day = event.detail.get("on") if known in DATED else None

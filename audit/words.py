@@ -13,6 +13,7 @@ from audit.events import Role
 OUR_NO = pgettext_lazy("reason.no", "We said no.")
 NOT_DONE = pgettext_lazy("reason.not-done", "It did not work.")
 AN_APP = pgettext_lazy("activity.who.an-app", "an app")
+AN_ORGANIZATION = pgettext_lazy("activity.who.an-organization", "an organization")
 A_PERSON = pgettext_lazy("activity.who.a-person", "A person")
 THIS_PERSON = pgettext_lazy("activity.who.this-person", "this person")
 LISTED = pgettext_lazy("activity.list", "{first} and {last}")

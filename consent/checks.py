@@ -11,6 +11,8 @@ import cedarpy
 from django.conf import settings
 
 from consent import jurisdictions
+from consent.directives import FILE as DIRECTIVES
+from consent.directives import directives
 from consent.files import BadFile, line_of, read_text
 from consent.labels import VALUE_SETS, starter_codes
 from consent.organisation import POLICIES, SCHEMA
@@ -20,10 +22,17 @@ T = TypeVar("T")
 
 
 def refuse_broken_rules() -> None:
-    """Raises BadFile, with file and line, for value sets, jurisdictions or policies that are not whole."""
+    """Raises BadFile, with file and line, for value sets, jurisdictions,
+    policies or directives that are not whole."""
     check_jurisdictions(JURISDICTIONS)
     check_value_sets(VALUE_SETS)
     check_policies(POLICIES, SCHEMA)
+    check_directives(DIRECTIVES)
+
+
+def check_directives(path: Path) -> None:
+    if not directives(path):
+        raise BadFile(path, "it holds no directive")
 
 
 def check_jurisdictions(path: Path) -> None:

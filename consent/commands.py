@@ -154,9 +154,14 @@ def revoke(
         return consent
     consent.revoked_at, consent.revoked_by = timezone.now(), by
     act = Act(by=by, channel=channel, role=role, client=client)
-    append(consent, Status.INACTIVE, None, act, EventType.CONSENT_REVOKE)
+    append(consent, Status.INACTIVE, None, act, _event_of_end(consent))
     _tell(consent, "app_stopped")
     return consent
+
+
+def _event_of_end(consent: Consent) -> EventType:
+    """A choice or a limit that is taken back is one more choice; nobody stops sharing by it."""
+    return EventType.CONSENT_CHOOSE if consent.kind in OPERATIONAL else EventType.CONSENT_REVOKE
 
 
 @transaction.atomic

@@ -9,9 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from consent.decision import Provision, ProvisionType
-from consent.files import read_toml
+from consent.files import BadFile, line_of, read_toml
 from consent.vocabulary import Purpose
 
 FILE = Path(__file__).parent / "directives.toml"
@@ -26,14 +27,17 @@ class Directive:
 
 @cache
 def directives(file: Path = FILE) -> Mapping[str, Directive]:
-    """By code. Raises BadFile, or ValueError or KeyError for a row that cannot be."""
-    rows = read_toml(file)["directive"]
-    return {
-        row["code"]: Directive(
-            row["code"], ProvisionType(row["default"]), frozenset(map(Purpose, row["purposes"]))
-        )
-        for row in rows
-    }
+    """By code. Raises BadFile."""
+    return {row["code"]: _directive(file, row) for row in read_toml(file).get("directive", [])}
+
+
+def _directive(file: Path, row: Mapping[str, Any]) -> Directive:
+    try:
+        purposes = frozenset(map(Purpose, row["purposes"]))
+        return Directive(row["code"], ProvisionType(row["default"]), purposes)
+    except (KeyError, ValueError, TypeError) as error:
+        at = line_of(file, f'"{row.get("code", "")}"')
+        raise BadFile(file, f"the directive {row.get('code', '')!r} cannot be read: {error}", at) from error
 
 
 @cache

@@ -196,14 +196,20 @@ def _rows(
             if label not in LABELS:
                 raise BadFile(path, f"the label {label} is not known", line_of(path, f'"{label}"'))
         for code in row["codes"] if ours else ():
-            for one in _expanded(code) if row["system"] == ICD_10 else [code]:
+            try:
+                expanded = _expanded(code) if row["system"] == ICD_10 else [code]
+            except ValueError:
+                raise BadFile(path, f"{code} is no range of codes", line_of(path, f'"{code}"')) from None
+            for one in expanded:
                 yield row["system"], one, frozenset(row["labels"])
 
 
-def _expanded(code: str) -> Iterable[str]:
+def _expanded(code: str) -> list[str]:
     """ICD-10-CM "F12-F16" is F12, F13, … F16; "T40.0-T40.4" is T400 … T404."""
     first, _, last = code.replace(".", "").partition("-")
-    if not last:
+    if "-" not in code:
         return [first]
+    if first[:1] != last[:1] or len(first) != len(last) or first[1:] > last[1:]:
+        raise ValueError("not a range")
     width = len(first) - 1
     return [f"{first[0]}{number:0{width}}" for number in range(int(first[1:]), int(last[1:]) + 1)]

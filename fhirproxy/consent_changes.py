@@ -99,7 +99,9 @@ def _made(call: Call, resource: Resource, make: Callable[[_Change], Consent]) ->
 def _in_force(call: Call, resource: Resource, make: Callable[[_Change], Consent]) -> ConsentVersion:
     """Nothing is changed after what let the caller in has ended: both wait for the patient's lock."""
     own, patient = own_references(call), resource.get("patient")
-    if not isinstance(patient, dict) or patient.get("reference") not in own:
+    if not isinstance(patient, dict) or "reference" not in patient:
+        raise InvalidConsent("patient", "Say whose consent it is: Patient/ and their id.")
+    if patient["reference"] not in own:
         raise Refusal(404, NOT_FOUND)
     versions.lock(call.requester.patient_id)
     if not _still_in_force(call.requester):

@@ -8,6 +8,7 @@ urlpatterns = [
     path("r4/.well-known/smart-configuration", smart_configuration, name="smart-configuration"),
     path("r4/metadata", views.metadata, name="metadata"),
     path("r4/", views.fhir, {"path": ""}, name="base"),
+    path("r4", views.fhir, {"path": ""}, name="base-bare"),
     path("r4/Consent", consents.type_level, name="consents"),
     path("r4/Consent/_search", consents.search, name="consent-search"),
     path("r4/Consent/<str:consent_id>", consents.instance, name="consent"),
@@ -22,5 +23,6 @@ urlpatterns = [
     ),
     path("<slug:source>/r4/metadata", views.metadata, name="source-metadata"),
     path("<slug:source>/r4/", views.fhir, {"path": ""}, name="source-base"),
+    path("<slug:source>/r4", views.fhir, {"path": ""}, name="source-base-bare"),
     path("<slug:source>/r4/<path:path>", views.fhir, name="source-fhir"),
 ]

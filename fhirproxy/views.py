@@ -160,7 +160,10 @@ def json_of(request: HttpRequest) -> bytes:
 
 
 def http(answer: FhirResponse) -> HttpResponse:
-    return HttpResponse(answer.body, status=answer.status, headers=dict(answer.headers))
+    response = HttpResponse(answer.body, status=answer.status, headers=dict(answer.headers))
+    if answer.status == 304:
+        del response["Content-Type"]  # Django's own: there is no content to have a type
+    return response
 
 
 def _bytes_of(answer: FhirResponse) -> HttpResponse:

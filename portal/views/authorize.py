@@ -110,6 +110,7 @@ def _ask(
         form = form or AnswerForm(asked, before)
         about = {"asked": asked, "form": form, "question": form.question, "before": before, "sees": found}
         context = _who(asked) | about
+        context["paused"] = patient.consents.filter(status=Consent.Status.PAUSED).exists()
         context["topics"] = ", ".join(str(name) for name in TOPIC.values())
         text = authorization.text_of(render_to_string("portal/authorize.html#question", context, request))
         requests.show(asked, to=request.user, text=text, language=language)

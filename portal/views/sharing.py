@@ -44,12 +44,14 @@ def sharing(request: PatientRequest) -> HttpResponse:
     names = recipients.names_of(request, [viewer.consent for viewer in found])
     rows = [viewers.row(viewer, names, whole=True) for viewer in found]
     asked = list(request.patient.consents.filter(kind=ConsentKind.RESTRICTION).order_by("-created_at")[:20])
+    shared = [row for row in rows if row.kind in (Kind.APP, Kind.HELPER, Kind.SHARE)]
+    goes_on = any(row.permitted and not row.paused for row in shared)
     context = {
         "apps": [row for row in rows if row.kind is Kind.APP],
         "people": [row for row in rows if row.kind in (Kind.HELPER, Kind.SHARE)],
         "uses": [row for row in rows if row.kind in (Kind.CARE_TEAM, Kind.USE)],
         "paused": any(row.paused for row in rows),
-        "shares": any(row.kind in (Kind.APP, Kind.HELPER, Kind.SHARE) for row in rows),
+        "goes_on": goes_on,
         "proposals": [_proposal(consent) for consent in _proposals(request)],
         "limits": [_limit(consent) for consent in asked],
     }
