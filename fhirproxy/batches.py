@@ -17,12 +17,13 @@ MOST = 50  # entries
 LARGEST = 256 * 1024  # bytes
 ADDRESS = "The url of an entry is relative to the base: Observation/1."
 Query = list[tuple[str, str]]
+Batch = tuple[str, list[dict[str, Any]]]  # its type, its entries
 Serve = Callable[[str, str, Query, dict[str, str]], FhirResponse]  # method, path, query, headers
 
 
-def process(body: bytes, serve: Serve) -> FhirResponse:
-    """Raises Refusal for what is no batch, and for the first entry of a transaction that is refused."""
-    kind, entries = _read(body)
+def process(batch: Batch, serve: Serve) -> FhirResponse:
+    """Raises Refusal for the first entry of a transaction that is refused."""
+    kind, entries = batch
     answered = []
     for entry in entries:
         try:
@@ -35,7 +36,8 @@ def process(body: bytes, serve: Serve) -> FhirResponse:
     return FhirResponse(200, {"Content-Type": FHIR_JSON}, msgspec.json.encode(bundle))
 
 
-def _read(body: bytes) -> tuple[str, list[dict[str, Any]]]:
+def read(body: bytes) -> Batch:
+    """Raises Refusal for what is no batch."""
     if len(body) > LARGEST:
         raise Refusal(413, f"A batch has at most {LARGEST} bytes.")
     try:

@@ -1,4 +1,4 @@
-from django.urls import path
+from django.urls import path, re_path
 
 from fhirproxy import consents, views
 from smart.views.discovery import smart_configuration
@@ -25,4 +25,5 @@ urlpatterns = [
     path("<slug:source>/r4/", views.fhir, {"path": ""}, name="source-base"),
     path("<slug:source>/r4", views.fhir, {"path": ""}, name="source-base-bare"),
     path("<slug:source>/r4/<path:path>", views.fhir, name="source-fhir"),
+    re_path(r"^[\s\S]*$", views.nowhere, name="nowhere"),  # whatever it is: line breaks too
 ]

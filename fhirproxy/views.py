@@ -18,6 +18,7 @@ from django.views.decorators.http import require_GET
 from consent.authority import Requester
 from fhirproxy import batches, budgets, gate, interactions, release
 from fhirproxy.batches import Query
+from fhirproxy.interactions import NOT_SERVED
 from fhirproxy.metadata import capability_statement
 from fhirproxy.models import Source
 from fhirproxy.outcomes import EHR_DOWN, LOG_DOWN, Refusal
@@ -70,13 +71,18 @@ def fhir(request: HttpRequest, path: str, source: str = "") -> HttpResponse:
     requester = bearer(request)
     serve = _Server(requester, refusing(requester, lambda: _named(source)))
     if path == "" and request.method == "POST":
-        answer = batches.process(refusing(requester, lambda: json_of(request)), serve)
+        answer = batches.process(refusing(requester, lambda: batches.read(json_of(request))), serve)
         release.look_again(requester)
         return http(answer)
     asked = refusing(requester, lambda: query(request))
     headers = {name.lower(): value for name, value in request.headers.items()}
     answer = serve(request.method or "", path, asked, headers)
     return _bytes_of(answer) if raw and answer.status == 200 else http(answer)
+
+
+@csrf_exempt
+def nowhere(request: HttpRequest) -> HttpResponse:
+    return http(Refusal(404, NOT_SERVED).response())
 
 
 @dataclass(frozen=True, slots=True)

@@ -158,8 +158,8 @@ def _hung(stack: Stack, sizes: Sizes, report: Report) -> None:
 
 
 def _connect(kind: Source.Kind, base_url: str) -> None:
-    """What the web server, which reads it when it starts, takes for its EHR."""
-    Source.objects.filter(is_primary=True).update(kind=kind, base_url=base_url)
+    """What the web server, which reads it when it starts, takes for its EHR; with room for all who wait."""
+    Source.objects.filter(is_primary=True).update(kind=kind, base_url=base_url, concurrency=64)
 
 
 def _revoke(reading: Reading) -> Revoked:

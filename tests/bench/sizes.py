@@ -53,6 +53,6 @@ SMOKE = Sizes(
     readers=12,
     revokes=3,
     pause=0.02,
-    slow=1.0,
-    hung=2.0,
+    slow=3.0,
+    hung=5.0,
 )

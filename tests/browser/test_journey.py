@@ -100,7 +100,7 @@ def lets_an_app_in(story: Story) -> None:
     story.heading("Share your records with GlucoTrack?")
     page.get_by_label("Let me choose").check()
     page.get_by_label("Test results", exact=False).first.check()
-    page.get_by_label(re.compile("Name, age")).check()
+    page.get_by_label(re.compile("Name and age")).check()
     story.picture("consent-chosen")
     story.press("^Share with")
     expect(page).to_have_url(re.compile(re.escape(story.stack.client_url)))

@@ -22,9 +22,9 @@ SCOPE = f"launch/patient offline_access patient/Patient.rs patient/Observation.r
 def base(live_server, settings) -> Iterator[str]:
     settings.BASE_URL = live_server.url
     settings.FHIR_BASE_URL = f"{live_server.url}/fhir/r4"
-    metadata.capability_statement.cache_clear()  # another test may have asked under another address
+    metadata._statement.cache_clear()  # another test may have asked under another address
     yield settings.FHIR_BASE_URL
-    metadata.capability_statement.cache_clear()
+    metadata._statement.cache_clear()
 
 
 def test_fhirclient_connects_reads_and_refreshes(base, transactional_db):
