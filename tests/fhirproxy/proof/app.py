@@ -29,6 +29,7 @@ class Case:
     body: str = ""
     content_type: str = FORM
     headers: Mapping[str, str] = field(default_factory=dict)
+    empty: bool = False  # a search that must find nothing
 
     def __str__(self) -> str:
         told = " ".join(f"{name}={value}" for name, value in self.headers.items())

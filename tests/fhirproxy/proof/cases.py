@@ -131,13 +131,13 @@ def foreign_searches(kind: str, key: str, own: str) -> Iterator[Case]:
             *(f"patient/{patient}", f" {patient}", f"Group/{patient}", f"https://x/Patient/{patient}"),
             *(f"{BASE}/../Patient/{patient}", f"|{patient}", f"urn:uuid:{patient}"),
         ):
-            yield Case(f"{kind}?{name}={value}", 200)
-        yield Case(f"{kind}?{name}={mine}&{name}={patient}", 200)
-        yield Case(f"{kind}?{name}={patient}&{name}={mine}", 200)
-        yield Case(f"{kind}?%{ord(name[0]):02x}{name[1:]}={patient}", 200)
+            yield Case(f"{kind}?{name}={value}", 200, empty=True)
+        yield Case(f"{kind}?{name}={mine}&{name}={patient}", 200, empty=True)
+        yield Case(f"{kind}?{name}={patient}&{name}={mine}", 200, empty=True)
+        yield Case(f"{kind}?%{ord(name[0]):02x}{name[1:]}={patient}", 200, empty=True)
     for form in (f"{rule.patient_param}={patient}", f"{rule.patient_param}={mine},{patient}"):
-        yield Case(f"{kind}/_search", 200, "POST", form)
-        yield Case(f"{kind}/_search?{rule.patient_param}={mine}", 200, "POST", form)
+        yield Case(f"{kind}/_search", 200, "POST", form, empty=True)
+        yield Case(f"{kind}/_search?{rule.patient_param}={mine}", 200, "POST", form, empty=True)
 
 
 def own_searches(kind: str, key: str) -> Iterator[Case]:

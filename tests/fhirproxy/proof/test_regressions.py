@@ -288,6 +288,17 @@ def test_contained_history_vread_everything_and_attachments_pass_the_same_check(
     assert alice.app.get("$graphql?query={Patient{id}}").status == 404
 
 
+def test_a_version_that_was_private_stays_so_though_the_next_one_is_not(alice):
+    one = hidden(alice, "Condition", "was-private")
+    plain(alice, "Condition", "was-private")
+    history = alice.app.get(f"{one}/_history")
+
+    assert alice.app.get(one).status == 200
+    assert [r["meta"]["versionId"] for r in history.resources] == ["2"]
+    assert SECRET.encode() not in history.body
+    assert alice.app.get(f"{one}/_history/1") == alice.app.get(f"{one}-nobody/_history/1")
+
+
 def test_each_entry_of_a_batch_is_decided_on_and_a_transaction_is_all_or_nothing(alice):
     private = Case(hidden(alice, "Observation", "private"), 404)
     mine = Case(f"Observation/{alice.alice}-observation", 200)
