@@ -18,16 +18,16 @@ LARGEST = 256 * 1024  # bytes
 ADDRESS = "The url of an entry is relative to the base: Observation/1."
 Query = list[tuple[str, str]]
 Batch = tuple[str, list[dict[str, Any]]]  # its type, its entries
-Serve = Callable[[str, str, Query, dict[str, str]], FhirResponse]  # method, path, query, headers
+Asked = tuple[str, str, Query, dict[str, str]]  # method, path, query, headers
 
 
-def process(batch: Batch, serve: Serve) -> FhirResponse:
-    """Raises Refusal for the first entry of a transaction that is refused."""
+def process(batch: Batch, serve: Callable[[dict[str, Any]], FhirResponse]) -> FhirResponse:
+    """`serve` answers one entry. Raises Refusal for the first entry of a transaction that is refused."""
     kind, entries = batch
     answered = []
     for entry in entries:
         try:
-            answered.append(_entry(_one(entry, serve)))
+            answered.append(_entry(serve(entry)))
         except Refusal as refusal:
             if kind == "transaction":
                 raise
@@ -52,7 +52,8 @@ def read(body: bytes) -> Batch:
     return kind, entries
 
 
-def _one(entry: dict[str, Any], serve: Serve) -> FhirResponse:
+def asked_by(entry: dict[str, Any]) -> Asked:
+    """What an entry asks for. Raises Refusal for one that is no request."""
     request = entry.get("request")
     request = request if isinstance(request, dict) else {}
     method, url = str(request.get("method", "")), str(request.get("url", ""))
@@ -66,7 +67,7 @@ def _one(entry: dict[str, Any], serve: Serve) -> FhirResponse:
         raise Refusal(400, ADDRESS)
     headers = {"if-none-match": str(request.get("ifNoneMatch", ""))}
     headers["if-modified-since"] = str(request.get("ifModifiedSince", ""))
-    return serve(method, address.path, parse_qsl(address.query, keep_blank_values=True), headers)
+    return method, address.path, parse_qsl(address.query, keep_blank_values=True), headers
 
 
 def _entry(answer: FhirResponse) -> dict[str, Any]:

@@ -63,7 +63,7 @@ def consult(request: HttpRequest) -> HttpResponse:
     if request.method != "POST":
         raise Refusal(405, "A question is posted.", {"Allow": "POST"})
     if "Authorization" not in request.headers:
-        return views.http(_by_staff(_staff(request), question_of(request)))
+        return views.http(_by_staff(*_asked_by_staff(request)))
     client = views.bearer(request)
     question = views.refusing(client, lambda: question_of(request))
     answer = gate.serve(
@@ -81,17 +81,31 @@ def _staff(request: HttpRequest) -> User:
         raise views.unauthorized("", "Sign in, or send an access token: Authorization: Bearer …")
     allowed = user.staff_roles.filter(role=StaffRole.Role.COMPLIANCE).exists()
     if not allowed:
-        record(
-            Entry(
-                type=EventType.RECORD_REFUSE,
-                outcome=Outcome.DENY,
-                actor=f"User/{user.pk}",
-                reasons=(Reason.ROLE,),
-            )
-        )
+        _record_refusal(user, Reason.ROLE)
         raise Refusal(403, "This is for compliance staff, and for clients about their own patient.")
-    check_csrf(request)
     return user
+
+
+def _asked_by_staff(request: HttpRequest) -> tuple[User, Question]:
+    user = _staff(request)
+    try:
+        check_csrf(request)
+        return user, question_of(request)
+    except Refusal as refusal:
+        _record_refusal(user, f"request.{refusal.status}")
+        raise
+
+
+def _record_refusal(user: User, reason: str) -> None:
+    """Of whom the question was, nobody knows yet."""
+    record(
+        Entry(
+            type=EventType.RECORD_REFUSE,
+            outcome=Outcome.DENY,
+            actor=f"User/{user.pk}",
+            reasons=(reason,),
+        )
+    )
 
 
 def _by_client(call: Call, question: Question) -> FhirResponse:

@@ -18,6 +18,7 @@ LONGEST_VALUE = 500
 COUNT = re.compile(r"[0-9]{1,6}")
 ELEMENTS = re.compile(r"[A-Za-z]{1,40}(,[A-Za-z]{1,40}){0,29}")
 EVERYTHING = "operation"  # FHIR's code; $everything is the one operation we serve
+ONCE = frozenset({"_count", "_cursor", "_elements", "_since", "_sort", "_summary", "_total", "_type"})
 NOT_SERVED = "This is not served here. See /fhir/r4/metadata."
 
 
@@ -75,6 +76,7 @@ def parse(
     if method != "GET":
         raise Refusal(405, "Only reading is served here.", {"Allow": "GET"})
     query = [(name, value) for name, value in query if name != "_format"]
+    _refuse_twice(query)
     match parts:
         case [resource_type]:
             return search(resource_type, query)
@@ -143,6 +145,13 @@ def everything(patient_id: str, query: Sequence[tuple[str, str]]) -> Interaction
     return Interaction(
         EVERYTHING, "Patient", patient_id, params=since, count=_count(query), types=types, provenance=True
     )
+
+
+def _refuse_twice(query: Sequence[tuple[str, str]]) -> None:
+    """Of two that cannot both hold, none is chosen for the caller."""
+    names = [name for name, _ in query]
+    if twice := ONCE & {name for name in names if names.count(name) > 1}:
+        raise Refusal(400, f"{min(twice)} is given once.")
 
 
 def _count(query: Sequence[tuple[str, str]]) -> int:

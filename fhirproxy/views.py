@@ -16,8 +16,9 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET
 
 from consent.authority import Requester
+from consent.decision import Reason
 from fhirproxy import batches, budgets, gate, interactions, release
-from fhirproxy.batches import Query
+from fhirproxy.batches import Batch, Query
 from fhirproxy.interactions import NOT_SERVED
 from fhirproxy.metadata import capability_statement
 from fhirproxy.models import Source
@@ -71,13 +72,24 @@ def fhir(request: HttpRequest, path: str, source: str = "") -> HttpResponse:
     requester = bearer(request)
     serve = _Server(requester, refusing(requester, lambda: _named(source)))
     if path == "" and request.method == "POST":
-        answer = batches.process(refusing(requester, lambda: batches.read(json_of(request))), serve)
-        release.look_again(requester)
-        return http(answer)
+        return http(_batch(serve, refusing(requester, lambda: batches.read(json_of(request)))))
     asked = refusing(requester, lambda: query(request))
     headers = {name.lower(): value for name, value in request.headers.items()}
     answer = serve(request.method or "", path, asked, headers)
     return _bytes_of(answer) if raw and answer.status == 200 else http(answer)
+
+
+def _batch(serve: "_Server", batch: Batch) -> FhirResponse:
+    """What was let out entry by entry leaves as one, if what let it out still holds."""
+    requester = serve.requester
+    if not requester.alive:
+        release.refuse_unserved(requester, 401, requester.missing or Reason.TOKEN)
+        raise unauthorized("invalid_token", "The access token has ended.")
+    answer = batches.process(
+        batch, lambda entry: serve(*refusing(requester, lambda: batches.asked_by(entry)))
+    )
+    release.look_again(requester)
+    return answer
 
 
 @csrf_exempt

@@ -16,67 +16,42 @@ Those that other rooms answer for, and where:
 """
 
 import json
-from collections.abc import Callable
-from datetime import timedelta
 
 import pytest
 from django.db import DatabaseError
-from django.utils import timezone
 
 from audit.models import AuditEvent
 from consent import commands
-from consent.models import Consent
-from consent.versions import Act
-from consent.vocabulary import ACT_CODE, Category
+from consent.vocabulary import Category
 from demo.population import CANARY
-from fhirproxy import release, upstream
+from fhirproxy import release
 from fhirproxy.upstream import FHIR_JSON, FhirRequest, FhirResponse, UpstreamUnavailable
 from tests import factories
 from tests.fhirproxy.conftest import issue
 from tests.fhirproxy.proof import records
+from tests.fhirproxy.proof.alone import (
+    EHR,
+    SECRET,
+    SUD,
+    WAYS,
+    act,
+    answer_of,
+    hidden,
+    last_event,
+    narrowed,
+    plain,
+    world_of_alice,
+)
 from tests.fhirproxy.proof.app import App, Case
 from tests.fhirproxy.proof.conftest import World, key
 from tests.fhirproxy.proof.records import to
 
 pytestmark = pytest.mark.django_db
-SUD = {"security": [{"system": ACT_CODE, "code": "SUD"}]}
-SECRET = "HIDDENWORD"
-EHR = "http://ehr.internal.example:9443/fhir"
-Send = Callable[[upstream.Embedded, FhirRequest], FhirResponse]
 
 
 @pytest.fixture
 def alice() -> World:
-    """Alice's record, and an app that sees all of it but what is private."""
-    alice = key("al")
-    patient = factories.create_patient("Alice Moreno", fhir_id=f"{alice}-patient")
-    records.keep(records.record(alice))
-    consent = factories.create_consent(patient, categories=list(Category))
-    app = App(issue(consent))
-    return World(alice, key("mq"), key("gh"), patient, patient, consent, app, app)
-
-
-def hidden(world: World, kind: str, name: str, **changes: object) -> str:
-    """A resource of Alice's under a label that the app was not given; its address."""
-    resource = records.resource_of(kind, world.alice, SECRET)
-    records.keep([resource | {"id": f"{world.alice}-{name}", "meta": SUD} | changes])
-    return f"{kind}/{world.alice}-{name}"
-
-
-def plain(world: World, kind: str, name: str, **changes: object) -> str:
-    resource = records.resource_of(kind, world.alice, "plain")
-    records.keep([resource | {"id": f"{world.alice}-{name}"} | changes])
-    return f"{kind}/{world.alice}-{name}"
-
-
-def answer_of(monkeypatch, change: Callable[[FhirRequest, FhirResponse], FhirResponse]) -> None:
-    """Let the EHR answer otherwise."""
-    send: Send = upstream.Embedded.send
-    monkeypatch.setattr(upstream.Embedded, "send", lambda self, asked: change(asked, send(self, asked)))
-
-
-def last_event() -> AuditEvent:
-    return AuditEvent.objects.order_by("-recorded_at", "-id").first()
+    return world_of_alice()
 
 
 def test_include_revinclude_has_and_chains_do_not_leak(alice):
@@ -155,9 +130,6 @@ def test_elements_do_not_drop_a_label_before_it_is_looked_at(alice, elements):
     # And what is left always says how it is labelled.
     shown = alice.app.get(f"Observation/{alice.alice}-observation?_elements={elements}")
     assert "SUBSETTED" in json.dumps(json.loads(shown.body)["meta"]["tag"])
-
-
-WAYS = ("{one}", "Observation", "{one}/_history", "{one}/_history/1", "Patient/{key}-patient/$everything")
 
 
 @pytest.mark.parametrize("way", [*WAYS, "Observation?_include=Observation:encounter"])
@@ -262,115 +234,6 @@ def test_a_page_that_lies_elsewhere_is_no_end_of_the_record(alice, monkeypatch):
 
     assert alice.app.get("Observation").status == 502
     assert alice.app.get(f"Patient/{alice.alice}-patient/$everything").status == 502
-
-
-def test_contained_history_vread_everything_and_attachments_pass_the_same_check(alice):
-    secret = records.resource_of("Condition", alice.alice, SECRET) | {"id": "inside", "meta": SUD}
-    plain(alice, "Observation", "contains", contained=[secret])
-    changed = plain(alice, "Condition", "changed")
-    hidden(alice, "Condition", "changed")
-    binary = plain(alice, "Binary", "letter", data="SElEREVOV09SRA==")
-    attached = [{"attachment": {"url": binary, "title": SECRET}}]
-    letter = hidden(alice, "DocumentReference", "letter", content=attached)
-
-    for path in (
-        *(f"Observation/{alice.alice}-contains", "Observation", "Condition", "DocumentReference", letter),
-        *(changed, f"{changed}/_history", f"{changed}/_history/1", f"{changed}/_history/2", binary),
-        f"Patient/{alice.alice}-patient/$everything",
-    ):
-        for accept in (FHIR_JSON, "*/*"):
-            answer = alice.app.get(path, accept=accept)
-            assert SECRET.encode() not in answer.body, path
-            assert b"SElEREVOV09SRA" not in answer.body, path
-            assert answer.status in (200, 404), path
-            if path.startswith(changed):
-                assert answer == alice.app.get(path.replace("-changed", "-nobody")), path
-    assert alice.app.get("$graphql?query={Patient{id}}").status == 404
-
-
-def test_a_version_that_was_private_stays_so_though_the_next_one_is_not(alice):
-    one = hidden(alice, "Condition", "was-private")
-    plain(alice, "Condition", "was-private")
-    history = alice.app.get(f"{one}/_history")
-
-    assert alice.app.get(one).status == 200
-    assert [r["meta"]["versionId"] for r in history.resources] == ["2"]
-    assert SECRET.encode() not in history.body
-    assert alice.app.get(f"{one}/_history/1") == alice.app.get(f"{one}-nobody/_history/1")
-
-
-def test_each_entry_of_a_batch_is_decided_on_and_a_transaction_is_all_or_nothing(alice):
-    private = Case(hidden(alice, "Observation", "private"), 404)
-    mine = Case(f"Observation/{alice.alice}-observation", 200)
-    batch = alice.app.batch([mine, private, Case("AuditEvent/1", 404), mine])
-    whole = alice.app.batch([mine, private], "transaction")
-
-    assert [e["response"]["status"][:3] for e in batch.entries] == ["200", "404", "404", "200"]
-    assert SECRET.encode() not in batch.body
-    assert (whole.status, b"plain" in whole.body) == (404, False)
-    outcomes = AuditEvent.objects.order_by("recorded_at", "id").values_list("outcome", flat=True)
-    assert list(outcomes)[-6:] == ["permit", "deny", "deny", "permit", "permit", "deny"]
-
-
-@pytest.mark.parametrize(
-    "url", ["//[", "http://[::1", "//\u2100.example/", "Observation/1#x", "//evil.example/Observation/1"]
-)
-def test_an_entry_that_is_no_address_is_refused_for_itself(alice, url):
-    mine = Case(f"Observation/{alice.alice}-observation", 200)
-    answer = alice.app.batch([Case(url, 400), mine])
-
-    assert answer.status == 200, answer
-    assert [e["response"]["status"][:3] for e in answer.entries] == ["400", "200"]
-
-
-@pytest.mark.parametrize("inherits", ["document", "encounter"])
-def test_an_attachment_takes_the_labels_of_its_document_and_encounter(alice, inherits):
-    visit = hidden(alice, "Encounter", "visit") if inherits == "encounter" else ""
-    binary = plain(alice, "Binary", "letter")
-    changes: dict[str, object] = {"content": [{"attachment": {"url": binary}}]}
-    changes |= {"context": {"encounter": [{"reference": visit}]}} if visit else {"meta": SUD}
-    document = plain(alice, "DocumentReference", "letter", **changes)
-
-    assert alice.app.get(document).status == 404
-    for accept in (FHIR_JSON, "*/*"):
-        assert alice.app.get(binary, accept=accept) == alice.app.get(f"{binary}-nobody", accept=accept)
-
-
-def test_an_attachment_needs_the_category_of_its_document(alice):
-    binary = f"Binary/{alice.alice}-binary"
-    narrow = App(issue(factories.create_consent(alice.patient, categories=[Category.TEST_RESULTS])))
-
-    assert alice.app.get(binary).status == 200
-    assert narrow.get(binary).status == 404
-
-
-def test_a_binary_is_as_private_as_it_says_itself_though_its_document_is_not(alice):
-    binary = hidden(alice, "Binary", "marked")
-    document = plain(alice, "DocumentReference", "marked", content=[{"attachment": {"url": binary}}])
-
-    assert alice.app.get(document).status == 200
-    for accept in (FHIR_JSON, "*/*"):
-        assert alice.app.get(binary, accept=accept) == alice.app.get(f"{binary}-nobody", accept=accept)
-
-
-def test_a_binary_that_says_whose_it_is_is_not_anybody_elses(alice):
-    """Binary.securityContext (FHIR R4): its rules are those of what it names."""
-    stranger = {"reference": f"Patient/{alice.mallory}-patient"}
-    binary = plain(alice, "Binary", "context", securityContext=stranger)
-    plain(alice, "DocumentReference", "context", content=[{"attachment": {"url": binary}}])
-
-    assert alice.app.get(binary).status == 404
-
-
-def test_a_binary_of_more_documents_than_a_page_holds_is_held_against_all_of_them(alice):
-    binary = plain(alice, "Binary", "busy")
-    content = [{"attachment": {"url": binary}}]
-    for n in range(60):
-        plain(alice, "DocumentReference", f"busy-{n:02}", content=content)
-    theirs = records.resource_of("DocumentReference", alice.mallory, CANARY)
-    records.keep([theirs | {"id": f"zz-{alice.mallory}", "content": content}])
-
-    assert alice.app.get(binary).status == 404
 
 
 def test_scopes_that_overlap_are_their_union_and_no_more(alice):
@@ -510,85 +373,3 @@ def test_a_denial_goes_before_a_permit_that_is_newer(alice):
         assert app.get(f"Observation/{alice.alice}-observation").status in (404, 403, 401)
         assert app.get(f"Condition/{alice.alice}-condition").status in (200, 401)
         assert f"Observation/{alice.alice}-observation" not in app.get("Observation").body.decode()
-
-
-# Conditional reads and what was kept from before
-
-
-def test_a_304_comes_after_the_decision_and_its_row(alice):
-    one = f"Observation/{alice.alice}-observation"
-    first = alice.app.get(one)
-    since = {"if-modified-since": first.headers["last-modified"]}
-    for headers in (
-        {"if-none-match": first.headers["etag"]},
-        since,
-        {"if-none-match": f'W/"9", {first.headers["etag"]}'},
-    ):
-        before = AuditEvent.objects.count()
-        known = alice.app.get(one, **headers)
-        assert (known.status, known.body) == (304, b"")
-        assert AuditEvent.objects.count() == before + 1
-        assert last_event().outcome == "permit"
-    assert alice.app.get(one, **{"if-none-match": 'W/"9"'}).status == 200
-    assert alice.app.get(one, **{"if-none-match": 'W/"9"', **since}).status == 200  # RFC 9110, 13.1.3
-
-
-@pytest.mark.parametrize("header", ["if-none-match", "if-modified-since"])
-@pytest.mark.parametrize("value", ['W/"1"', "*", "Fri, 01 Jan 2100 00:00:00 GMT", "x", ""])
-def test_a_conditional_read_of_what_is_hidden_is_as_one_of_what_is_not_there(alice, header, value):
-    theirs = records.resource_of("Observation", alice.mallory, CANARY)
-    records.keep([theirs])
-    nobody = alice.app.get(f"Observation/{alice.alice}-nobody", **{header: value})
-
-    assert nobody.status == 404
-    for one in (hidden(alice, "Observation", "private"), f"Observation/{theirs['id']}"):
-        assert alice.app.get(one, **{header: value}) == nobody
-
-
-def test_what_was_kept_from_before_a_narrower_consent_is_good_for_nothing(alice):
-    """A28: a narrower consent closes ETags and versions as well."""
-    paths = [f"Condition/{alice.alice}-condition", f"Patient/{alice.alice}-patient"]
-    kept = {path: alice.app.get(path).headers["etag"] for path in paths}
-    narrowed(alice, [Category.TEST_RESULTS, Category.DEMOGRAPHICS])
-
-    condition, patient = (alice.app.get(path, **{"if-none-match": kept[path]}) for path in paths)
-    assert (condition.status, condition.headers.get("etag")) == (403, None)
-    # Without contact details it is another resource than the one that the app has.
-    assert (patient.status, patient.headers.get("etag")) == (200, None)
-    assert alice.app.get(f"{paths[0]}/_history/1").status == 403
-
-
-def test_what_is_redacted_has_no_etag_on_any_way(alice):
-    narrowed(alice, [Category.DEMOGRAPHICS])
-    one = f"Patient/{alice.alice}-patient"
-
-    for answer in (
-        alice.app.get(one),
-        alice.app.get(f"{one}/_history/1"),
-        alice.app.get(f"{one}?_elements=name"),
-    ):
-        assert (answer.status, answer.headers.get("etag")) == (200, None)
-        assert "last-modified" not in answer.headers
-    assert b'"etag"' not in alice.app.get(f"{one}/_history").body
-    assert b'"etag"' not in alice.app.batch([Case(one, 200)]).body
-    assert b'"address"' not in alice.app.get(f"{one}?_elements=address").body
-
-
-def test_what_is_whole_keeps_its_bytes_though_contact_details_are_not_shared(alice):
-    one = f"Observation/{alice.alice}-observation"
-    whole = alice.app.get(one)
-    narrowed(alice, [Category.TEST_RESULTS, Category.DEMOGRAPHICS])
-
-    assert alice.app.get(one) == whole
-    assert b"SUBSETTED" not in whole.body
-
-
-def act(world: World) -> Act:
-    return Act(by=world.patient.user, channel="portal", text_shown="", language="en")
-
-
-def narrowed(world: World, categories: list[Category]) -> Consent:
-    """The same consent with fewer kinds of records."""
-    return factories.create_consent(
-        world.patient, world.consent.client, categories=categories, until=timezone.now() + timedelta(days=9)
-    )

@@ -25,11 +25,6 @@ ONE, OTHER = "provision.provision[0]", "provision.provision[1]"
 OTHERS = {"reference": "Organization/other"}
 
 
-@pytest.fixture
-def alice():
-    return factories.create_patient("Alice Moreno")
-
-
 def refused(patient, resource):
     response = ask("POST", "", resource, browser=session_of(patient))
     assert not Consent.objects.exists()

@@ -12,29 +12,9 @@ from consent.versions import Act
 from consent.vocabulary import Category
 from tests import factories
 from tests.fhirproxy.conftest import issue
-from tests.fhirproxy.consents import ALL, ask, last_event, privacy_consent, session_of
+from tests.fhirproxy.consents import ALL, ask, last_event
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def alice():
-    return factories.create_patient("Alice Moreno")
-
-
-@pytest.fixture
-def session(alice):
-    return session_of(alice)
-
-
-@pytest.fixture
-def privacy(alice):
-    return privacy_consent(alice)
-
-
-@pytest.fixture
-def token(privacy):
-    return issue(privacy, ALL)
 
 
 def test_the_patient_reads_a_consent_under_the_id_that_others_know(alice, session):
