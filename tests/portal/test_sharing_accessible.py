@@ -13,8 +13,9 @@ from consent import commands
 from consent.vocabulary import Category
 from tests import factories
 from tests.portal.browsing import browsing
-from tests.portal.sharing import HTMX, act, helper_of, limit_of, propose, question
+from tests.portal.sharing import HTMX, act, helper_of, limit_of, propose
 from tests.portal.test_accessibility import _look
+from tests.portal.test_who_sees import question
 
 __all__ = ["question"]  # a fixture
 COUNTED = {"do": "preview", "what": "all", "days": "30"}

@@ -16,6 +16,11 @@ exec sleep 600
 """
 
 
+def _hear_ctrl_c() -> None:
+    """A run in the background of a shell passes on that Ctrl-C is not for it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_ctrl_c_while_packages_install_is_one_sentence_and_ends_pip(tmp_path):
     python = tmp_path / ".venv" / "bin" / "python"
     python.parent.mkdir(parents=True)
@@ -28,6 +33,7 @@ def test_ctrl_c_while_packages_install_is_one_sentence_and_ends_pip(tmp_path):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=_hear_ctrl_c,
     )
     assert installing.stdout
     assert "writing them" in installing.stdout.readline()
