@@ -64,6 +64,11 @@ class EventType(StrEnum):
     WRITE_BLOCK = "write:block"  # the consent ended before it was sent
     BUDGET_EXCEED = "budget:exceed"  # more was asked for than its window takes; one event for a window
     VALUESETS_CHANGE = "valuesets:change"  # which codes are sensitive, for everyone
+    IDENTITY_FIND = "identity:find"  # an EHR was asked for a person's record
+    IDENTITY_LINK = "identity:link"
+    IDENTITY_UNLINK = "identity:unlink"
+    PATIENT_MERGE = "patient:merge"  # two records here became one
+    PATIENT_SPLIT = "patient:split"  # and were two again
     AUDIT_READ = "audit:read"
     ADMIN_VIEW = "admin:view"
     ADMIN_CHANGE = "admin:change"
@@ -117,6 +122,12 @@ REQUIRED: Mapping[EventType, frozenset[str]] = {
     EventType.WRITE_BLOCK: _TARGET | {"reasons"},
     EventType.BUDGET_EXCEED: frozenset({"reasons"}),
     EventType.VALUESETS_CHANGE: frozenset({"target"}),
+    **dict.fromkeys(
+        (EventType.IDENTITY_FIND, EventType.IDENTITY_LINK, EventType.IDENTITY_UNLINK),
+        _TARGET,
+    ),
+    EventType.PATIENT_MERGE: _TARGET,
+    EventType.PATIENT_SPLIT: _TARGET,
     EventType.AUDIT_READ: frozenset(),
     EventType.ADMIN_VIEW: frozenset({"target"}),
     EventType.ADMIN_CHANGE: frozenset({"target"}),

@@ -399,6 +399,58 @@ PHRASES: Mapping[EventType, Phrase] = {
             "activity.admin-change.other-tried", "{who} tried to change details of your account."
         ),
     ),
+    EventType.IDENTITY_FIND: Phrase(
+        you=pgettext_lazy("activity.identity-find.you", "You looked for your record at another clinic."),
+        other=pgettext_lazy(
+            "activity.identity-find.other", "{who} looked for your record at another clinic."
+        ),
+        you_tried=pgettext_lazy(
+            "activity.identity-find.you-tried", "You tried to find your record at another clinic."
+        ),
+        other_tried=pgettext_lazy(
+            "activity.identity-find.other-tried", "{who} tried to find your record at another clinic."
+        ),
+    ),
+    EventType.IDENTITY_LINK: Phrase(
+        you=pgettext_lazy("activity.identity-link.you", "You joined a clinic record to yours."),
+        other=pgettext_lazy("activity.identity-link.other", "{who} joined a clinic record to yours."),
+        you_tried=pgettext_lazy(
+            "activity.identity-link.you-tried", "You tried to join a clinic record to yours."
+        ),
+        other_tried=pgettext_lazy(
+            "activity.identity-link.other-tried", "{who} tried to join a clinic record to yours."
+        ),
+    ),
+    EventType.IDENTITY_UNLINK: Phrase(
+        you=pgettext_lazy("activity.identity-unlink.you", "You took a clinic record out of yours."),
+        other=pgettext_lazy("activity.identity-unlink.other", "{who} took a clinic record out of yours."),
+        you_tried=pgettext_lazy(
+            "activity.identity-unlink.you-tried", "You tried to take a clinic record out of yours."
+        ),
+        other_tried=pgettext_lazy(
+            "activity.identity-unlink.other-tried", "{who} tried to take a clinic record out of yours."
+        ),
+    ),
+    EventType.PATIENT_MERGE: Phrase(
+        you=pgettext_lazy("activity.patient-merge.you", "You made one record out of two of yours."),
+        other=pgettext_lazy("activity.patient-merge.other", "{who} made one record out of two of yours."),
+        you_tried=pgettext_lazy(
+            "activity.patient-merge.you-tried", "You tried to make one record out of two of yours."
+        ),
+        other_tried=pgettext_lazy(
+            "activity.patient-merge.other-tried", "{who} tried to make one record out of two of yours."
+        ),
+    ),
+    EventType.PATIENT_SPLIT: Phrase(
+        you=pgettext_lazy("activity.patient-split.you", "You made two records out of yours again."),
+        other=pgettext_lazy("activity.patient-split.other", "{who} made two records out of yours again."),
+        you_tried=pgettext_lazy(
+            "activity.patient-split.you-tried", "You tried to make two records out of yours again."
+        ),
+        other_tried=pgettext_lazy(
+            "activity.patient-split.other-tried", "{who} tried to make two records out of yours again."
+        ),
+    ),
 }
 
 # Types that end in one way whatever outcome they carry.

@@ -130,6 +130,15 @@ REASONS: Mapping[str, Promise] = {
     "clinic.hold": pgettext_lazy(
         "reason.clinic.hold", "We said no for now. Your clinic must check this first."
     ),
+    "identity.ambiguous": pgettext_lazy(
+        "reason.identity.ambiguous", "We said no because two clinic records could be yours."
+    ),
+    "identity.evidence": pgettext_lazy(
+        "reason.identity.evidence", "We said no because we are not sure that the clinic record is yours."
+    ),
+    "identity.taken": pgettext_lazy(
+        "reason.identity.taken", "We said no because another record is joined there."
+    ),
     "policy.down": pgettext_lazy(
         "reason.policy.down", "We could not check the rules just now, so we said no to be safe."
     ),
