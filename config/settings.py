@@ -249,6 +249,8 @@ PASSWORD_HASHERS = [
 
 # Whether tokens may still be given for an authorization: `smart` asks, and does not know what it is.
 SMART_AUTHORIZATION_CHECK = "consent.authority.is_in_force"
+SMART_BASE_CHECK = "fhirproxy.brands.is_base"  # which FHIR bases are ours,
+SMART_PATIENT_AT = "fhirproxy.brands.patient_at"  # and who a patient is there
 
 # The EHR behind the gate. Nothing imports fhirstore: this name is the one wire to it.
 FHIRSTORE_ENTRY_POINT = "fhirstore.server.handle"

@@ -7,13 +7,21 @@ from django.utils.module_loading import import_string
 from config.health import healthz
 
 not_found = import_string("portal.views.problems.not_found")
-status = import_string("fhirproxy.health.status")
+status = import_string("portal.views.status.status")
+brands = import_string("fhirproxy.brands.bundle")
+protected_resource = import_string("fhirproxy.brands.protected_resource")
 cds_services = import_string("fhirproxy.consult.discovery")
 consult = import_string("fhirproxy.consult.consult")
 
 urlpatterns = [
     path("healthz", healthz, name="healthz"),
     path("status/", status, name="status"),
+    path(".well-known/user-access-brands.json", brands, name="brands"),
+    path(
+        ".well-known/oauth-protected-resource/fhir/<slug:source>/r4",
+        protected_resource,
+        name="source-protected-resource",
+    ),
     path("", include("smart.urls")),
     path("fhir/", include("fhirproxy.urls")),
     path("cds-services", cds_services, name="cds-services"),

@@ -4,16 +4,15 @@ Found out in the background (`fhirproxy.tasks.check_sources`), and read by /stat
 for the page sends a request to an EHR.
 """
 
+import time
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import msgspec
 import structlog
 from django.core.cache import cache
-from django.http import HttpRequest, JsonResponse
 from django.utils import timezone
-from django.views.decorators.http import require_safe
 from redis.exceptions import RedisError
 
 from fhirproxy import upstream
@@ -23,6 +22,7 @@ from fhirproxy.served import SERVED, TypeRule
 from smart.resource_types import R4
 
 KEPT = 600  # seconds; after that nobody knows
+SLOW = 2.0  # seconds for a CapabilityStatement; people are told then to be patient
 FHIR_VERSIONS = frozenset({"4.0.0", "4.0.1"})
 UP, DOWN, UNKNOWN = "up", "down", "unknown"
 CURES: Mapping[Trouble, str] = {
@@ -48,10 +48,18 @@ class Finding:
     problem: str = ""
     types: str = ""
     at: str = ""
+    since: str = ""  # when it was first found in this state
+    slow: bool = False
 
 
 def check(source: Source) -> Finding:
-    """Ask an EHR what it is. Raises nothing."""
+    """Ask an EHR what it is, and how long that takes. Raises nothing."""
+    start = time.monotonic()
+    finding = _asked(source)
+    return replace(finding, slow=finding.state == UP and time.monotonic() - start > SLOW)
+
+
+def _asked(source: Source) -> Finding:
     try:
         answer = upstream.of(source).send(FhirRequest("GET", "metadata"))
     except UpstreamUnavailable as error:
@@ -68,7 +76,8 @@ def check(source: Source) -> Finding:
 
 def keep(source: Source) -> Finding:
     """Check an EHR, and keep what was found; what it has is kept with the source."""
-    finding = check(source)
+    finding, before = check(source), kept(source)
+    finding = replace(finding, since=before.since if before.state == finding.state else finding.at)
     cache.set(_key(source), asdict(finding), timeout=KEPT)
     if finding.types and finding.types != source.types:
         source.types = finding.types
@@ -86,18 +95,9 @@ def kept(source: Source) -> Finding:
     return Finding(**found) if found else Finding(UNKNOWN)
 
 
-@require_safe
-def status(request: HttpRequest) -> JsonResponse:
-    """Each EHR by name, and whether it answers; to staff also what is wrong. 200 when all do, else 503."""
-    staff = request.user.is_authenticated and request.user.is_staff
-    findings = [(source, kept(source)) for source in Source.objects.order_by("-is_primary", "slug")]
-    sources = [
-        {"source": source.slug, "name": source.name, "state": finding.state, "at": finding.at}
-        | ({"problem": finding.problem} if staff and finding.problem else {})
-        for source, finding in findings
-    ]
-    down = any(finding.state == DOWN for _, finding in findings)
-    return JsonResponse({"sources": sources}, status=503 if down else 200)
+def findings() -> list[tuple[Source, Finding]]:
+    """Each EHR, and what was found out last; the primary one first."""
+    return [(source, kept(source)) for source in Source.objects.order_by("-is_primary", "slug")]
 
 
 def _finding(source: Source, problems: Iterable[str], types: str = "") -> Finding:

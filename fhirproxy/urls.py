@@ -1,11 +1,10 @@
 from django.urls import path, re_path
 
-from fhirproxy import consents, views
-from smart.views.discovery import smart_configuration
+from fhirproxy import brands, consents, views
 
 app_name = "fhirproxy"
 urlpatterns = [
-    path("r4/.well-known/smart-configuration", smart_configuration, name="smart-configuration"),
+    path("r4/.well-known/smart-configuration", brands.smart_configuration, name="smart-configuration"),
     path("r4/metadata", views.metadata, name="metadata"),
     path("r4/", views.fhir, {"path": ""}, name="base"),
     path("r4", views.fhir, {"path": ""}, name="base-bare"),
@@ -18,7 +17,7 @@ urlpatterns = [
     # One base for each EHR. (No slug is r4: see Source.problem.)
     path(
         "<slug:source>/r4/.well-known/smart-configuration",
-        views.smart_configuration,
+        brands.smart_configuration,
         name="source-smart-configuration",
     ),
     path("<slug:source>/r4/metadata", views.metadata, name="source-metadata"),

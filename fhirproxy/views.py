@@ -24,7 +24,6 @@ from fhirproxy.metadata import capability_statement
 from fhirproxy.models import Source
 from fhirproxy.outcomes import EHR_DOWN, LOG_DOWN, Refusal
 from fhirproxy.upstream import FHIR_JSON, FhirResponse
-from smart.views import discovery
 
 FORM = "application/x-www-form-urlencoded"
 JSON = frozenset({FHIR_JSON, "application/json"})
@@ -51,15 +50,7 @@ def answering(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
 @require_GET
 @answering
 def metadata(request: HttpRequest, source: str = "") -> HttpResponse:
-    return HttpResponse(json.dumps(capability_statement(_named(source))), content_type=FHIR_JSON)
-
-
-@require_GET
-@answering
-def smart_configuration(request: HttpRequest, source: str) -> HttpResponse:
-    """The same for every EHR: it is we who give tokens."""
-    _named(source)
-    return discovery.smart_configuration(request)
+    return HttpResponse(json.dumps(capability_statement(named(source))), content_type=FHIR_JSON)
 
 
 @csrf_exempt  # a bearer token opens this, never a cookie
@@ -70,7 +61,7 @@ def fhir(request: HttpRequest, path: str, source: str = "") -> HttpResponse:
     if not raw:
         accepts_json(request)
     requester = bearer(request)
-    serve = _Server(requester, refusing(requester, lambda: _named(source)))
+    serve = _Server(requester, refusing(requester, lambda: named(source)))
     if path == "" and request.method == "POST":
         return http(_batch(serve, refusing(requester, lambda: batches.read(json_of(request)))))
     asked = refusing(requester, lambda: query(request))
@@ -109,7 +100,7 @@ class _Server:
         return gate.serve(self.requester, interaction, self.source)
 
 
-def _named(slug: str) -> Source | None:
+def named(slug: str) -> Source | None:
     """The EHR that an address names; None for the primary one's address. Raises Refusal 404."""
     source = Source.objects.filter(slug=slug).first() if slug else None
     if slug and source is None:

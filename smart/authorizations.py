@@ -32,6 +32,16 @@ def is_in_force(authorization_id: UUID | None) -> bool:
     return bool(import_string(settings.SMART_AUTHORIZATION_CHECK)(authorization_id))
 
 
+def is_base(url: str) -> bool:
+    """Whether a FHIR base is one of ours. A token opens each of them, with the patient's own id there."""
+    return bool(import_string(settings.SMART_BASE_CHECK)(url))
+
+
+def fhir_id_at(patient: Patient, base: str) -> str:
+    """The patient's id at one of our FHIR bases; empty where that EHR does not know them."""
+    return str(import_string(settings.SMART_PATIENT_AT)(patient, base))
+
+
 def fhir_id_of(patient: Patient) -> str:
     """The patient's id at our FHIR base, empty if no EHR knows them.
 

@@ -5,6 +5,7 @@ the form of the consent page sends back chooses from the kept request and adds n
 """
 
 import re
+from dataclasses import replace
 from datetime import timedelta
 from urllib.parse import parse_qs, urlsplit
 from uuid import UUID
@@ -19,7 +20,7 @@ from oauthlib.common import Request, add_params_to_uri
 from oauthlib.oauth2.rfc6749 import errors
 
 from accounts.models import User
-from smart import trail
+from smart import authorizations, trail
 from smart.authorizations import Authorization
 from smart.models import AuthorizationRequest, Client, Grant
 from smart.scopes import Scope
@@ -59,6 +60,7 @@ def receive(request: HttpRequest) -> AuthorizationRequest:
     if fault := _fault(asked, scopes):
         raise _refusal(fault, request)
     parameters = {name: getattr(asked, name, None) for name in KEPT}
+    parameters["aud"] = _extra(asked, "aud").removesuffix("/")
     return AuthorizationRequest.objects.create(
         client=asked.client, parameters=parameters | {"scope": " ".join(scopes)}
     )
@@ -70,7 +72,10 @@ def _fault(asked: Request, scopes: list[str]) -> errors.OAuth2Error | None:
         (not asked.state, "state is required"),
         (asked.code_challenge_method != "S256", "code_challenge_method must be S256"),
         (not CODE_CHALLENGE.fullmatch(asked.code_challenge or ""), "code_challenge is malformed"),
-        (_extra(asked, "aud").removesuffix("/") != settings.FHIR_BASE_URL, "aud is not our FHIR base URL"),
+        (
+            not authorizations.is_base(_extra(asked, "aud").removesuffix("/")),
+            "aud is not a FHIR base of ours",
+        ),
         (asked.response_mode not in (None, "query"), "response_mode must be query"),
         (len(asked.nonce or "") > 255, "nonce is longer than 255 characters"),
         (not MAX_AGE.fullmatch(asked.max_age or "0"), "max_age is not a number of seconds"),
@@ -83,7 +88,7 @@ def _fault(asked: Request, scopes: list[str]) -> errors.OAuth2Error | None:
     for name in ("request", "request_uri"):
         if _extra(asked, name):
             return errors.CustomOAuth2Error(f"{name}_not_supported", request=asked)
-    if asked.resource not in (None, settings.FHIR_BASE_URL):
+    if asked.resource is not None and not authorizations.is_base(asked.resource):
         return errors.CustomOAuth2Error("invalid_target", request=asked)
     if not any(Scope.parse_all(" ".join(scopes))):
         return errors.InvalidScopeError("no scope for a record that a patient can share", request=asked)
@@ -158,13 +163,19 @@ def earlier_answer(asked: AuthorizationRequest, user: User) -> str | None:
 
 @transaction.atomic
 def accept(asked: AuthorizationRequest, *, user: User, scopes: list[str], given: Authorization) -> str:
-    """Answer yes. Returns where to send the person. Raises Unsafe if the client may no longer ask.
+    """Answer yes. Returns where to send the person. Raises Unsafe if the client may no longer ask, or
+    asks for an EHR that does not know the patient.
 
     No scopes is no yes (G6): oauthlib would fall back to all that was asked for.
     """
     if not any(Scope.parse_all(" ".join(scopes))):
         raise ValueError("a yes to nothing is a no")
     parameters = asked.parameters
+    if (base := parameters.get("aud", settings.FHIR_BASE_URL)) != settings.FHIR_BASE_URL:
+        patient_id = authorizations.fhir_id_at(given.patient, base)
+        if not patient_id:
+            raise Unsafe
+        given = replace(given, launch={**given.launch, "patient": patient_id})
     credentials = {
         "client_id": asked.client.client_id,
         "response_type": "code",

@@ -11,7 +11,6 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.conf import settings
 from django.utils import timezone
 from oauth2_provider.oauth2_validators import OAuth2Validator
 from oauthlib.common import Request
@@ -168,8 +167,8 @@ class SmartValidator(OAuth2Validator):
         return refresh
 
     def _check_and_set_request_resource(self, request: Request) -> None:
-        """RFC 8707: there is one resource server, and a token for any other is not to be had."""
-        if request.resource not in (None, "", [], settings.FHIR_BASE_URL):
+        """RFC 8707: our FHIR bases are one resource server; a token for any other is not to be had."""
+        if request.resource not in (None, "", []) and not authorizations.is_base(str(request.resource)):
             raise errors.CustomOAuth2Error("invalid_target", status_code=400, request=request)
         request.resource = []
 

@@ -37,6 +37,8 @@ def send(command_id: UUID) -> WriteCommand:
         return _finish(command, Status.UNKNOWN, reason="ehr.no-answer")
     if answer.status >= 500:
         return _finish(command, Status.UNKNOWN, reason="ehr.error")
+    if answer.status == 429:  # not refused, only not now: the sweep looks, and sends it later
+        return _finish(command, Status.UNKNOWN, reason="ehr.busy")
     if answer.status >= 400:
         return _finish(command, Status.FAILED, reason="ehr.refused")
     return _finish(command, Status.APPLIED, result=_location(answer))

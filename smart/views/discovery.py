@@ -5,6 +5,8 @@ RFC 9728. All URLs are built on BASE_URL, never on what a request says of itself
 """
 
 import json
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from django.conf import settings
@@ -28,18 +30,23 @@ CAPABILITIES = (
     "permission-v1",
     "permission-v2",
 )
+NOTHING: Mapping[str, object] = MappingProxyType({})
 CACHED = {"Cache-Control": "public, max-age=300"}
 
 
 @require_safe
-def smart_configuration(request: HttpRequest) -> JsonResponse:
-    """`[FHIR base]/.well-known/smart-configuration`, JSON whatever Accept says."""
+def smart_configuration(request: HttpRequest, more: Mapping[str, object] = NOTHING) -> JsonResponse:
+    """`[FHIR base]/.well-known/smart-configuration`, JSON whatever Accept says.
+
+    `more` is what only the room of the FHIR bases knows.
+    """
     return JsonResponse(
         _server()
         | {
             "jwks_uri": _at("/.well-known/jwks.json"),
             "management_endpoint": _at("/apps/"),
             "capabilities": CAPABILITIES,
+            **more,
         },
         headers=CACHED,
     )
@@ -71,11 +78,11 @@ def authorization_server(request: HttpRequest) -> JsonResponse:
 
 
 @require_safe
-def protected_resource(request: HttpRequest) -> JsonResponse:
-    """RFC 9728: the FHIR base, and who gives tokens for it."""
+def protected_resource(request: HttpRequest, base: str = "") -> JsonResponse:
+    """RFC 9728: a FHIR base (the primary one, if none is said), and who gives tokens for it."""
     return JsonResponse(
         {
-            "resource": settings.FHIR_BASE_URL,
+            "resource": base or settings.FHIR_BASE_URL,
             "authorization_servers": [_issuer()],
             "scopes_supported": ScopesBackend().get_available_scopes(),
             "bearer_methods_supported": ["header"],

@@ -17,7 +17,7 @@ from fhirproxy.upstream import guard
 from tests.ehr import cast
 from tests.ehr.cast import App
 from tests.ehr.conftest import Fake
-from tests.ehr.mischief import BODIES
+from tests.ehr.mischief import BODIES, bundle
 from tests.ehr.records import record
 
 pytestmark = pytest.mark.django_db
@@ -236,3 +236,26 @@ def test_F11_a_stale_etag_makes_no_old_answer(app, fake):
     fake.script({"match": "/Observation", "times": 0, "do": {"status": 304, "headers": {"ETag": 'W/"0"'}}})
 
     refused(app.get("Observation/alice-o1"), 502)
+
+
+def test_F10_a_statement_that_says_it_has_a_type_that_is_not_there(app, fake):
+    fake.script({"match": "/Condition", "times": 0, "do": {"status": 404, "body": "{}"}})
+
+    answer = app.get("Condition")
+
+    assert answer.status_code in (404, 502)
+    assert b"alice" not in answer.content.lower()
+
+
+def test_F10_a_parameter_that_is_passed_over_lets_nothing_of_anothers_out(app, fake):
+    """Every Observation there is, whatever was asked for."""
+    everything = [*record("plain", "alice", ""), *record("plain", "mallory", "")]
+    both = [each for each in everything if each["resourceType"] == "Observation"]
+    body = bundle(*both).decode()
+    fake.script({"match": "/Observation", "times": 0, "do": {"status": 200, "body": body}})
+
+    answer = app.get(LABS)
+
+    assert answer.status_code == 200
+    assert b"alice" in answer.content
+    assert b"mallory" not in answer.content

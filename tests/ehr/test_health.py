@@ -26,15 +26,18 @@ GOOD = {
 }
 
 
-@pytest.fixture(scope="module")
-def untrusted(tmp_path_factory):
-    """The base of a fake EHR with a certificate that it made itself."""
+@pytest.fixture(scope="module", params=["its own", "expired"])
+def untrusted(request, tmp_path_factory):
+    """The base of a fake EHR with a certificate that it made itself, or that was one until yesterday."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
     now = datetime.datetime.now(datetime.UTC)
     builder = x509.CertificateBuilder().issuer_name(name).subject_name(name).public_key(key.public_key())
-    builder = builder.serial_number(x509.random_serial_number()).not_valid_before(now)
-    certificate = builder.not_valid_after(now + datetime.timedelta(days=1)).sign(key, hashes.SHA256())
+    builder = builder.serial_number(x509.random_serial_number()).not_valid_before(
+        now - datetime.timedelta(days=9)
+    )
+    last = now + datetime.timedelta(days=-1 if request.param == "expired" else 1)
+    certificate = builder.not_valid_after(last).sign(key, hashes.SHA256())
     private = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )

@@ -54,11 +54,13 @@ PUBLIC = {
     "fhirproxy:smart-configuration",
     "fhirproxy:source-metadata",
     "fhirproxy:source-smart-configuration",
+    "brands",
     "smart:authorization-server",
     "smart:jwks",
     "smart:openid-configuration",
     "smart:protected-resource",
     "smart:protected-resource-path",
+    "source-protected-resource",
     "smart:revoke",
     "smart:token",
     # what CDS Hooks publishes
