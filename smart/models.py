@@ -14,6 +14,11 @@ from django.db import models, transaction
 from django.utils import timezone
 from oauth2_provider import models as oauth
 
+__all__ = [
+    *("AccessToken", "AuthorizationRequest", "Client", "Grant", "IDToken", "Launch", "LaunchContext"),
+    *("RefreshToken", "SignIn", "StaffAuthorization"),
+]
+
 
 class Client(oauth.AbstractApplication):
     """A registered app. Called client in code, as OAuth does; patients read "app"."""
@@ -29,6 +34,7 @@ class Client(oauth.AbstractApplication):
     purpose = models.CharField(max_length=200, blank=True)  # in its own words; untrusted plain text
     privacy_policy_uri = models.URLField(blank=True)
     client_uri = models.URLField(blank=True)
+    launch_uri = models.URLField(blank=True)  # where we open it (SMART 2.2, EHR launch); empty: nowhere
     scope = models.TextField(blank=True)  # the most it may ask for; empty: any patient scope
 
     class Phi:
@@ -56,6 +62,7 @@ class Client(oauth.AbstractApplication):
             "purpose",
             "privacy_policy_uri",
             "client_uri",
+            "launch_uri",
             "scope",
         )
 
