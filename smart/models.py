@@ -14,9 +14,19 @@ from django.db import models, transaction
 from django.utils import timezone
 from oauth2_provider import models as oauth
 
+from smart.launch_models import Launch, SignIn, StaffAuthorization
+
 __all__ = [
-    *("AccessToken", "AuthorizationRequest", "Client", "Grant", "IDToken", "Launch", "LaunchContext"),
-    *("RefreshToken", "SignIn", "StaffAuthorization"),
+    "AccessToken",
+    "AuthorizationRequest",
+    "Client",
+    "Grant",
+    "IDToken",
+    "Launch",
+    "LaunchContext",
+    "RefreshToken",
+    "SignIn",
+    "StaffAuthorization",
 ]
 
 
