@@ -71,10 +71,20 @@ class Patient(models.Model):
     name = models.CharField(max_length=200)
     birth_date = models.DateField()
     created_at = models.DateTimeField(default=timezone.now)
+    # Set: the row is all that is left, and the record is that of another row (`consent.merging`).
+    merged_into = models.ForeignKey("self", models.PROTECT, null=True, blank=True, related_name="merged")
 
     class Phi:
         fields = ("name", "birth_date")
-        safe = ("id", "user", "created_at")
+        safe = ("id", "user", "created_at", "merged_into")
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(merged_into=None) | (~Q(merged_into=F("id")) & Q(user=None)),
+                name="a_merged_patient_signs_in_as_another",
+            )
+        ]
 
     def __str__(self) -> str:
         return f"Patient/{self.id}"
@@ -84,26 +94,106 @@ class Patient(models.Model):
         return day.year - self.birth_date.year - before_birthday
 
 
+class LivingIdentities(models.Manager["PatientIdentity"]):
+    def get_queryset(self) -> models.QuerySet["PatientIdentity"]:
+        return super().get_queryset().filter(ended_at=None)
+
+
 class PatientIdentity(models.Model):
-    """The same patient in one EHR: (patient, source, FHIR id)."""
+    """The same patient in one EHR: (patient, source, FHIR id).
+
+    `objects`, and so `patient.identities`, has the living ones only. A lookup that spans relations
+    (`identities__source`) does not pass through it: it must say `identities__ended_at=None`.
+    """
 
     patient = models.ForeignKey(Patient, models.PROTECT, related_name="identities")
     source = models.SlugField(max_length=40)  # Source.slug; fhirproxy stands above this app
     fhir_id = models.CharField(max_length=255)
     linked_at = models.DateTimeField(default=timezone.now)
+    ended_at = models.DateTimeField(null=True, blank=True)  # why: its IdentityMatch, and the log
+
+    objects = LivingIdentities()
+    ever = models.Manager["PatientIdentity"]()
 
     class Phi:
         fields = ("fhir_id",)
-        safe = ("id", "patient", "source", "linked_at")
+        safe = ("id", "patient", "source", "linked_at", "ended_at")
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["source", "fhir_id"], name="one_patient_per_identity"),
-            models.UniqueConstraint(fields=["patient", "source"], name="one_identity_per_source"),
+            models.UniqueConstraint(
+                fields=["source", "fhir_id"],
+                condition=Q(ended_at=None),
+                name="one_patient_per_identity",
+            ),
+            models.UniqueConstraint(
+                fields=["patient", "source"],
+                condition=Q(ended_at=None),
+                name="one_identity_per_source",
+            ),
         ]
 
     def __str__(self) -> str:
         return f"PatientIdentity/{self.pk}"
+
+
+class IdentityMatch(models.Model):
+    """That a record at an EHR may be a patient's: what spoke for it, and what became of it.
+
+    `agreed` and `differed` are codes of `matching.Field`; the values that were compared are not kept.
+    """
+
+    class Status(models.TextChoices):
+        PROPOSED = "proposed"
+        LINKED = "linked"
+        REFUSED = "refused"
+        UNDONE = "undone"
+
+    class Method(models.TextChoices):
+        AUTOMATIC = "automatic"  # the verdict was a match
+        PERSON = "person"  # a member of staff looked
+        SURVIVOR = "survivor"  # the EHR merged its record into this one
+        MERGE = "merge"  # it came with another of our patients
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    patient = models.ForeignKey(Patient, models.PROTECT, related_name="matches")
+    identity = models.ForeignKey(
+        PatientIdentity, models.PROTECT, null=True, blank=True, related_name="matches"
+    )
+    source = models.SlugField(max_length=40)
+    fhir_id = models.CharField(max_length=255)
+    verdict = models.CharField(max_length=14)  # matching.Verdict
+    agreed = models.JSONField(default=list)
+    differed = models.JSONField(default=list)
+    status = models.CharField(max_length=8, choices=Status, default=Status.PROPOSED)
+    method = models.CharField(max_length=9, choices=Method, blank=True)
+    made_at = models.DateTimeField(default=timezone.now)
+    made_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
+    decided_at = models.DateTimeField(null=True, blank=True)
+    decided_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    reason = models.CharField(max_length=200, blank=True)  # in a person's own words
+
+    class Phi:
+        fields = ("fhir_id", "reason")
+        safe = (
+            *("id", "patient", "identity", "source", "verdict", "agreed", "differed", "status", "method"),
+            *("made_at", "made_by", "decided_at", "decided_by"),
+        )
+
+    class Meta:
+        verbose_name_plural = "identity matches"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["patient", "source", "fhir_id"],
+                condition=Q(status="proposed"),
+                name="one_open_match_per_record",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"IdentityMatch/{self.id}"
 
 
 class RelatedPerson(models.Model):

@@ -13,6 +13,7 @@ from django.http import HttpRequest
 from audit.events import EventType, Outcome, Role
 from audit.models import AuditEvent, Checkpoint, LogLeaf
 from audit.paragraphs import paragraph
+from compliance import identities as identities  # registers its page
 from compliance.readonly import ReadOnlyAdmin, ReadOnlyInline
 from consent.models import Consent, ConsentVersion
 from exports.models import ExportFile, ExportJob

@@ -30,7 +30,8 @@ STANDING = """
   WHERE d.patient_id = {patient} AND d.status = 'active' AND d.kind {kinds})
 """
 IDENTITIES = """
-(SELECT jsonb_object_agg(i.source, i.fhir_id) FROM accounts_patientidentity i WHERE i.patient_id = {patient})
+(SELECT jsonb_object_agg(i.source, i.fhir_id) FROM accounts_patientidentity i
+  WHERE i.patient_id = {patient} AND i.ended_at IS NULL)
 """
 EPOCH = "coalesce((SELECT e.number FROM consent_epoch e WHERE e.patient_id = {patient}), 0)"
 RELEASE = "coalesce((SELECT max(r.id) FROM consent_valuesetrelease r), 0)"

@@ -98,7 +98,9 @@ def make_user(login: Login, *, language: str = "en", is_staff: bool = False) -> 
 
 def find_patient(fhir_id: str) -> Patient | None:
     """Whose record it is in the embedded store."""
-    return Patient.objects.filter(identities__source=SOURCE, identities__fhir_id=fhir_id).first()
+    return Patient.objects.filter(
+        identities__in=PatientIdentity.objects.filter(source=SOURCE, fhir_id=fhir_id)
+    ).first()
 
 
 def make_patient(record: Resource, name: str, user: User | None) -> Patient:

@@ -109,4 +109,5 @@ def _bound_to(requester: Requester, asked: Interaction) -> list[object]:
         str(requester.patient_id),
         str(requester.consent_id),
         requester.consent_number,
+        sorted(map(list, requester.identities.items())),  # pages of a record that was parted from theirs end
     ]

@@ -23,7 +23,9 @@ def patients_of(user: User) -> QuerySet[Patient]:
     role = user.staff_roles.filter(role=StaffRole.Role.CLINICIAN).exclude(practitioner="").first()
     source = Source.primary()
     ids = set(_patient_ids(role.practitioner, source)) if role else set()
-    treated = Patient.objects.filter(identities__source=source.slug, identities__fhir_id__in=ids)
+    treated = Patient.objects.filter(
+        identities__source=source.slug, identities__fhir_id__in=ids, identities__ended_at=None
+    )
     return treated.exclude(user=user)
 
 

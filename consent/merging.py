@@ -1,0 +1,240 @@
+"""Two of our patients who are one person become one record, and nobody sees more than before.
+
+Whoever one of the two let in was never asked about the records of the other. So every grant is
+paused, and those of the patient who is merged away are proposed anew to the one who is kept: docs/adr/0010.
+What either denied holds for the whole record from then on.
+"""
+
+import uuid
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from django.db import transaction
+from django.db.models import F
+from django.utils import timezone
+
+from accounts import identities
+from accounts.identities import Refused
+from accounts.models import IdentityMatch, Patient, PatientIdentity, RelatedPerson
+from audit.events import EventType
+from consent.models import Consent, Epoch
+from consent.versions import OPERATIONAL, Act, append, lock
+from smart import tokens
+
+if TYPE_CHECKING:
+    from accounts.models import User
+
+Kind, Status = Consent.Kind, Consent.Status
+CHANNEL = "merge"  # of a version that a merge made: why it is paused, or asked for
+LIVING = (RelatedPerson.Status.ASKED, RelatedPerson.Status.CONFIRMED, RelatedPerson.Status.NARROWED)
+INHERITED = ("period", "actor", "purpose")  # by an exception, of a root that permits
+
+
+def change_identities(*patients: uuid.UUID) -> None:
+    """To be called before identities change: answers and pages that were decided by them end.
+
+    Locks are taken in one order, whoever asks, so that two merges cannot wait for each other.
+    """
+    for patient_id in sorted(patients):
+        lock(patient_id)
+        Epoch.objects.get_or_create(patient_id=patient_id)
+        Epoch.objects.filter(patient_id=patient_id).update(number=F("number") + 1)
+
+
+def merge(actor: "User", kept: Patient, merged: Patient, reason: str) -> Patient:
+    """`merged` becomes a row that only says into whom. Raises Refused, which stands in the log.
+
+    Tokens of `merged` die; its identities and helpers are those of `kept`; its grants are proposals.
+    """
+    try:
+        return _merge(actor, kept.pk, merged.pk, reason)
+    except Refused as error:
+        _log(EventType.PATIENT_MERGE, merged, kept, actor, refused=error.code)
+        raise
+
+
+def unmerge(actor: "User", merged: Patient, reason: str) -> Patient:
+    """Two patients again: the records that came with `merged` go back, and what it denied holds there.
+
+    Grants of both stay paused and what was proposed is withdrawn; helpers and apps are let in anew.
+    What `merged` denied holds for both until it is taken back. Raises Refused.
+    """
+    try:
+        return _unmerge(actor, merged.pk, reason)
+    except Refused as error:
+        _log(EventType.PATIENT_SPLIT, merged, merged, actor, refused=error.code)
+        raise
+
+
+@transaction.atomic
+def _merge(actor: "User", kept_id: uuid.UUID, merged_id: uuid.UUID, reason: str) -> Patient:
+    change_identities(*{kept_id, merged_id})
+    kept, merged = Patient.objects.get(pk=kept_id), Patient.objects.get(pk=merged_id)
+    _check(actor, kept, merged)
+    act = Act(by=actor, channel=CHANNEL, role="compliance")
+    coming, own = list(merged.identities.all()), kept.identities.exists()
+    if coming:
+        _narrow(kept, act)
+    helpers = {relation.pk: _helper(relation, kept) for relation in merged.helpers.filter(status__in=LIVING)}
+    _carry_over(merged, kept, helpers, act, limits=bool(coming) or own)
+    for identity in coming:
+        identities.move(identity, kept, by=actor, reason=reason)
+    merged.helpers.filter(status__in=LIVING).update(status=RelatedPerson.Status.ENDED)
+    if kept.user_id:  # nobody is their own helper
+        kept.helpers.filter(user=kept.user_id, status__in=LIVING).update(status=RelatedPerson.Status.ENDED)
+    merged.merged_into = kept
+    merged.save(update_fields=["merged_into"])
+    _log(EventType.PATIENT_MERGE, kept, merged, actor)
+    _log(EventType.PATIENT_MERGE, merged, kept, actor)
+    return kept
+
+
+def _check(actor: "User", kept: Patient, merged: Patient) -> None:
+    if not identities.may_decide(actor):
+        raise Refused("role.not-allowed", "Only privacy staff and administrators merge patients.")
+    if kept == merged:
+        raise Refused("merge.self", "A patient cannot be merged into themself.")
+    if kept.merged_into_id or merged.merged_into_id:
+        raise Refused("merge.tombstone", "One of the two was merged already. Name the one who was kept.")
+    if merged.user_id and kept.user_id:
+        raise Refused("merge.accounts", "Both sign in. Close one of the accounts first, then merge.")
+    if merged.user_id:
+        raise Refused("merge.accounts", "The one to be merged away signs in. Keep that one instead.")
+    both = set(kept.identities.values_list("source", flat=True)) & set(
+        merged.identities.values_list("source", flat=True)
+    )
+    if both:
+        raise Refused(
+            "merge.same-source",
+            f"Both have a record at {', '.join(sorted(both))}. Have that EHR merge its two first.",
+        )
+
+
+def _narrow(kept: Patient, act: Act) -> None:
+    """What `kept` permitted was said of its own records: it does not reach those that come."""
+    for consent in _active(kept):
+        if consent.kind not in OPERATIONAL:
+            _keep_limits(consent, kept, act)
+            append(consent, Status.PAUSED, None, act, EventType.CONSENT_PAUSE)
+        elif _permits(consent):
+            _keep_limits(consent, kept, act)
+            consent.revoked_at, consent.revoked_by = timezone.now(), act.by
+            append(consent, Status.INACTIVE, None, act, EventType.CONSENT_CHOOSE)
+
+
+def _carry_over(
+    merged: Patient, kept: Patient, helpers: dict[uuid.UUID, RelatedPerson | None], act: Act, *, limits: bool
+) -> None:
+    """The choices of `merged`, for `kept`. Those that deny stay in force at `merged` too, for an undo."""
+    for consent in _active(merged):
+        if limits:
+            _keep_limits(consent, kept, act)
+        if consent.kind in OPERATIONAL:
+            continue
+        helper = helpers.get(consent.helper_id) if consent.helper_id else None
+        if consent.kind != Kind.HELPER or helper:
+            _ask_again(consent, kept, helper, act)
+        append(consent, Status.PAUSED, None, act, EventType.CONSENT_PAUSE)
+        tokens.revoke_all(consent.pk)
+    # Those that were paused before keep living tokens, which would work again.
+    for paused in merged.consents.filter(status=Status.PAUSED, kind=Kind.APP):
+        tokens.revoke_all(paused.pk)
+
+
+def _ask_again(consent: Consent, kept: Patient, helper: RelatedPerson | None, act: Act) -> None:
+    said = consent.current.as_fhir()
+    if helper:
+        old, new = f"RelatedPerson/{consent.helper_id}", f"RelatedPerson/{helper.pk}"
+        said["provision"] = _renamed(said["provision"], old, new)
+    asked = Consent(
+        patient=kept, kind=consent.kind, client=consent.client, helper=helper, recipient=consent.recipient
+    )
+    append(asked, Status.PROPOSED, said, act, EventType.CONSENT_PROPOSE)
+
+
+def _keep_limits(consent: Consent, patient: Patient, act: Act) -> None:
+    """What a consent denies to whoever asks, each as a limit of its own. An app's or a helper's denies
+    nothing to others."""
+    if consent.kind in (Kind.APP, Kind.HELPER):
+        return
+    whole = consent.current.as_fhir()["provision"]
+    for limit in _limits(whole, operational=consent.kind in OPERATIONAL):
+        made = Consent(patient=patient, kind=Kind.RESTRICTION)
+        append(made, Status.ACTIVE, {"provision": limit}, act, EventType.CONSENT_CHOOSE)
+
+
+def _limits(whole: dict[str, Any], *, operational: bool) -> Iterator[dict[str, Any]]:
+    """Its denials, without the exceptions to them: those are permits."""
+    inherited = {name: whole[name] for name in INHERITED if name in whole and whole["type"] == "permit"}
+    if whole["type"] == "deny" and operational:
+        yield {name: value for name, value in whole.items() if name != "provision"}
+    for part in whole.get("provision", []):
+        if part["type"] == "deny":
+            yield inherited | part
+
+
+def _permits(consent: Consent) -> bool:
+    return any(row["type"] == "permit" for row in consent.current.provisions)
+
+
+def _helper(relation: RelatedPerson, kept: Patient) -> RelatedPerson | None:
+    """The same relation to `kept`; None where it would be to themself."""
+    if relation.user_id == kept.user_id:
+        return None
+    known = kept.helpers.filter(user=relation.user_id, status__in=LIVING).first()
+    return known or RelatedPerson.objects.create(
+        patient=kept,
+        user=relation.user,
+        relationship=relation.relationship,
+        status=relation.status,
+        period_start=relation.period_start,
+        period_end=relation.period_end,
+    )
+
+
+def _renamed(value: Any, old: str, new: str) -> Any:
+    if isinstance(value, dict):
+        return {name: _renamed(part, old, new) for name, part in value.items()}
+    if isinstance(value, list):
+        return [_renamed(part, old, new) for part in value]
+    return new if value == old else value
+
+
+@transaction.atomic
+def _unmerge(actor: "User", merged_id: uuid.UUID, reason: str) -> Patient:
+    kept_id = Patient.objects.get(pk=merged_id).merged_into_id
+    if kept_id is None:
+        raise Refused("merge.none", "This patient was not merged into another.")
+    if not identities.may_decide(actor):
+        raise Refused("role.not-allowed", "Only privacy staff and administrators part patients.")
+    change_identities(kept_id, merged_id)
+    merged = Patient.objects.get(pk=merged_id)
+    if merged.merged_into_id != kept_id:
+        raise Refused("merge.none", "This patient was parted a moment ago.")
+    merged.merged_into = None
+    merged.save(update_fields=["merged_into"])
+    for identity in _came_with(merged, kept_id):
+        identities.move(identity, merged, by=actor, reason=reason)
+    act = Act(by=actor, channel=CHANNEL, role="compliance")
+    for asked in Consent.objects.filter(patient_id=kept_id, status=Status.PROPOSED):
+        if asked.current.channel == CHANNEL:
+            append(asked, Status.REJECTED, None, act, EventType.CONSENT_ANSWER)
+    kept = Patient.objects.get(pk=kept_id)
+    _log(EventType.PATIENT_SPLIT, merged, kept, actor)
+    _log(EventType.PATIENT_SPLIT, kept, merged, actor)
+    return merged
+
+
+def _came_with(merged: Patient, kept_id: uuid.UUID) -> list[PatientIdentity]:
+    """The living identities of the one who was kept that were the other's before."""
+    theirs = set(PatientIdentity.ever.filter(patient=merged).values_list("source", "fhir_id"))
+    joined = PatientIdentity.objects.filter(patient_id=kept_id, matches__method=IdentityMatch.Method.MERGE)
+    return [identity for identity in joined if (identity.source, identity.fhir_id) in theirs]
+
+
+def _active(patient: Patient) -> list[Consent]:
+    return list(patient.consents.filter(status=Status.ACTIVE).order_by("created_at", "pk"))
+
+
+def _log(event: EventType, patient: Patient, other: Patient, actor: "User", *, refused: str = "") -> None:
+    identities.log(event, patient, f"Patient/{other.pk}", by=actor, refused=refused)
