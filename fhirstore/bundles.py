@@ -156,24 +156,35 @@ def _criteria(entry: _Entry) -> str:
 
 
 def _lock(entries: Sequence[_Entry]) -> None:
-    wanted = [(e.type, _criteria(e)) for e in entries if e.request.method in {"POST", "PUT"} and _criteria(e)]
+    wanted = [(e.type, _criteria(e)) for e in entries if e.request.method != "GET" and _criteria(e)]
     if wanted:
         conditions.lock(wanted)
 
 
 def _aim(entry: _Entry) -> None:
     """Check an entry, and find out which resource it writes."""
-    path, method, document = entry.request.path, entry.request.method, entry.document
+    method, document = entry.request.method, entry.document
     if method == "GET":
         return
     if method == "DELETE":
-        if len(path) != 2:
-            raise Refused(400, "not-supported", "A DELETE in a transaction names Type/id.")
-        entry.target, entry.document = "/".join(path), None
+        entry.target, entry.document = _delete_target(entry), None
         return
     if document is None or documents.check(document) != entry.type:
         raise Refused(400, "invalid", "The url and the resource of this entry are of different types.")
     entry.target = f"{entry.type}/{_write_id(entry, document)}"
+
+
+def _delete_target(entry: _Entry) -> str:
+    """Empty where nothing fits the criteria: it is gone already."""
+    path, criteria = entry.request.path, _criteria(entry)
+    if len(path) == 2:
+        return "/".join(path)
+    if len(path) != 1 or not criteria:
+        raise Refused(400, "not-supported", "The url of a DELETE is Type/id or Type?criteria.")
+    if (found := conditions.match(entry.type, criteria)) is not None:
+        return f"{entry.type}/{found}"
+    entry.answer = {"response": {"status": "204 No Content"}}
+    return ""
 
 
 def _write_id(entry: _Entry, document: documents.Document) -> str:

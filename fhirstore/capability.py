@@ -59,7 +59,7 @@ def _resource(kind: str) -> dict[str, Any]:
         "conditionalCreate": True,
         "conditionalRead": "full-support",
         "conditionalUpdate": True,
-        "conditionalDelete": "not-supported",
+        "conditionalDelete": "single",
         "referencePolicy": ["literal", "local"],
     }
     if kind in COMPARTMENT:

@@ -127,6 +127,15 @@ def _add_token(found: Index, parameter: Parameter, node: Any) -> None:
             _add_token(found, parameter, each)
     else:
         _add_coding(found, name, node.get("system"), node.get("code", node.get("value")))
+        if "value" in node and isinstance(kind := node.get("type"), dict):
+            found.terms.update(_of_type(name, kind, node["value"]))
+
+
+def _of_type(name: str, kind: Document, value: str) -> Iterable[int]:
+    """An Identifier by each coding of its type."""
+    for coding in kind.get("coding", ()):
+        if code := coding.get("code"):
+            yield terms.of_type(name, coding.get("system", ""), code, value)
 
 
 def _add_coding(found: Index, name: str, system: str | None, code: str | None) -> None:
@@ -142,6 +151,8 @@ def _add_coding(found: Index, name: str, system: str | None, code: str | None) -
 
 def _add_reference(found: Index, parameter: Parameter, node: Any) -> None:
     target = node if isinstance(node, str) else node.get("reference")
+    if not isinstance(node, str) and isinstance(identifier := node.get("identifier"), dict):
+        _add_coding(found, f"{parameter.name}:identifier", identifier.get("system"), identifier.get("value"))
     if target is None:
         return  # an identifier or a display only
     if not isinstance(target, str):

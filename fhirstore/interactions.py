@@ -100,6 +100,14 @@ def delete(request: Request, kind: str, fhir_id: str) -> Answer:
     return 204, version_headers(done.stored) if done.stored.version else {}, b""
 
 
+def conditional_delete(request: Request, kind: str) -> Answer:
+    """Delete the one resource that fits the criteria; where none does, it is done already (R4, 3.1.0.7.1)."""
+    criteria = urlencode(request.query)
+    conditions.lock([(kind, criteria)])
+    found = conditions.match(kind, criteria)
+    return delete(request, kind, found) if found else (204, {}, b"")
+
+
 def _write(request: Request, document: documents.Document, fhir_id: str) -> Answer:
     made = documents.content(document, fhir_id)
     return _written(request, write([Change(made.type, fhir_id, made, request.if_match())])[0])

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import structlog
 from django.db import DataError, OperationalError, transaction
+from psycopg.errors import DeadlockDetected
 
 from fhirstore import bundles, capability, history, interactions
 from fhirstore.definitions import COMPARTMENT, TYPES
@@ -43,6 +44,9 @@ def handle(
         told = "One of the values is larger than the record store can hold."
         return Refused(422, "too-long", told).answer()
     except OperationalError as error:
+        if isinstance(error.__cause__, DeadlockDetected):
+            told = "Somebody else writes the same resources in another order. Send it again."
+            return Refused(409, "conflict", told).answer()
         log.error("fhirstore-unavailable", reason=type(error).__name__)
         told = "The record store cannot be reached. Try again."
         return Refused(503, "transient", told, headers={"Retry-After": "5"}).answer()
@@ -138,6 +142,7 @@ _TYPE: dict[str, Handler] = {
     "GET": _search,
     "POST": interactions.create,
     "PUT": interactions.conditional_update,
+    "DELETE": interactions.conditional_delete,
 }
 _INSTANCE: dict[str, Handler] = {
     "GET": interactions.read,

@@ -55,6 +55,11 @@ def compartment(patient: str) -> int:
     return _term("Patient", "compartment", patient)
 
 
+def of_type(param: str, system: str, code: str, value: str) -> int:
+    """An identifier of this type with this value: `identifier:of-type=http://…/v2-0203|MR|446053`."""
+    return _term(param, "of-type", system, code, value)
+
+
 def pair(first: int, second: int) -> int:
     """Two terms that are true of one and the same part of a resource."""
     return _term("pair", str(first), str(second))

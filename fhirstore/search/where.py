@@ -4,7 +4,7 @@ No text of the caller's ever stands in the SQL; it is all in the parameters.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
@@ -14,7 +14,7 @@ from fhirstore.dates import BEGINNING, END, Span
 from fhirstore.definitions import PARAMETERS, PATIENT_CODES, TYPES, Parameter
 from fhirstore.index import UNIONS, normal, relative
 from fhirstore.outcome import Refused
-from fhirstore.search import periods, values
+from fhirstore.search import periods, quantities, values
 from fhirstore.search.periods import Condition
 from fhirstore.targets import implied_systems
 
@@ -31,6 +31,8 @@ class Where:
     terms: set[int] = field(default_factory=set)
     period: Span = (BEGINNING, END)  # that the main date touches: follows from the conditions
     in_one_record: bool = False  # only resources of the patients named, or of the ids named
+    is_narrow: bool = False  # an index other than that of presence holds the candidates down
+    looked_through: str = ""  # a parameter that no index answers: each candidate is looked at
 
     def add(self, condition: str, *params: Any) -> None:
         self.conditions.append(condition)
@@ -38,6 +40,7 @@ class Where:
 
     def add_terms(self, wanted: Sequence[int]) -> None:
         """Any of `wanted`."""
+        self.is_narrow = True
         if len(wanted) == 1:
             self.terms.update(wanted)
         else:
@@ -58,6 +61,12 @@ class Where:
         return f"{self.alias}.type || '' = %s" if by_terms else f"{self.alias}.type = %s"
 
     def sql(self) -> tuple[str, list[Any]]:
+        """The condition and its parameters. Raises Refused (400) where it would read the whole store."""
+        if self.looked_through and not (self.in_one_record or self.is_narrow):
+            told = (
+                f"`{self.looked_through}` looks at each resource: add a parameter that narrows it, as patient"
+            )
+            raise Refused(400, "too-costly", f"{told}, _id, identifier, a code or the start of a name.")
         conditions, params = list(self.conditions), list(self.params)
         if self.terms:
             conditions.append(f"{self.alias}.terms @> %s::bigint[]")
@@ -113,13 +122,23 @@ def _missing(where: Where, parameter: Parameter, value: str) -> None:
 
 
 def _token(where: Where, parameter: Parameter, modifier: str, wanted: list[str]) -> None:
+    if modifier == "of-type" and parameter.code == "identifier":
+        return where.add_terms([_of_type(parameter, each) for each in wanted])
     found = [_token_term(parameter, each) for each in wanted]
     if modifier == "not":
-        where.add(f"NOT {where.alias}.terms && %s::bigint[]", found)
-    elif modifier:
+        return where.add(f"NOT {where.alias}.terms && %s::bigint[]", found)
+    if modifier:
         raise _unsupported(f"{parameter.code}:{modifier}")
-    else:
-        where.add_terms(found)
+    return where.add_terms(found)
+
+
+def _of_type(parameter: Parameter, value: str) -> int:
+    parts = [values.plain(part) for part in values.split(value, "|")]
+    if len(parts) != 3 or not all(parts):
+        raise values.bad_value(
+            f"{parameter.code}:of-type", "a system, a code and a value, as system|code|value"
+        )
+    return terms.of_type(parameter.name, *parts)
 
 
 def _token_term(parameter: Parameter, value: str) -> int:
@@ -140,6 +159,9 @@ def _uri(where: Where, parameter: Parameter, modifier: str, wanted: list[str]) -
 
 
 def _reference(where: Where, parameter: Parameter, modifier: str, wanted: list[str]) -> None:
+    if modifier == "identifier":
+        by_identifier = replace(parameter, code=f"{parameter.code}:identifier")
+        return where.add_terms([_token_term(by_identifier, each) for each in wanted])
     if modifier and modifier not in TYPES:
         raise _unsupported(f"{parameter.code}:{modifier}")
     targets = [relative(values.plain(each)) for each in wanted]
@@ -155,8 +177,8 @@ def _reference(where: Where, parameter: Parameter, modifier: str, wanted: list[s
             where.add(f"{where.alias}.patient = %s", patients[0])
         else:
             where.add(f"{where.alias}.patient = ANY(%s)", patients)
-    else:
-        where.add_terms([terms.reference(parameter.name, target) for target in targets])
+        return None
+    return where.add_terms([terms.reference(parameter.name, target) for target in targets])
 
 
 def _string(where: Where, parameter: Parameter, modifier: str, wanted: list[str]) -> None:
@@ -169,12 +191,14 @@ def _string(where: Where, parameter: Parameter, modifier: str, wanted: list[str]
     if modifier == "contains":
         _contains(where, parameter, [f"%{_like(normal(text))}%" for text in texts])
         return
+    where.is_narrow = True
     patterns = [_like(normal(text)) + "%" for text in texts]
     _any_row(where, "stringrow", parameter.name, [("i.value LIKE %s", [p]) for p in patterns])
 
 
 def _contains(where: Where, parameter: Parameter, patterns: list[str]) -> None:
-    """No index helps with a part of a string: those resources that have the parameter are looked at."""
+    """No index helps with a part of a string: something else must say which resources are looked at."""
+    where.looked_through = f"{parameter.code}:contains"
     where.terms.add(terms.present(parameter.name))
     where.add(
         "(SELECT TRUE FROM fhirstore_stringrow i"  # noqa: S608
@@ -208,34 +232,9 @@ def _date(where: Where, parameter: Parameter, modifier: str, wanted: list[str]) 
 def _quantity(where: Where, parameter: Parameter, modifier: str, wanted: list[str]) -> None:
     if modifier:
         raise _unsupported(f"{parameter.code}:{modifier}")
-    _any_row(where, "quantityrow", parameter.name, [_amount(parameter.code, each) for each in wanted])
-
-
-def _amount(name: str, text: str) -> Condition:
-    written, *unit = values.split(text, "|")
-    number = values.number(name, written)
-    half = abs(number.value) * 0.1 if number.prefix == "ap" else number.half_step
-    within = ("i.low >= %s AND i.high < %s", [number.value - half, number.value + half])
-    params: list[Any]
-    condition, params = {
-        "eq": within,
-        "ap": within,
-        "ne": (f"NOT ({within[0]})", within[1]),
-        "gt": ("i.high > %s", [number.value]),
-        "ge": ("i.high >= %s", [number.value]),
-        "lt": ("i.low < %s", [number.value]),
-        "le": ("i.low <= %s", [number.value]),
-        "sa": ("i.low > %s", [number.value]),
-        "eb": ("i.high < %s", [number.value]),
-    }[number.prefix]
-    system, code = ([values.plain(part) for part in unit] + ["", ""])[:2]
-    if system:
-        condition, params = f"{condition} AND i.system = %s", [*params, system]
-    if code:
-        # Without a system, a unit may be meant by its code or by its printed form.
-        either = "i.code = %s" if system else "%s IN (i.code, i.unit)"
-        condition, params = f"{condition} AND {either}", [*params, code]
-    return f"({condition})", params
+    _any_row(
+        where, "quantityrow", parameter.name, [quantities.amount(parameter.code, each) for each in wanted]
+    )
 
 
 def _composite(where: Where, kind: str, composite: Composite, modifier: str, wanted: list[str]) -> None:
@@ -261,7 +260,12 @@ def _component(alias: str, kind: str, composite: Composite, code: str, value: st
     code_term = _token_term(PARAMETERS[kind]["component-code"], code)
     if composite.kind == "quantity":
         part = Where(alias)
-        _any_row(part, "quantityrow", component_param(composite, code_term), [_amount(composite.code, value)])
+        _any_row(
+            part,
+            "quantityrow",
+            component_param(composite, code_term),
+            [quantities.amount(composite.code, value)],
+        )
         return part.sql()
     value_term = _token_term(PARAMETERS[kind]["component-value-concept"], value)
     return f"{alias}.terms @> %s::bigint[]", [[terms.pair(code_term, value_term)]]

@@ -23,7 +23,7 @@ KINDS = {
     "$everything, first page": "Patient/{patient}/$everything?_count=50",
     "patient by identifier": "Patient?identifier={identifier}",
     "patient by name": "Patient?family={family}&birthdate=gt1950",
-    "patient by part of a name": "Patient?family:contains={family}",
+    "part of a name, narrowed": "Patient?family:contains={family}&identifier={identifier}",
     "compartment": "Patient/{patient}/Condition?_count=50",
     "code, any patient": "Observation?code=http://loinc.org|4548-4&_count=20",
     "code and value": "Observation?code-value-quantity=http://loinc.org|4548-4$gt6&_count=20",

@@ -65,7 +65,7 @@ class TestTransaction:
             entry("PUT", "Patient/a", patient("b")),
             entry("PUT", "Patient", patient("b")),
             entry("PATCH", "Patient/a", patient("a")),
-            entry("DELETE", "Patient?active=true"),
+            entry("DELETE", "Patient"),
             entry("GET", "Unicorn"),
             entry("GET", "Patient/nobody"),
             entry("POST", "Observation", observation("x", subject={"reference": "urn:uuid:nobody"})),

@@ -123,7 +123,8 @@ def test_what_is_not_named_is_not_served():
         assert names >= PARAMETERS[kind].keys()
         assert call("PATCH", f"{kind}/x", {}).status == 405
     assert get("Observation?_text=x").status == 400
-    assert call("DELETE", "Observation?status=final").status == 405
+    assert get("Observation?code:text=x").status == 400
+    assert get("Patient?family:contains=x").status == 400
 
 
 @pytest.mark.parametrize("kind", ["batch", "transaction"])
@@ -157,8 +158,11 @@ def test_conditional_interactions_that_are_named_are_served():
     assert one["conditionalRead"] == "full-support"
     fhir_id = get(f"Organization?{criteria}").ids[0]
     assert get(f"Organization/{fhir_id}", if_none_match='W/"2"').status == 304
+    assert one["conditionalDelete"] == "single"
     later = "Fri, 01 Jan 2100 00:00:00 GMT"
     assert get(f"Organization/{fhir_id}", if_modified_since=later).status == 304
+    assert call("DELETE", f"Organization?{criteria}").status == 204
+    assert get(f"Organization/{fhir_id}").status == 410
 
 
 def test_the_formats_that_are_named_are_answered_and_others_are_refused():

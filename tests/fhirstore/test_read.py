@@ -134,7 +134,7 @@ def test_deleted_is_gone_and_says_so():
         ("GET", "Patient/" + "a" * 65, 404),
         ("GET", "", 405),
         ("PATCH", "Patient/alice", 405),
-        ("DELETE", "Patient", 405),
+        ("DELETE", "Patient", 400),
         ("POST", "Patient/alice", 405),
         ("GET", "Patient/alice/_history?_count=few", 400),
     ],

@@ -53,7 +53,7 @@ class TestCreate:
         assert post("Patient", {"resourceType": "Patient"}, if_none_exist=criteria).status == 400
 
 
-def test_twenty_conditional_creates_at_once_create_one(committed):
+def test_fifty_conditional_creates_at_once_create_one(committed):
     person = {"resourceType": "Patient", "identifier": [{"system": "urn:mrn", "value": "race"}]}
 
     def create(_: int) -> int:
@@ -62,10 +62,10 @@ def test_twenty_conditional_creates_at_once_create_one(committed):
         finally:
             connection.close()
 
-    with ThreadPoolExecutor(20) as pool:
-        statuses = sorted(pool.map(create, range(20)))
+    with ThreadPoolExecutor(50) as pool:
+        statuses = sorted(pool.map(create, range(50)))
 
-    assert statuses == [200] * 19 + [201]
+    assert statuses == [200] * 49 + [201]
     assert len(get("Patient?identifier=urn:mrn|race").ids) == 1
 
 
