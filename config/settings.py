@@ -115,7 +115,7 @@ TEMPLATES = [
 
 # PostgreSQL is the only truth; Valkey carries the queue, rate limits and nothing with authority.
 _database = conninfo_to_dict(env.text("DATABASE_URL"))
-_pool_size = env.number("DATABASE_POOL", 0 if MODE == "test" else 16)
+_pool_size = env.number("DATABASE_POOL", 0 if MODE == "test" else 24)
 DATABASES = {
     "default": {
         "ENGINE": "django.db.backends.postgresql",
@@ -162,6 +162,7 @@ CELERY_BEAT_SCHEDULE = {
     "consents-expire": {"task": "consent.tasks.expire_due", "schedule": 30.0},
     "smart-sweep": {"task": "smart.tasks.sweep", "schedule": 24 * 3600.0},
     "sources-check": {"task": "fhirproxy.tasks.check_sources", "schedule": 60.0},
+    "copies-sweep": {"task": "fhirproxy.tasks.sweep_copies", "schedule": 3600.0},
     "writes-sweep": {"task": "fhirproxy.tasks.sweep_writes", "schedule": 30.0},
     "exports-sweep": {"task": "exports.tasks.sweep", "schedule": 30.0},
     "audit-partitions": {"task": "audit.tasks.make_partitions", "schedule": 24 * 3600.0},
@@ -256,6 +257,8 @@ SMART_PATIENT_AT = "fhirproxy.brands.patient_at"  # and who a patient is there
 FHIRSTORE_ENTRY_POINT = "fhirstore.server.handle"
 # EHRs that may be spoken to without TLS, by host name: where no wire leads, as in one compose network.
 EHR_PLAIN_HOSTS = env.listing("EHR_PLAIN_HOSTS")
+PAGE_DEADLINE = env.number("PAGE_DEADLINE", 5)  # seconds that all EHRs together may take for one page
+COPIES_KEPT_DAYS = env.number("COPIES_KEPT_DAYS", 7)  # of what an EHR last told a patient's own pages
 
 # What the gate gives out in a time; docs/operations.md lists the names.
 BUDGETS = env.numbers("BUDGETS")  # other limits, by name
@@ -331,4 +334,5 @@ JURISDICTION = env.text("JURISDICTION", "US")  # whose law holds here: consent/j
 EMERGENCY_NUMBER = env.text("EMERGENCY_NUMBER", "911")
 CLINIC_NAME = env.text("CLINIC_NAME", "Riverside Clinic")
 CLINIC_PHONE = env.text("CLINIC_PHONE", "555-0100")
+LAKESIDE_URL = env.text("LAKESIDE_URL", "") if DEMO else ""  # the demo's second EHR
 DEMO_CLIENT_URL = env.text("DEMO_CLIENT_URL", "http://127.0.0.1:8001") if DEMO else ""

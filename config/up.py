@@ -17,12 +17,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from config.embedded import OWNER, psql_program, start_postgres, start_valkey, stop_postgres, stop_valkey
 from config.supervisor import children, demo_env, stamps
 from config.supervisor.children import Child, Program
-from config.supervisor.programs import programs, wait_until
+from config.supervisor.programs import programs, second_ehr, wait_until
 from config.supervisor.terminal import Signals, Stopped, Trouble, say, step
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -66,7 +68,14 @@ def servers(port: int, client_port: int) -> Iterator[dict[str, str]]:
     with step("PostgreSQL and Valkey"):
         postgres, valkey = start_postgres(VAR / "postgres"), start_valkey(VAR / "valkey")
     try:
-        values = demo_env.write(VAR, postgres=postgres, valkey=valkey, port=port, client_port=client_port)
+        values = demo_env.write(
+            VAR,
+            postgres=postgres,
+            valkey=valkey,
+            port=port,
+            client_port=client_port,
+            ehr_port=_ehr_port(port, client_port),
+        )
         # the demo's own values win: a DATABASE_URL in the shell may be a real one
         yield {**os.environ, **values, "CHARTKEY_ENV_FILE": str(VAR / "demo.env"), "PYTHONUNBUFFERED": "1"}
     finally:
@@ -96,13 +105,24 @@ def seed(environment: Mapping[str, str], data: Path | None, signals: Signals) ->
             raise Trouble(
                 f"var/ holds records already. To start over: make demo-reset && make demo DATA={data}"
             )
+        _follow_addresses(environment, signals)
         return
     with step("Your records" if data else "Demo population"):
         options = ["--data", wanted] if data else []
         printed = manage(["demo_seed", *options], environment, signals, shown=bool(data))
     _, _, people = printed.partition("Log-ins")
     (VAR / "people.txt").write_text(f"Log-ins{people.partition('Done in')[0]}")
-    marker.write_text(json.dumps({"from": wanted}))
+    made = {"from": wanted, "day": f"{date.today()}", "ehr": environment["LAKESIDE_URL"]}
+    marker.write_text(json.dumps(made))
+
+
+def _follow_addresses(environment: Mapping[str, str], signals: Signals) -> None:
+    """Where the second EHR has another port than last time, its source is told."""
+    marker = VAR / "seeded.json"
+    made = json.loads(marker.read_text())
+    if made["from"] == "demo" and made.get("ehr") != environment["LAKESIDE_URL"]:
+        manage(["demo_seed", "--addresses"], environment, signals)
+        marker.write_text(json.dumps({**made, "ehr": environment["LAKESIDE_URL"]}))
 
 
 def manage(
@@ -140,6 +160,9 @@ def _show(text: str) -> int:
 
 def run(environment: Mapping[str, str], arguments: argparse.Namespace, signals: Signals) -> None:
     wanted = programs(environment, port=arguments.port, client_port=arguments.app_port)
+    made = json.loads((VAR / "seeded.json").read_text())
+    if made["from"] == "demo":
+        wanted.append(second_ehr(environment, made.get("day") or f"{date.today()}"))
     running: list[Child] = []
     try:
         for program in wanted:
@@ -190,6 +213,7 @@ Chartkey is running.
   Portal     {environment["BASE_URL"]}/
   Demo app   {environment["DEMO_CLIENT_URL"]}/   GlucoTrack, a separate app that asks for records
   FHIR API   {environment["BASE_URL"]}/fhir/r4/metadata
+  Lakeside   {environment["LAKESIDE_URL"]}   a second hospital, where Alice has records too
   E-mail     {VAR / "mail"}   nothing leaves this machine
   Logs       {VAR / "log"}
 """)
@@ -215,6 +239,13 @@ def _check_ports(port: int, client_port: int) -> None:
         if not _is_free(number):
             free = next(n for n in range(8010, 65000, 10) if _is_free(n) and _is_free(n + 1))
             raise Trouble(f"Port {number} is taken. Try: make demo PORT={free} APP_PORT={free + 1}")
+
+
+def _ehr_port(port: int, client_port: int) -> int:
+    """For the second EHR: the port that it had, or the next one that is free."""
+    kept = urlsplit(demo_env.read(VAR / "demo.env").get("LAKESIDE_URL", "")).port
+    wanted = [*([kept] if kept else []), *range(8002, 9000)]
+    return next(n for n in wanted if n not in (port, client_port) and _is_free(n))
 
 
 def _is_free(port: int) -> bool:

@@ -18,9 +18,11 @@ from fhirproxy.models import Source
 from fhirproxy.outcomes import NOT_FOUND, Refusal
 
 
-def read(requester: Requester, document_id: str, index: int = 0) -> tuple[bytes, str]:
+def read(
+    requester: Requester, document_id: str, index: int = 0, source: Source | None = None
+) -> tuple[bytes, str]:
     """(bytes, content type) of one attachment. Raises Refusal: 404 where there is none."""
-    source = Source.primary()
+    source = source or Source.primary()
     document = _read(requester, source, "DocumentReference", document_id)
     try:
         attachment = document["content"][index]["attachment"]

@@ -51,6 +51,8 @@ class Source(models.Model):
     max_bytes = models.PositiveIntegerField(default=64 * 1024 * 1024)  # of one answer
     max_pages = models.PositiveSmallIntegerField(default=200)  # of one search
     concurrency = models.PositiveSmallIntegerField(default=8)  # requests at once, in each process
+    # Whether people's own pages may show its last answer while it gives none: see `upstream.kept`.
+    keep_copies = models.BooleanField(default=True)
 
     class Phi:
         fields: tuple[str, ...] = ()
@@ -58,6 +60,7 @@ class Source(models.Model):
             *("slug", "name", "kind", "base_url", "is_primary", "adapter", "types"),
             *("auth", "auth_id", "secret", "token_url", "scope"),
             *("connect_timeout", "read_timeout", "deadline", "max_bytes", "max_pages", "concurrency"),
+            "keep_copies",
         )
 
     class Meta:
@@ -87,6 +90,8 @@ class Source(models.Model):
         """Raises ValidationError for an EHR that could not be spoken to safely."""
         self.clean()
         super().save(*args, **kwargs)
+        if not self.keep_copies:
+            self.copies.all().delete()
         _primary.cache_clear()
 
     def clean(self) -> None:
@@ -133,6 +138,29 @@ class Source(models.Model):
 @lru_cache(maxsize=1)
 def _primary(_minute: int) -> Source:
     return Source.objects.get(is_primary=True)
+
+
+class LastCopy(models.Model):
+    """What an EHR last answered to one question about one patient; read and written by `upstream.kept`."""
+
+    source = models.ForeignKey(Source, models.CASCADE, related_name="copies")
+    patient = models.ForeignKey("accounts.Patient", models.CASCADE, related_name="+")
+    request = models.CharField(max_length=64)  # SHA-256 of the question
+    at = models.DateTimeField()  # when it was asked
+    content = models.TextField()  # encrypted
+
+    class Phi:
+        fields = ("content",)
+        safe = ("id", "source", "patient", "request", "at")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["source", "patient", "request"], name="one_copy_per_question")
+        ]
+        indexes = [models.Index(fields=["at"])]
+
+    def __str__(self) -> str:
+        return f"LastCopy/{self.pk}"
 
 
 class WriteCommand(models.Model):

@@ -20,6 +20,7 @@ from fhirproxy import budgets
 from fhirproxy.interactions import Interaction
 from fhirproxy.models import Source
 from fhirproxy.outcomes import LOG_DOWN, NOT_FOUND, EhrFailure, Refusal
+from fhirproxy.upstream import tapes
 
 if TYPE_CHECKING:
     from fhirproxy.checks import Passed
@@ -84,6 +85,8 @@ def let_out(call: Call, passed: "Passed", count: int | None = None) -> None:
         detail["withheld"] = passed.withheld
     if marks := passed.marks:
         detail["notice"] = "|".join(sorted(marks))
+    if (age := tapes.age()) is not None:
+        detail["copy_seconds"] = age
     row = _record(
         call,
         Outcome.PERMIT,

@@ -2,6 +2,7 @@ from celery import shared_task
 
 from fhirproxy import health
 from fhirproxy.models import Source
+from fhirproxy.upstream import kept
 from fhirproxy.writes import dispatch
 
 
@@ -16,3 +17,9 @@ def check_sources() -> None:
     """Find out how each EHR is. Safe to run twice."""
     for source in Source.objects.all():
         health.keep(source)
+
+
+@shared_task
+def sweep_copies() -> None:
+    """Delete copies that may not be kept any longer. Safe to run twice."""
+    kept.sweep()

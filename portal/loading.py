@@ -1,9 +1,9 @@
-"""Reading records for a page: each part alone, so that one that fails is named and the rest is shown."""
+"""Reading records for a page: each EHR and part alone, so that what fails is named and the rest shown."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import wraps
-from typing import Any
 
 from django.http import HttpResponse
 from django.utils import timezone
@@ -11,8 +11,10 @@ from django.utils.functional import Promise
 from django.utils.translation import pgettext
 
 from portal import records
+from portal.combining import Item, Shown, combine
 from portal.guards import PatientRequest
-from portal.states import Kind, State
+from portal.records import Answer, Params, Search, Told
+from portal.states import Kind, SourceState, State
 from portal.views.problems import UNAVAILABLE, problem, reference
 
 
@@ -22,13 +24,14 @@ class Wanted:
 
     resource_type: str
     label: str | Promise
-    params: tuple[tuple[str, str], ...] = ()
+    params: Params = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    found: tuple[list[dict[str, Any]], ...]  # one list for each search, in order
+    found: tuple[list[Shown], ...]  # one list for each search, in order
     state: State
+    told: tuple[Told, ...] = ()  # by EHR
 
     @property
     def status(self) -> int:
@@ -36,30 +39,74 @@ class Loaded:
 
 
 def load(request: PatientRequest, *wanted: Wanted) -> Loaded:
-    """Run the searches. The state is fresh, partial (some failed) or error (all failed)."""
-    found, missing = [], []
-    for one in wanted:
-        try:
-            found.append(records.search(request, one.resource_type, *one.params))
-        except records.Unavailable:
-            found.append([])
-            missing.append(str(one.label))
-    return Loaded(tuple(found), _state(request, missing, len(wanted)))
+    """Run the searches in every EHR of the patient, and put together what is the same.
+
+    The state is fresh, stale (some EHR's answer is an older one), partial (something is missing) or
+    error (nothing came).
+    """
+    told = records.everywhere(request, *(Search(each.resource_type, each.params) for each in wanted))
+    found = tuple(combine(_items(told, index)) for index in range(len(wanted)))
+    return Loaded(found, _state(request, told, [str(each.label) for each in wanted]), tuple(told))
 
 
-def _state(request: PatientRequest, missing: list[str], asked: int) -> State:
-    if not missing:
-        return State(kind=Kind.FRESH, at=timezone.now())
-    if len(missing) < asked:
-        return State(kind=Kind.PARTIAL, missing=tuple(missing), retry=request.get_full_path())
+def state_of_item(request: PatientRequest, item: Item, at: datetime | None) -> State | None:
+    """What to say over one item that is an older copy; None for one that was read just now."""
+    if at is None:
+        return None
+    name = item.origin.name or records.name_of(request, item.origin)
+    return State(kind=Kind.STALE, sources=(SourceState(name=name, kind=Kind.STALE, at=at),))
+
+
+def _items(told: Sequence[Told], index: int) -> list[Item]:
+    answers = (each.answers[index] for each in told)
+    return [item for answer in answers if answer for item in answer.items]
+
+
+def _state(request: PatientRequest, told: Sequence[Told], labels: Sequence[str]) -> State:
+    sources = tuple(_source_state(each, labels) for each in told)
+    retry = request.get_full_path()
+    kinds = {source.kind for source in sources}
+    if kinds == {Kind.ERROR}:
+        return _error(sources, retry)
+    if kinds & {Kind.ERROR, Kind.PARTIAL}:
+        if len(sources) == 1:
+            return State(kind=Kind.PARTIAL, missing=sources[0].missing, retry=retry)
+        return State(kind=Kind.PARTIAL, sources=sources, retry=retry)
+    kind = Kind.STALE if Kind.STALE in kinds else Kind.FRESH
+    return State(kind=kind, at=timezone.now(), sources=sources, retry=retry)
+
+
+def _source_state(told: Told, labels: Sequence[str]) -> SourceState:
+    name, answers = told.source.name, told.answers
+    missing = tuple(label for label, answer in zip(labels, answers, strict=True) if answer is None)
+    at = _oldest(answers)
+    if len(missing) == len(answers):
+        return SourceState(name=name, kind=Kind.ERROR)
+    if missing:
+        return SourceState(name=name, kind=Kind.PARTIAL, at=at, missing=missing)
+    return SourceState(name=name, kind=Kind.STALE if at else Kind.FRESH, at=at)
+
+
+def _oldest(answers: Sequence[Answer | None]) -> datetime | None:
+    return min((answer.at for answer in answers if answer and answer.at), default=None)
+
+
+def _error(sources: Sequence[SourceState], retry: str) -> State:
+    text = pgettext(
+        "load.error.what",
+        "The system that keeps your records did not answer. Nothing in your record changed.",
+    )
+    if len(sources) > 1:
+        text = pgettext(
+            "load.error.all",
+            "None of these answered: {list}. Nothing in your record changed. "
+            "Try again in a few minutes. If you need help now, call your clinic.",
+        ).format(list=", ".join(source.name for source in sources))
     return State(
         kind=Kind.ERROR,
         heading=pgettext("load.error", "We could not show your records"),
-        text=pgettext(
-            "load.error.what",
-            "The system that keeps your records did not answer. Nothing in your record changed.",
-        ),
-        retry=request.get_full_path(),
+        text=text,
+        retry=retry,
         reference=reference(),
     )
 

@@ -1,7 +1,7 @@
 """From an Observation (FHIR R4) to a `Result` that pages can show. Pure, and never raises on bad records."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
@@ -13,6 +13,7 @@ from portal import fhir
 from portal.fhir import Moment
 from portal.numbers import number_text, with_fahrenheit
 from portal.plain_names import PlainName, plain_name
+from portal.where_from import ALONE, WhereFrom, each
 
 
 class Standing(StrEnum):
@@ -79,6 +80,13 @@ class Result:
     absent_reason: str
     note: str
     parts: tuple["Result", ...]  # components, such as the two numbers of a blood pressure
+    ucum: str = ""  # the unit's code in UCUM, where there is one
+    origin: WhereFrom = ALONE
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """Its own, and those of the same result in other EHRs."""
+        return self.id, *(other.address for other in self.origin.also)
 
     @property
     def name(self) -> object:
@@ -183,7 +191,14 @@ def read(resource: Any) -> Result:
         absent_reason=fhir.words(fhir.first(resource, "dataAbsentReason")),
         note=fhir.text(resource, "note", "text"),
         parts=parts,
+        ucum=_ucum(resource),
     )
+
+
+def _ucum(resource: Any) -> str:
+    quantity = fhir.first(resource, "valueQuantity")
+    is_ucum = quantity.get("system") == "http://unitsofmeasure.org"
+    return fhir.text(quantity, "code") if is_ucum else ""
 
 
 def _parts(resource: Any) -> tuple[Result, ...]:
@@ -193,8 +208,12 @@ def _parts(resource: Any) -> tuple[Result, ...]:
 
 
 def read_all(resources: Iterable[Any]) -> list[Result]:
-    """Results that stand, newest first; undated ones last."""
-    results = [read(resource) for resource in resources]
+    """Results that stand, newest first; undated ones last. Of resources, or of what was combined."""
+    results = [
+        replace(one, id=address or one.id, origin=origin)
+        for resource, address, origin in each(resources)
+        for one in [read(resource)]
+    ]
     shown = [result for result in results if result.progress != Progress.WITHDRAWN]
     return fhir.newest_first(shown)
 

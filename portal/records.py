@@ -1,9 +1,13 @@
 """Records for pages: the same gate that apps go through, asked in the name of the person signed in."""
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 import msgspec
 from django.http import Http404
@@ -13,17 +17,59 @@ from consent import authority
 from consent.authority import Requester
 from fhirproxy import attachments, gate, interactions
 from fhirproxy.interactions import Interaction
-from fhirproxy.outcomes import Refusal
+from fhirproxy.models import Source
+from fhirproxy.outcomes import EhrFailure, Refusal
 from fhirproxy.served import SERVED
+from fhirproxy.upstream import kept, tapes
+from fhirproxy.upstream.exchange import within
+from portal import fhir, sources
+from portal.combining import Item, Origin, parts
 from portal.guards import PatientRequest
 
+T = TypeVar("T")
 Resource = dict[str, Any]
+Params = tuple[tuple[str, str], ...]
 DECODER = msgspec.json.Decoder(Resource, float_hook=Decimal)  # so that 4.10 keeps its digits
 MOST_PAGES = 20  # of 200: a page that needs more is a page that needs a filter
+LABORATORY: Params = (("category", "laboratory"),)
+VITAL_SIGNS: Params = (("category", "vital-signs"),)
+LAB_REPORTS: Params = (("category", "LAB"),)
+# In the copies of which searches a single item, or the results of one code, can be found.
+LISTS: dict[str, tuple[Params, ...]] = {
+    "Observation": (LABORATORY, VITAL_SIGNS),
+    "DiagnosticReport": (LAB_REPORTS,),
+    "DocumentReference": ((),),
+}
 
 
 class Unavailable(Exception):
     """The health record system, or the log, did not answer. Nothing can be shown just now."""
+
+    def __init__(self, what: str, *, of_ehr: bool = False, is_late: bool = False) -> None:
+        super().__init__(what)
+        self.of_ehr, self.is_late = of_ehr, is_late
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    resource_type: str
+    params: Params = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What one EHR answered to one search; `at` is when, where it is a copy of an earlier answer."""
+
+    items: tuple[Item, ...] = ()
+    at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One EHR's answers, in the order of the searches; None where there is not even a copy."""
+
+    source: Source
+    answers: tuple[Answer | None, ...]
 
 
 def requester_of(request: PatientRequest) -> Requester:
@@ -33,51 +79,199 @@ def requester_of(request: PatientRequest) -> Requester:
     return request.requester
 
 
-def search(request: PatientRequest, resource_type: str, *params: tuple[str, str]) -> list[Resource]:
-    """All matches in this patient's record, as the gate lets them through.
+def everywhere(request: PatientRequest, *searches: Search) -> list[Told]:
+    """All matches in this patient's record in every EHR, as the gate lets them through.
 
-    Raises Unavailable. What the gate withholds is not there and not counted.
+    What the gate withholds is not there and not counted. Raises nothing for an EHR that does not answer.
     """
-    return search_as(requester_of(request), resource_type, *params)
+    requester, until = requester_of(request), sources.deadline()
+    known = sources.linked(requester)
+    names = {source.slug: _origin(source, known) for source in known}
+
+    def ask(source: Source) -> tuple[Answer | None, ...]:
+        return tuple(_live(requester, names[source.slug], source, each, until) for each in searches)
+
+    asked = sources.side_by_side(known, ask, until)
+    return [
+        Told(
+            source,
+            tuple(
+                answer or _copied(requester, names[source.slug], source, search)
+                for answer, search in zip(answers or [None] * len(searches), searches, strict=True)
+            ),
+        )
+        for source, answers in zip(known, asked, strict=True)
+    ]
 
 
 def search_as(requester: Requester, resource_type: str, *params: tuple[str, str]) -> list[Resource]:
-    """The same for a requester who is not the patient, such as a clinician."""
-    with _as_page():
-        interaction = interactions.search(resource_type, [*params, ("_count", "200")])
-    found: list[Resource] = []
-    for _ in range(MOST_PAGES):
-        bundle = _serve(requester, interaction)
-        found += [entry["resource"] for entry in bundle.get("entry", [])]
-        following = next((x["url"] for x in bundle.get("link", []) if x["relation"] == "next"), "")
-        if not following:
-            break
-        cursor = following.split("_cursor=", 1)[1]
-        interaction = interactions.search(resource_type, [("_cursor", cursor)])
-    return found
+    """All matches in the primary EHR, for a requester who is not the patient, such as a clinician.
+
+    Raises Unavailable.
+    """
+    return _all_pages(requester, None, Search(resource_type, params))
 
 
 def read(request: PatientRequest, resource_type: str, resource_id: str) -> Resource:
-    """One resource of this patient's record. Raises Http404 and Unavailable."""
+    """One resource of this patient's record in the primary EHR. Raises Http404 and Unavailable."""
     if resource_type not in SERVED or not interactions.FHIR_ID.match(resource_id):
         raise Http404
     return _serve(requester_of(request), Interaction("read", resource_type, resource_id))
 
 
-def attachment(request: PatientRequest, document_id: str, index: int = 0) -> tuple[bytes, str]:
+def item(request: PatientRequest, resource_type: str, address: str) -> tuple[Item, datetime | None]:
+    """One item of a patient's record in any EHR, by its address on pages (`combining.items`).
+
+    With the time of the copy, where its EHR does not answer. Raises Http404 and Unavailable.
+    """
+    requester = requester_of(request)
+    source, known, resource_id = _addressed(requester, address)
+    origin = _origin(source, known)
+    asked = Interaction("read", resource_type, resource_id)
+    if resource_type not in SERVED or not source.serves(resource_type):
+        raise Http404
+    try:
+        found = _patiently(requester, source, asked, partial(_serve, requester, asked, source))
+        return Item(found, origin), None
+    except Unavailable as unavailable:
+        if not unavailable.of_ehr:
+            raise
+        if tape := kept.load(source, requester, asked):
+            with tapes.replaying(tape):
+                return Item(_serve(requester, asked, source), origin), tape.at
+        for params in LISTS.get(resource_type, ()):
+            copy = _replayed(requester, origin, source, Search(resource_type, params))
+            for each in copy.items if copy else ():
+                if each.address == address:
+                    return each, copy.at if copy else None
+        raise
+
+
+def attachment(request: PatientRequest, address: str, index: int = 0) -> tuple[bytes, str]:
     """(bytes, content type) of one attachment of a DocumentReference; its decision is the document's.
 
     Raises Http404 where there is no such attachment, and Unavailable.
     """
-    if not interactions.FHIR_ID.match(document_id):
+    requester = requester_of(request)
+    source, _, document_id = _addressed(requester, address)
+    with _as_page(), within(sources.deadline() - time.monotonic()):
+        return attachments.read(requester, document_id, index, source)
+
+
+def name_of(request: PatientRequest, origin: Origin) -> str:
+    """What an EHR is called, also where it is the only one."""
+    return next(s.name for s in sources.linked(requester_of(request)) if s.slug == origin.slug)
+
+
+def _addressed(requester: Requester, address: str) -> tuple[Source, list[Source], str]:
+    """(the EHR, all that the patient is linked to, the id there). Raises Http404."""
+    slug, resource_id = parts(address)
+    known = sources.linked(requester)
+    source = next((s for s in known if s.slug == slug and not s.is_primary), None) if slug else known[0]
+    if source is None or not interactions.FHIR_ID.match(resource_id):
         raise Http404
-    with _as_page():
-        return attachments.read(requester_of(request), document_id, index)
+    return source, known, resource_id
 
 
-def _serve(requester: Requester, interaction: Interaction) -> Resource:
+def _origin(source: Source, known: Sequence[Source]) -> Origin:
+    return Origin(source.slug, source.name if len(known) > 1 else "", source.is_primary)
+
+
+def _live(
+    requester: Requester, origin: Origin, source: Source, search: Search, until: float
+) -> Answer | None:
+    if not source.serves(search.resource_type):
+        return Answer()
+    asked = _interaction(search)
+    found = partial(_all_pages, requester, source, search)
+    try:
+        resources = _patiently(requester, source, asked, found, until)
+    except Unavailable:
+        return None
+    except Http404:  # it does not take the search: of the primary EHR that is how the page is
+        if source.is_primary:
+            raise
+        return None
+    return Answer(tuple(Item(resource, origin) for resource in resources))
+
+
+def _patiently(
+    requester: Requester,
+    source: Source,
+    asked: Interaction,
+    work: Callable[[], T],
+    until: float | None = None,
+) -> T:
+    """Ask an EHR as long as this page may wait, and keep what it answers. Raises Unavailable."""
+    if source.kind == Source.Kind.EMBEDDED:
+        return work()
+    left = (until or sources.deadline()) - time.monotonic()
+    if left <= 0 or sources.late.rests(source.slug):
+        raise Unavailable("not waited for", of_ehr=True, is_late=True)
+    try:
+        with within(left), tapes.recording() as tape:
+            found = work()
+    except Unavailable as unavailable:
+        if unavailable.is_late:
+            sources.late.note(source.slug)
+        raise
+    sources.late.answered(source.slug)
+    kept.save(source, requester, asked, tape)
+    return found
+
+
+def _copied(requester: Requester, origin: Origin, source: Source, search: Search) -> Answer | None:
+    """The last good answer to a search, else what copies of longer lists have of it."""
+    if exact := _replayed(requester, origin, source, search):
+        return exact
+    wanted = dict(search.params).get("code", "").rpartition("|")[2]
+    if not wanted:
+        return None
+    lists = (Search(search.resource_type, params) for params in LISTS.get(search.resource_type, ()))
+    copies = [copy for each in lists if (copy := _replayed(requester, origin, source, each))]
+    found = {one.address: one for copy in copies for one in copy.items if _has_code(one.resource, wanted)}
+    oldest = min((copy.at for copy in copies if copy.at), default=None)
+    return Answer(tuple(found.values()), oldest) if found else None
+
+
+def _has_code(resource: Any, code: str) -> bool:
+    of_parts = (fhir.codes(part.get("code")) for part in fhir.objects(resource, "component"))
+    return code in {*fhir.codes(fhir.first(resource, "code")), *(c for codes in of_parts for c in codes)}
+
+
+def _replayed(requester: Requester, origin: Origin, source: Source, search: Search) -> Answer | None:
+    tape = kept.load(source, requester, _interaction(search))
+    if tape is None:
+        return None
+    try:
+        with tapes.replaying(tape):
+            found = _all_pages(requester, source, search)
+    except Unavailable:
+        return None
+    return Answer(tuple(Item(resource, origin) for resource in found), tape.at)
+
+
+def _interaction(search: Search) -> Interaction:
     with _as_page():
-        answer = gate.serve(requester, interaction)
+        return interactions.search(search.resource_type, [*search.params, ("_count", "200")])
+
+
+def _all_pages(requester: Requester, source: Source | None, search: Search) -> list[Resource]:
+    interaction, found = _interaction(search), []
+    for _ in range(MOST_PAGES):
+        bundle = _serve(requester, interaction, source)
+        found += [entry["resource"] for entry in bundle.get("entry", [])]
+        following = next((x["url"] for x in bundle.get("link", []) if x["relation"] == "next"), "")
+        if not following:
+            break
+        cursor = following.split("_cursor=", 1)[1]
+        interaction = interactions.search(search.resource_type, [("_cursor", cursor)])
+    return found
+
+
+def _serve(requester: Requester, interaction: Interaction, source: Source | None = None) -> Resource:
+    with _as_page():
+        answer = gate.serve(requester, interaction, source)
     return DECODER.decode(answer.body)
 
 
@@ -89,4 +283,5 @@ def _as_page() -> Iterator[None]:
     except Refusal as refusal:
         if refusal.status in (400, 403, 404):
             raise Http404 from refusal
-        raise Unavailable(refusal.diagnostics) from refusal
+        of_ehr = isinstance(refusal, EhrFailure)
+        raise Unavailable(refusal.diagnostics, of_ehr=of_ehr, is_late=refusal.status == 504) from refusal

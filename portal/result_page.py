@@ -32,6 +32,7 @@ class Panel:
     head: list[str]
     rows: Table  # for parts/table.html, newest first
     count: int
+    apart: list[Trend]  # of results in units that cannot be compared with the newest's
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,10 @@ def _panel(result: Result, same: list[Result], id: str, most_rows: int) -> Panel
         trends.went_from(made),
         *_table(same[:most_rows]),
         len(same),
+        [
+            trends.trend(group, id=f"{id}u{number}", name=f"{result.name} ({group[-1].unit or '-'})")
+            for number, group in enumerate(trends.apart(points))
+        ],
     )
 
 
@@ -100,6 +105,13 @@ def _table(results: Sequence[Result]) -> tuple[list[str], Table]:
         ]
         for result in results
     ]
+    if any(result.origin.kept_by for result in results):
+        kept = pgettext("result.table.kept_by", "Kept by")
+        for row, result in zip(rows, results, strict=True):
+            row.append({"label": kept, "text": result.origin.kept_by})
+        if not any(_range(result) or lab_words.standing_chip(result) for result in results):
+            return [date, value, kept], [[*row[:2], row[-1]] for row in rows]
+        return [date, value, usual, compared, kept], rows
     if any(_range(result) or lab_words.standing_chip(result) for result in results):
         return [date, value, usual, compared], rows
     return [date, value], [row[:2] for row in rows]

@@ -15,9 +15,12 @@ from django.utils.translation import pgettext, pgettext_lazy
 from portal import fhir
 from portal.dates import date_words, time_words
 from portal.fhir import Moment
+from portal.where_from import ALONE, WhereFrom, each
 
 Resource = dict[str, Any]
 NO_KNOWN_ALLERGIES = {"716186003", "409137002", "428607008", "429625007", "1003774007"}  # SNOMED CT
+NOT_ASKED = {"1631000175102", "asked-unknown", "not-asked", "unknown"}  # SNOMED CT; data-absent-reason
+PLACEHOLDERS = {"not on file", "no information", "unknown", "not asked", "none recorded"}
 NO_NAME = pgettext_lazy("row.no_name", "No name given. Ask your clinic about it.")
 
 
@@ -32,20 +35,33 @@ class Row:
     source: str = ""
     is_current: bool = True
     count: int = 1  # how often the record says it
+    origin: WhereFrom = ALONE
 
 
 def rows_of(resources: Iterable[Any], reader: Callable[[Any], Row | None]) -> list[Row]:
-    """Rows that stand, newest first; undated ones last."""
-    return fhir.newest_first(row for resource in resources if (row := reader(resource)))
+    """Rows that stand, newest first; undated ones last. Of resources, or of what was combined."""
+    return fhir.newest_first(
+        replace(row, id=address or row.id, origin=origin)
+        for resource, address, origin in each(resources)
+        if (row := reader(resource))
+    )
 
 
 def merged(rows: Iterable[Row]) -> list[Row]:
-    """One row for each thing, its newest (rows come newest first), with how often it was written down."""
-    found: dict[tuple[str, bool], Row] = {}
+    """One row for each thing, its newest (rows come newest first), with how often it was written down.
+
+    By its name, so within one EHR only: two EHRs may mean different things by one name.
+    """
+    found: dict[tuple[str, str, bool], Row] = {}
     for row in rows:
-        key = (str(row.name).casefold(), row.is_current)
-        found[key] = replace(found[key], count=found[key].count + 1) if key in found else row
+        key = (row.origin.slug, str(row.name).casefold(), row.is_current)
+        found[key] = _and(found[key], row) if key in found else row
     return list(found.values())
+
+
+def _and(row: Row, older: Row) -> Row:
+    also = tuple(dict.fromkeys((*row.origin.also, *older.origin.also)))
+    return replace(row, count=row.count + 1, origin=replace(row.origin, also=also))
 
 
 def medicine(resource: Any) -> Row | None:
@@ -94,7 +110,7 @@ def _medicine_name(resource: Any) -> str | Promise:
 
 def allergy(resource: Any) -> Row | None:
     """AllergyIntolerance; not one that says there are none (see `no_known_allergies`)."""
-    if not _stands(resource) or _says_none(resource):
+    if not _stands(resource) or _says_none(resource) or _says_nothing(resource):
         return None
     reactions = [fhir.words(m) for m in fhir.objects(resource, "reaction", "manifestation")]
     seen = ", ".join(dict.fromkeys(filter(None, reactions)))
@@ -118,6 +134,24 @@ def no_known_allergies(resources: Iterable[Any]) -> Row | None:
         Row(id=fhir.text(r, "id"), name="", when=_moment(r, "recordedDate", "lastOccurrence")) for r in said
     ]
     return next(iter(fhir.newest_first(rows)), None)
+
+
+def care_team(resource: Any) -> list[Row]:
+    """CareTeam: a row for each member who has a name; not the patient."""
+    if fhir.text(resource, "status") in {"entered-in-error", "proposed", "inactive"}:
+        return []
+    team = fhir.text(resource, "name")
+    return [
+        Row(
+            id=fhir.text(resource, "id"),
+            name=fhir.display(fhir.first(member, "member")),
+            details=_some(fhir.words(fhir.objects(member, "role")), team),
+        )
+        for member in fhir.objects(resource, "participant")
+        if fhir.display(fhir.first(member, "member"))
+        and not fhir.text(fhir.first(member, "member"), "reference").startswith("Patient/")
+        and not fhir.text(member, "period", "end")
+    ]
 
 
 def condition(resource: Any) -> Row | None:
@@ -243,6 +277,14 @@ def _clinical_status(resource: Any) -> str:
 def _stands(resource: Any) -> bool:
     verification = fhir.codes(fhir.first(resource, "verificationStatus"))
     return isinstance(resource, dict) and not set(verification) & {"refuted", "entered-in-error"}
+
+
+def _says_nothing(resource: Any) -> bool:
+    """What some EHRs send where nobody has asked: a placeholder, and no word about allergies."""
+    concept = fhir.first(resource, "code")
+    if fhir.codes(concept):
+        return bool(NOT_ASKED & set(fhir.codes(concept)))
+    return fhir.words(concept).strip(" .").casefold() in PLACEHOLDERS
 
 
 def _says_none(resource: Any) -> bool:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from django.urls import reverse
 from django.utils.functional import Promise
 
 from portal import fhir
@@ -11,6 +12,7 @@ from portal.dates import date_words
 from portal.fhir import Moment
 from portal.observations import PROGRESS, Progress, Result
 from portal.plain_names import plain_name
+from portal.where_from import ALONE, Other, WhereFrom, each
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +26,7 @@ class Report:
     source: str
     conclusion: str
     results: tuple[Result, ...]
+    origin: WhereFrom = ALONE
 
     @property
     def outside_count(self) -> int:
@@ -34,30 +37,37 @@ class Report:
         return sum(result.is_urgent for result in self.results)
 
 
-def report(resource: Any, results: Iterable[Result]) -> Report:
-    """Read one DiagnosticReport (FHIR R4); `results` are those found, of which it takes its own."""
-    named = [fhir.text(item, "reference").rpartition("/")[2] for item in fhir.objects(resource, "result")]
-    by_id = {result.id: result for result in results}
+def report(resource: Any, results: Iterable[Result], origin: WhereFrom = ALONE) -> Report:
+    """Read one DiagnosticReport (FHIR R4); `results` are those found, of which it takes its own.
+
+    Its own may be shown as another EHR's that says the same.
+    """
+    named = [
+        origin.address(fhir.text(item, "reference").rpartition("/")[2])
+        for item in fhir.objects(resource, "result")
+    ]
+    by_id = {address: result for result in results for address in result.addresses}
     concept = fhir.first(resource, "code")
     plain = next(filter(None, map(plain_name, fhir.codes(concept, fhir.LOINC))), None)
     when = fhir.moment(fhir.text(resource, "effectiveDateTime")) or fhir.moment(
         fhir.text(fhir.first(resource, "effectivePeriod"), "start")
     )
     return Report(
-        id=fhir.text(resource, "id"),
+        id=origin.address(fhir.text(resource, "id")),
         name=plain.name if plain else fhir.words(concept),
         when=when or fhir.moment(fhir.text(resource, "issued")),
         progress=PROGRESS.get(fhir.text(resource, "status"), Progress.UNKNOWN),
         source=fhir.display(fhir.first(resource, "performer")),
         conclusion=fhir.text(resource, "conclusion"),
         results=tuple(by_id[name] for name in named if name in by_id),
+        origin=origin,
     )
 
 
 def grouped(reports: Iterable[Any], results: Sequence[Result]) -> list[Report]:
     """Reports newest first, and between them, by day, the results that belong to none."""
-    read = [report(resource, results) for resource in reports]
-    groups = [one for one in read if one.results and one.progress != Progress.WITHDRAWN]
+    read = [report(resource, results, origin) for resource, _, origin in each(reports)]
+    groups = _each_once(one for one in read if one.results and one.progress != Progress.WITHDRAWN)
     taken = {result.id for one in groups for result in one.results}
     days: dict[str, list[Result]] = {}
     for result in results:
@@ -70,6 +80,28 @@ def grouped(reports: Iterable[Any], results: Sequence[Result]) -> list[Report]:
     return fhir.newest_first(groups)
 
 
+def _each_once(reports: Iterable[Report]) -> list[Report]:
+    """Reports of several EHRs: what was shown in one is not shown again in another one's.
+
+    A report of which nothing is left is named on the one that has its first result.
+    """
+    found: list[Report] = []
+    for one in sorted(reports, key=lambda one: not one.origin.is_primary):
+        rest = tuple(
+            result
+            for result in one.results
+            if not any(o.origin.slug != one.origin.slug and result in o.results for o in found)
+        )
+        if rest:
+            found.append(replace(one, results=rest))
+            continue
+        index = next(i for i, o in enumerate(found) if one.results[0] in o.results)
+        other = Other(one.origin.kept_by, reverse("portal:report", args=[one.id]))
+        origin = replace(found[index].origin, also=(*found[index].origin.also, other))
+        found[index] = replace(found[index], origin=origin)
+    return found
+
+
 def series(results: Iterable[Result], code: str) -> list[Result]:
     """All results of one code, newest first as they came; a part of a panel takes the panel's date."""
     found = []
@@ -77,7 +109,14 @@ def series(results: Iterable[Result], code: str) -> list[Result]:
         if result.code == code:
             found.append(result)
         found += [
-            replace(part, id=result.id, when=result.when, progress=result.progress, source=result.source)
+            replace(
+                part,
+                id=result.id,
+                when=result.when,
+                progress=result.progress,
+                source=result.source,
+                origin=result.origin,
+            )
             for part in result.parts
             if part.code == code
         ]

@@ -1,7 +1,7 @@
 """One measure over time, as SVG: the trend on its own page, and the sparkline in lists. Pure."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from itertools import groupby, pairwise
 
@@ -10,6 +10,7 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import pgettext
 
 from portal.charts import NOTHING, WIDTH, _n, mark
+from portal.combining import units
 from portal.dates import axis_words, month_words
 from portal.fhir import Moment
 from portal.numbers import number_text
@@ -28,6 +29,7 @@ class Point:
     usual: Range | None
     standing: Standing
     preliminary: bool = False
+    ucum: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,7 @@ def points_of(results: Sequence[Result]) -> list[Point]:
             result.range if result.is_drawable else None,
             result.standing,
             result.progress == Progress.PRELIMINARY,
+            result.ucum,
         )
         for result in results
         if result.when and result.value is not None
@@ -63,8 +66,7 @@ def points_of(results: Sequence[Result]) -> list[Point]:
 
 def trend(points: Sequence[Point], *, id: str, name: str) -> Trend:
     """Draw points (oldest first) in the unit of the newest. Real time runs along x."""
-    unit = points[-1].unit if points else ""
-    comparable = [point for point in points if point.unit == unit]
+    comparable = _comparable(points)
     drawn = comparable[-MOST_POINTS:]
     inside = sum(point.standing == Standing.IN for point in drawn)
     breaks = any(one.method != other.method for one, other in pairwise(drawn))
@@ -80,6 +82,38 @@ def trend(points: Sequence[Point], *, id: str, name: str) -> Trend:
     if len(drawn) < 2:
         return made
     return Trend(_svg(drawn, made, id, name), *(getattr(made, f) for f in Trend.__slots__[1:]))
+
+
+def apart(points: Sequence[Point]) -> list[list[Point]]:
+    """The points that `trend` leaves out, for pictures of their own: each in one unit, oldest first."""
+    groups, rest = [], _others(points)
+    while rest:
+        groups.append(_comparable(rest))
+        rest = _others(rest)
+    return groups
+
+
+def _comparable(points: Sequence[Point]) -> list[Point]:
+    """Those that can be said exactly in the unit of the newest, in that unit."""
+    return [said for point in points if (said := _in_unit_of(points[-1], point))]
+
+
+def _others(points: Sequence[Point]) -> list[Point]:
+    return [point for point in points if not _in_unit_of(points[-1], point)]
+
+
+def _in_unit_of(newest: Point, point: Point) -> Point | None:
+    if not (newest.ucum and point.ucum):
+        return point if point.unit == newest.unit else None
+    times = units.factor(point.ucum, newest.ucum)
+    if times is None or times == 1:
+        return point if times else None
+    usual = point.usual and replace(
+        point.usual,
+        low=None if point.usual.low is None else point.usual.low * times,
+        high=None if point.usual.high is None else point.usual.high * times,
+    )
+    return replace(point, value=point.value * times, unit=newest.unit, ucum=newest.ucum, usual=usual)
 
 
 class _Scale:
@@ -230,8 +264,7 @@ def _lines(points: Sequence[Point], scale: _Scale) -> SafeString:
 
 def sparkline(points: Sequence[Point]) -> SafeString:
     """A small line for lists, hidden from screen readers: words stand beside it. "" below two points."""
-    unit = points[-1].unit if points else ""
-    drawn = [point for point in points if point.unit == unit][-MOST_POINTS:]
+    drawn = _comparable(points)[-MOST_POINTS:]
     if len(drawn) < 2:
         return NOTHING
     scale = _Scale([Point(p.when, p.value, p.unit, p.method, None, p.standing) for p in drawn])

@@ -12,7 +12,9 @@ from config.embedded import APP, OWNER, Postgres, Valkey
 HEADER = "# Written by make demo. For this demo only: production refuses these keys.\n"
 
 
-def write(var: Path, *, postgres: Postgres, valkey: Valkey, port: int, client_port: int) -> dict[str, str]:
+def write(
+    var: Path, *, postgres: Postgres, valkey: Valkey, port: int, client_port: int, ehr_port: int = 8002
+) -> dict[str, str]:
     """Bring var/demo.env (mode 0600) up to date and return it as a dict."""
     path = var / "demo.env"
     values = {
@@ -22,6 +24,7 @@ def write(var: Path, *, postgres: Postgres, valkey: Valkey, port: int, client_po
         "BASE_URL": f"http://127.0.0.1:{port}",
         "ALLOWED_HOSTS": "127.0.0.1,localhost",
         "DEMO_CLIENT_URL": f"http://127.0.0.1:{client_port}",
+        "LAKESIDE_URL": f"http://127.0.0.1:{ehr_port}/lakeside/fhir",
         "DATABASE_URL": postgres.url(APP),
         "OWNER_DATABASE_URL": postgres.url(OWNER),
         "REDIS_URL": valkey.url(),

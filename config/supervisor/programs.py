@@ -4,6 +4,7 @@ import http.client
 import sys
 import time
 from collections.abc import Callable, Mapping
+from urllib.parse import urlsplit
 
 from config.supervisor.children import Program
 
@@ -59,6 +60,18 @@ def programs(environment: Mapping[str, str], *, port: int, client_port: int) -> 
             answers=lambda: _status(client_port, "/") == 200,
         ),
     ]
+
+
+def second_ehr(environment: Mapping[str, str], day: str) -> Program:
+    """Lakeside Hospital, whose records count from the day on which the population was made (ISO 8601)."""
+    ehr_port = int(urlsplit(environment["LAKESIDE_URL"]).port or 0)
+    return Program(
+        name="lakeside",
+        title="A second hospital",
+        argv=_python(f"-m demo.lakeside --port {ehr_port} --today {day}"),
+        environment=environment,
+        answers=lambda: _status(ehr_port, "/lakeside/fhir/metadata") == 200,
+    )
 
 
 def _python(arguments: str) -> list[str]:

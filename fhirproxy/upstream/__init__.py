@@ -21,6 +21,7 @@ from fhirproxy.messages import (
     UpstreamUnavailable,
 )
 from fhirproxy.models import Source
+from fhirproxy.upstream import tapes
 from fhirproxy.upstream.credentials import BackendServices, Credentials, Fixed, basic
 from fhirproxy.upstream.embedded import Embedded
 from fhirproxy.upstream.exchange import Bounds, Server
@@ -40,7 +41,7 @@ __all__ = [
     "forget",
     "of",
 ]
-# What makes an EHR another one to us: a change of any of it starts anew, with nothing kept.
+# What makes an EHR another one to us: a change of any of it starts anew, with nothing tapes.
 CONFIGURED = (
     *("slug", "base_url", "adapter", "auth", "auth_id", "secret", "token_url", "scope"),
     *("connect_timeout", "read_timeout", "deadline", "max_bytes", "concurrency"),
@@ -53,8 +54,11 @@ def of(source: Source) -> Upstream:
     """Raises UpstreamUnavailable where the source cannot be used as it is set up."""
     if source.kind == Source.Kind.EMBEDDED:
         return Embedded()
+    if copy := tapes.in_use():
+        return copy
     with _MAKING:  # threads that come at once share one: its limits are for all of them
-        return _http(tuple(getattr(source, name) for name in CONFIGURED))
+        http = _http(tuple(getattr(source, name) for name in CONFIGURED))
+    return tapes.listening(http)
 
 
 def forget() -> None:

@@ -38,7 +38,7 @@ class Tab:
 
 RECORD_PATHS = (
     *("records", "results", "vitals", "medicines", "allergies", "conditions"),
-    *("vaccines", "visits", "documents", "search", "add"),
+    *("vaccines", "visits", "documents", "care-team", "search", "add"),
 )
 PATIENT_TABS: tuple[Tab, ...] = (
     Tab("portal:home", "home", pgettext_lazy("tabs.home", "Home"), ("",)),

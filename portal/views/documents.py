@@ -6,8 +6,9 @@ from django.utils.translation import pgettext_lazy
 from django.views.decorators.http import require_GET
 
 from portal import records, rows
+from portal.combining import Shown
 from portal.guards import PatientRequest, patient_required
-from portal.loading import Wanted, load, needs_records
+from portal.loading import Wanted, load, needs_records, state_of_item
 from portal.pages import page
 from portal.states import Kind
 
@@ -16,13 +17,14 @@ LARGEST = 20 * 1024 * 1024
 PLAIN, PDF = "text/plain", "application/pdf"
 
 
-@page("documents", reads=("DocumentReference",), states=(Kind.FRESH, Kind.EMPTY, Kind.ERROR))
+@page("documents", reads=("DocumentReference",), states=(Kind.FRESH, Kind.STALE, Kind.EMPTY, Kind.ERROR))
 @require_GET
 @patient_required
 def documents(request: PatientRequest) -> HttpResponse:
     loaded = load(request, Wanted("DocumentReference", DOCUMENTS))
     found = rows.rows_of(loaded.found[0], rows.document)
-    context = {"title": DOCUMENTS, "state": loaded.state, "rows": found}
+    looked_in = [told.source.name for told in loaded.told]
+    context = {"title": DOCUMENTS, "state": loaded.state, "rows": found, "looked_in": looked_in}
     return render(request, "portal/documents.html", context, status=loaded.status)
 
 
@@ -32,15 +34,18 @@ def documents(request: PatientRequest) -> HttpResponse:
 @needs_records
 def document(request: PatientRequest, document_id: str) -> HttpResponse:
     """One document; a plain text is read here, a PDF is saved and opened by the device."""
-    row = rows.document(records.read(request, "DocumentReference", document_id))
+    one, at = records.item(request, "DocumentReference", document_id)
+    row = next(iter(rows.rows_of([Shown(one)], rows.document)), None)
     if row is None:
         raise Http404
-    data, kind = _file(request, document_id)
+    data, kind, is_there = _file_if_there(request, document_id)
     context = {
         "row": row,
         "text": _text(data) if kind == PLAIN else "",
         "is_pdf": kind == PDF,
         "size": len(data),
+        "is_there": is_there,
+        "state": state_of_item(request, one, at),
     }
     return render(request, "portal/document.html", context)
 
@@ -59,6 +64,16 @@ def document_file(request: PatientRequest, document_id: str) -> HttpResponse:
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers["Content-Disposition"] = f'attachment; filename="document.{"txt" if is_text else "pdf"}"'
     return response
+
+
+def _file_if_there(request: PatientRequest, document_id: str) -> tuple[bytes, str, bool]:
+    """The file, and whether its EHR answered: files are not copied."""
+    try:
+        return *_file(request, document_id), True
+    except records.Unavailable as unavailable:
+        if not unavailable.of_ehr:
+            raise
+        return b"", "", False
 
 
 def _file(request: PatientRequest, document_id: str) -> tuple[bytes, str]:

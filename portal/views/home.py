@@ -34,7 +34,7 @@ MOST_TASKS, MOST_SHARES = 4, 3
 @page(
     "home",
     reads=("Appointment", "Observation", "Consent", "ExportJob", "WriteCommand"),
-    states=(Kind.FRESH, Kind.PARTIAL, Kind.EMPTY, Kind.ERROR),
+    states=(Kind.FRESH, Kind.STALE, Kind.PARTIAL, Kind.EMPTY, Kind.ERROR),
 )
 @require_GET
 @anyone

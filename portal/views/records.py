@@ -1,6 +1,6 @@
 """The lists of a record: medicines, allergies, conditions, vaccines, visits, and where they start."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from django.http import HttpResponse
@@ -16,15 +16,30 @@ from portal.loading import Loaded, Wanted, load
 from portal.pages import Offline, page
 from portal.rows import Row
 from portal.states import Kind
+from portal.where_from import each
 
-LIST_STATES = (Kind.FRESH, Kind.PARTIAL, Kind.EMPTY, Kind.ERROR)
-ONE_SOURCE = (Kind.FRESH, Kind.EMPTY, Kind.ERROR)
+LIST_STATES = (Kind.FRESH, Kind.STALE, Kind.PARTIAL, Kind.EMPTY, Kind.ERROR)
+ONE_PART = (Kind.FRESH, Kind.STALE, Kind.EMPTY, Kind.ERROR)
 MEDICINES = pgettext_lazy("records.medicines", "Medicines")
 ALLERGIES = pgettext_lazy("records.allergies", "Allergies")
 CONDITIONS = pgettext_lazy("records.conditions", "Health conditions")
 VACCINES = pgettext_lazy("records.vaccines", "Vaccines")
 VISITS = pgettext_lazy("records.visits", "Visits")
+CARE_TEAM = pgettext_lazy("records.care_team", "Care team")
 APPOINTMENTS = pgettext_lazy("records.appointments", "Appointments")
+
+
+@dataclass(frozen=True, slots=True)
+class SaidOfAllergies:
+    """What one EHR says of allergies as a whole. `none_known`: the statement that there are none."""
+
+    name: str
+    none_known: Row | None
+    has_some: bool
+
+    @property
+    def nothing_recorded(self) -> bool:
+        return not self.has_some and self.none_known is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +81,7 @@ def medicines(request: PatientRequest) -> HttpResponse:
     )
 
 
-@page("allergies", reads=("AllergyIntolerance",), offline=Offline.ALLOWED, states=ONE_SOURCE)
+@page("allergies", reads=("AllergyIntolerance",), offline=Offline.ALLOWED, states=ONE_PART)
 @require_GET
 @patient_required
 def allergies(request: PatientRequest) -> HttpResponse:
@@ -74,12 +89,26 @@ def allergies(request: PatientRequest) -> HttpResponse:
     sections = _now_and_past(
         rows.rows_of(loaded.found[0], rows.allergy), pgettext_lazy("allergies.now", "Allergies you have now")
     )
-    none_known = rows.no_known_allergies(loaded.found[0])
     empty = pgettext_lazy("allergies.none", "Nobody has recorded whether you have allergies")
-    return _list(request, "allergies", ALLERGIES, loaded, sections, empty, none_known=none_known)
+    said = allergies_by_source(loaded)
+    return _list(request, "allergies", ALLERGIES, loaded, sections, empty, said=said)
 
 
-@page("conditions", reads=("Condition",), states=ONE_SOURCE)
+def allergies_by_source(loaded: Loaded) -> list[SaidOfAllergies]:
+    """By EHR that answered: "none known" is a statement of one of them, and so is that nothing is there."""
+    said = []
+    for told in loaded.told:
+        answer = told.answers[0]
+        if answer is None:
+            continue
+        resources = [item.resource for item in answer.items]
+        current = [row for row in rows.rows_of(resources, rows.allergy) if row.is_current]
+        none_known = None if current else rows.no_known_allergies(resources)
+        said.append(SaidOfAllergies(told.source.name, none_known, bool(current)))
+    return said
+
+
+@page("conditions", reads=("Condition",), states=ONE_PART)
 @require_GET
 @patient_required
 def conditions(request: PatientRequest) -> HttpResponse:
@@ -92,7 +121,7 @@ def conditions(request: PatientRequest) -> HttpResponse:
     return _list(request, "conditions", CONDITIONS, loaded, sections, empty)
 
 
-@page("vaccines", reads=("Immunization",), states=ONE_SOURCE)
+@page("vaccines", reads=("Immunization",), states=ONE_PART)
 @require_GET
 @patient_required
 def vaccines(request: PatientRequest) -> HttpResponse:
@@ -123,6 +152,22 @@ def visits(request: PatientRequest) -> HttpResponse:
     )
 
 
+@page("care-team", reads=("CareTeam",), states=ONE_PART)
+@require_GET
+@patient_required
+def care_team(request: PatientRequest) -> HttpResponse:
+    """Who takes care of the patient: a section for each team, so that a name says what it is there for."""
+    loaded = load(request, Wanted("CareTeam", CARE_TEAM))
+    found = [
+        replace(row, origin=origin)
+        for resource, _, origin in each(loaded.found[0])
+        for row in rows.care_team(resource)
+    ]
+    sections = [Section(pgettext_lazy("care_team.now", "People who take care of you"), found)]
+    empty = pgettext_lazy("care_team.none", "No care team on your record")
+    return _list(request, "care-team", CARE_TEAM, loaded, sections, empty)
+
+
 def _now_and_past(found: list[Row], now: Promise) -> list[Section]:
     return [
         Section(now, [row for row in found if row.is_current]),
@@ -144,7 +189,8 @@ def _list(
         "title": title,
         "state": loaded.state,
         "sections": [section for section in sections if section.rows],
-        "empty": empty if loaded.state.kind == Kind.FRESH else "",
-        "none_known": None,
+        "empty": empty if loaded.state.is_whole else "",
+        "said": [],
+        "looked_in": [told.source.name for told in loaded.told],
     }
     return render(request, "portal/record_list.html", context | more, status=loaded.status)

@@ -1,5 +1,7 @@
 """Test results and vital signs: the list, one report, one result, one measure over time."""
 
+from dataclasses import replace
+
 from django.core.paginator import Paginator
 from django.http import Http404, HttpResponse
 from django.shortcuts import render
@@ -7,20 +9,22 @@ from django.utils.translation import pgettext_lazy
 from django.views.decorators.http import require_GET
 
 from portal import observations, plain_names, records
+from portal.combining import Item, Shown
 from portal.fhir import LOINC
 from portal.guards import PatientRequest, patient_required
 from portal.lab_words import PROGRESS
-from portal.loading import Wanted, load, needs_records
-from portal.observations import Progress, Result
+from portal.loading import Loaded, Wanted, load, needs_records, state_of_item
+from portal.observations import Progress
 from portal.pages import page
+from portal.records import LAB_REPORTS, LABORATORY, VITAL_SIGNS
 from portal.result_page import folded, list_rows, panels
 from portal.series import grouped, newest_of_each, report
 from portal.states import Kind
+from portal.where_from import where_from
 
 RESULTS = pgettext_lazy("records.results", "Test results")
 VITALS = pgettext_lazy("records.vitals", "Vital signs")
 REPORTS = pgettext_lazy("records.reports", "Lab reports")
-LABORATORY, VITAL_SIGNS = (("category", "laboratory"),), (("category", "vital-signs"),)
 GROUPS_ON_A_PAGE = 10
 ALL_ROWS = 500
 
@@ -28,7 +32,7 @@ ALL_ROWS = 500
 @page(
     "results",
     reads=("DiagnosticReport", "Observation"),
-    states=(Kind.FRESH, Kind.PARTIAL, Kind.EMPTY, Kind.ERROR),
+    states=(Kind.FRESH, Kind.STALE, Kind.PARTIAL, Kind.EMPTY, Kind.ERROR),
 )
 @require_GET
 @patient_required
@@ -36,7 +40,7 @@ def results(request: PatientRequest) -> HttpResponse:
     loaded = load(
         request,
         Wanted("Observation", RESULTS, LABORATORY),
-        Wanted("DiagnosticReport", REPORTS, (("category", "LAB"),)),
+        Wanted("DiagnosticReport", REPORTS, LAB_REPORTS),
     )
     found = observations.read_all(loaded.found[0])
     shown = Paginator(grouped(loaded.found[1], found), GROUPS_ON_A_PAGE).get_page(request.GET.get("page"))
@@ -49,7 +53,7 @@ def results(request: PatientRequest) -> HttpResponse:
     return render(request, "portal/results.html", context, status=loaded.status)
 
 
-@page("vitals", reads=("Observation",), states=(Kind.FRESH, Kind.EMPTY, Kind.ERROR))
+@page("vitals", reads=("Observation",), states=(Kind.FRESH, Kind.STALE, Kind.EMPTY, Kind.ERROR))
 @require_GET
 @patient_required
 def vitals(request: PatientRequest) -> HttpResponse:
@@ -65,12 +69,14 @@ def vitals(request: PatientRequest) -> HttpResponse:
 @patient_required
 @needs_records
 def lab_report(request: PatientRequest, report_id: str) -> HttpResponse:
-    resource = records.read(request, "DiagnosticReport", report_id)
-    found = observations.read_all(records.search(request, "Observation", *LABORATORY))
-    one = report(resource, found)
+    item, at = records.item(request, "DiagnosticReport", report_id)
+    loaded = _needed(load(request, Wanted("Observation", RESULTS, LABORATORY)))
+    found = observations.read_all(loaded.found[0])
+    one = report(item.resource, found, where_from(Shown(item)))
     if one.progress == Progress.WITHDRAWN:
         raise Http404
-    context = {"report": one, "rows": list_rows(one.results, found)}
+    state = state_of_item(request, item, at) or loaded.state
+    context = {"report": one, "rows": list_rows(one.results, found), "state": state}
     return render(request, "portal/report.html", context)
 
 
@@ -79,15 +85,21 @@ def lab_report(request: PatientRequest, report_id: str) -> HttpResponse:
 @patient_required
 @needs_records
 def result(request: PatientRequest, result_id: str) -> HttpResponse:
-    one = observations.read(records.read(request, "Observation", result_id))
+    item, at = records.item(request, "Observation", result_id)
+    one = observations.read(item.resource)
     if one.progress == Progress.WITHDRAWN:
         raise Http404
-    found = _same_code(request, one.code) if one.code else [one]
-    return render(
-        request,
-        "portal/result.html",
-        {"result": one, "progress": PROGRESS[one.progress], "panels": panels(one, found)},
-    )
+    loaded = _same_code(request, one.code) if one.code else None
+    found = observations.read_all(loaded.found[0]) if loaded else []
+    group = _group_of(item, loaded)
+    one = replace(one, id=item.address, origin=where_from(group))
+    context = {
+        "result": one,
+        "progress": PROGRESS[one.progress],
+        "panels": panels(one, found if group.all[1:] or one.id in {r.id for r in found} else [one, *found]),
+        "state": state_of_item(request, item, at) or (loaded and loaded.state),
+    }
+    return render(request, "portal/result.html", context)
 
 
 @page("trend", reads=("Observation",), states=(Kind.FRESH,))
@@ -96,13 +108,33 @@ def result(request: PatientRequest, result_id: str) -> HttpResponse:
 @needs_records
 def trend(request: PatientRequest, code: str) -> HttpResponse:
     """All results of one code; the newest speaks for the name."""
-    found = [one for one in _same_code(request, code) if one.code == code]
+    loaded = _needed(_same_code(request, code))
+    found = [one for one in observations.read_all(loaded.found[0]) if one.code == code]
     if not found:
         raise Http404
-    context = {"result": found[0], "panels": panels(found[0], found, most_rows=ALL_ROWS)}
+    context = {
+        "result": found[0],
+        "panels": panels(found[0], found, most_rows=ALL_ROWS),
+        "state": loaded.state,
+    }
     return render(request, "portal/trend.html", context)
 
 
-def _same_code(request: PatientRequest, code: str) -> list[Result]:
+def _same_code(request: PatientRequest, code: str) -> Loaded:
     value = f"{LOINC}|{code}" if code in plain_names.CODES else code
-    return observations.read_all(records.search(request, "Observation", ("code", value)))
+    return load(request, Wanted("Observation", RESULTS, (("code", value),)))
+
+
+def _group_of(item: Item, loaded: Loaded | None) -> Shown:
+    """The item, and those of other EHRs that say the same."""
+    for shown in loaded.found[0] if loaded else ():
+        if item.address in {each.address for each in shown.all}:
+            return shown.seen_from(item.address)
+    return Shown(item)
+
+
+def _needed(loaded: Loaded) -> Loaded:
+    """Raises Unavailable where no EHR answered: then there is nothing to show."""
+    if loaded.state.kind == Kind.ERROR:
+        raise records.Unavailable("no EHR answered", of_ehr=True)
+    return loaded

@@ -149,6 +149,9 @@ def _test(name: str, wanted: set[str]) -> Any:
     """Whether a resource matches a parameter; None for one that is not known."""
     if name == "_id":
         return lambda resource: resource["id"] in wanted
+    if name == "date":  # "from that day on" is all that pages ask
+        first = min(wanted).removeprefix("ge")
+        return lambda resource: str(resource.get("effectiveDateTime") or resource.get("start") or "") >= first
     if name in OWNERS:
         ids = {value.removeprefix("Patient/") for value in wanted}
         return lambda resource: any(

@@ -17,7 +17,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import User
-from demo import people, population, store
+from demo import people, population, second_ehr, store
 from demo.people import Login
 from demo.population import clinic
 from demo.population.coding import Resource
@@ -34,6 +34,9 @@ class Command(BaseCommand):
             "--data", metavar="PATH", help="FHIR files to load instead of the demo population"
         )
         parser.add_argument(
+            "--addresses", action="store_true", help="only write down where the demo's programs run now"
+        )
+        parser.add_argument(
             "--today", type=date.fromisoformat, metavar="YYYY-MM-DD", help="the day all dates count from"
         )
 
@@ -43,6 +46,9 @@ class Command(BaseCommand):
                 "demo_seed makes log-ins with a known password. "
                 "It runs only where CHARTKEY_MODE is demo or test."
             )
+        if options["addresses"]:
+            second_ehr.make_source()
+            return
         started = time.monotonic()
         try:
             if options["data"]:
@@ -62,7 +68,9 @@ class Command(BaseCommand):
         for number, chart in enumerate(charts, start=1):
             self.stdout.write(f"Records {number} of {len(charts)}: {chart[0]['id']}, {len(chart)} resources")
             store.put(chart)
-        return people.make_cast({chart[0]["id"]: chart[0] for chart in charts})
+        logins = people.make_cast({chart[0]["id"]: chart[0] for chart in charts})
+        second_ehr.make_source()
+        return logins
 
     def _load(self, path: Path) -> None:
         """What the loader rejects it names and leaves out; that is no reason to stop."""
