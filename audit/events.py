@@ -70,6 +70,12 @@ class EventType(StrEnum):
     PATIENT_MERGE = "patient:merge"  # two records here became one
     PATIENT_SPLIT = "patient:split"  # and were two again
     AUDIT_READ = "audit:read"
+    AUDIT_RETAIN = "audit:retain"  # a month of events was let go, its time being over
+    AUDIT_SHRED = "audit:shred"  # the erasable detail of somebody's events was erased
+    AUDIT_KEY = "audit:key"  # the log is kept with other keys from now on
+    AUDIT_ACKNOWLEDGE = (
+        "audit:acknowledge"  # a log that was cut short, or changed, goes on by somebody's word
+    )
     ADMIN_VIEW = "admin:view"
     ADMIN_CHANGE = "admin:change"
 
@@ -129,6 +135,10 @@ REQUIRED: Mapping[EventType, frozenset[str]] = {
     EventType.PATIENT_MERGE: _TARGET,
     EventType.PATIENT_SPLIT: _TARGET,
     EventType.AUDIT_READ: frozenset(),
+    EventType.AUDIT_RETAIN: frozenset({"target", "count"}),
+    EventType.AUDIT_SHRED: frozenset({"target", "count"}),
+    EventType.AUDIT_KEY: frozenset({"target"}),
+    EventType.AUDIT_ACKNOWLEDGE: frozenset({"target"}),
     EventType.ADMIN_VIEW: frozenset({"target"}),
     EventType.ADMIN_CHANGE: frozenset({"target"}),
 }

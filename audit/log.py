@@ -18,8 +18,9 @@ from uuid import UUID
 import rfc8785
 import structlog
 from django.conf import settings
-from django.db import connection
+from django.db import connection, transaction
 
+from audit import context, journal, sealed
 from audit.events import REQUIRED, EventType, Outcome, Role
 
 CODE = re.compile(r"[A-Za-z0-9$][A-Za-z0-9_.:/|*$-]{0,199}")
@@ -72,10 +73,16 @@ _CASTS = {
     **dict.fromkeys(LISTS, "::text[]"),
     **dict.fromkeys(("consent_number", "count"), "::integer"),
 }
+NOT_COLUMNS = ("detail", "context", "sealed")  # they stand in the payload alone
 INSERT = (
     f"INSERT INTO audit_event ({', '.join(_ALL_COLUMNS)}) "
     f"SELECT {', '.join('%s' + _CASTS.get(name, '') for name in _ALL_COLUMNS)} WHERE "
 )
+# With the key that is new, in the same statement; where the event is not let in, neither is the key.
+WITH_KEY = """
+WITH recorded AS ({} RETURNING id)
+INSERT INTO audit_key (id, subject, salt) SELECT %s, %s, %s FROM recorded
+"""
 
 
 def record(entry: Entry, *, only_if: tuple[str, list[Any]] | None = None) -> UUID | None:
@@ -92,16 +99,33 @@ def record(entry: Entry, *, only_if: tuple[str, list[Any]] | None = None) -> UUI
     values = {name: getattr(entry, name) for name in ENTRY_FIELDS}
     values |= {"id": event_id, "recorded_at": recorded_at}
     values["correlation_id"] = entry.correlation_id or _correlation_id()
+    key = None
+    if here := context.current.get():
+        key, is_new = sealed.key_for(entry.patient or entry.actor)
+        values |= {"context": here.told(), "sealed": sealed.seal(key, event_id, here.erasable())}
     payload = rfc8785.dumps(said(values))
     leaf = leaf_of(payload)
+    mac = mac_of(leaf)
     row = [list(v) if isinstance(v := values[name], tuple) else v for name in COLUMNS]
     condition, parameters = only_if or ("true", [])
+    statement, parameters = f"{INSERT}({condition})", [*row, payload.decode(), leaf, mac, *parameters]
+    if key and is_new:
+        statement, parameters = WITH_KEY.format(statement), [*parameters, key.id, key.subject, key.salt]
     with connection.cursor() as cursor:
-        cursor.execute(
-            f"{INSERT}({condition})",
-            [*row, payload.decode(), leaf, mac_of(leaf), *parameters],
-        )
-        return event_id if cursor.rowcount else None
+        cursor.execute(statement, parameters)
+        if not cursor.rowcount:
+            return None
+    transaction.on_commit(lambda: _committed(entry, event_id, leaf, mac, key))
+    return event_id
+
+
+def _committed(entry: Entry, event_id: UUID, leaf: bytes, mac: bytes, key: sealed.Key | None) -> None:
+    """What follows the commit, before the answer: the journal's line, and the receipt of what is let out."""
+    if key:
+        sealed.remember(key)
+    here = context.current.get()
+    if journal.append(event_id, leaf) and here and entry.outcome == Outcome.PERMIT:
+        here.receipts.append(f"{event_id}.{leaf.hex()}.{mac.hex()}")
 
 
 def said(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -111,7 +135,7 @@ def said(values: Mapping[str, Any]) -> dict[str, Any]:
     """
     return {
         name: _as_json(values[name])
-        for name in (*COLUMNS, "detail")
+        for name in (*COLUMNS, *NOT_COLUMNS)
         if name in values and values[name] not in ("", (), [], None, {})
     }
 

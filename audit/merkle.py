@@ -5,24 +5,38 @@ A leaf here is always a leaf hash, SHA-256(0x00 || entry); `audit.log.leaf_of` m
 
 import hashlib
 from collections.abc import Sequence
+from typing import NamedTuple
 
 EMPTY_ROOT = hashlib.sha256(b"").digest()
+STORED = 8  # of every so many levels the nodes are kept
+
+
+class Node(NamedTuple):
+    """The root of the perfect subtree over leaves index * 2**level and on."""
+
+    level: int
+    index: int
+    hash: bytes
 
 
 def node_hash(left: bytes, right: bytes) -> bytes:
     return hashlib.sha256(b"\x01" + left + right).digest()
 
 
-def append(frontier: list[bytes], size: int, leaf: bytes) -> None:
-    """Add a leaf to the frontier of a tree of `size` leaves, in place.
+def append(frontier: list[bytes], size: int, leaf: bytes) -> list[Node]:
+    """Add a leaf to the frontier of a tree of `size` leaves, in place; return the stored nodes it completes.
 
     The frontier holds the roots of the perfect subtrees that the tree is made of, largest
     first: one for each bit that is set in `size`.
     """
+    level, completed = 0, []
     while size & 1:
         leaf = node_hash(frontier.pop(), leaf)
-        size >>= 1
+        size, level = size >> 1, level + 1
+        if level % STORED == 0:
+            completed.append(Node(level, size, leaf))
     frontier.append(leaf)
+    return completed
 
 
 def root(frontier: Sequence[bytes]) -> bytes:
@@ -43,7 +57,7 @@ def root_of(leaves: Sequence[bytes]) -> bytes:
     return root(frontier)
 
 
-def _split(size: int) -> int:
+def split(size: int) -> int:
     """The largest power of two smaller than `size`."""
     return 1 << ((size - 1).bit_length() - 1)
 
@@ -54,7 +68,7 @@ def inclusion_proof(leaves: Sequence[bytes], index: int) -> list[bytes]:
         raise IndexError(f"no leaf {index} in a tree of {len(leaves)}")
     low, high, siblings = 0, len(leaves), []
     while high - low > 1:
-        middle = low + _split(high - low)
+        middle = low + split(high - low)
         if index < middle:
             siblings.append(root_of(leaves[middle:high]))
             high = middle
@@ -73,7 +87,7 @@ def consistency_proof(leaves: Sequence[bytes], old_size: int) -> list[bytes]:
         raise IndexError(f"no tree of {old_size} in a tree of {len(leaves)}")
     low, high, siblings = 0, len(leaves), []
     while high != old_size:
-        middle = low + _split(high - low)
+        middle = low + split(high - low)
         if old_size <= middle:
             siblings.append(root_of(leaves[middle:high]))
             high = middle

@@ -1,7 +1,7 @@
-"""The log's three tables. They point at nothing, outlive what they speak of, and only ever grow.
+"""The log's tables. They point at nothing, outlive what they speak of, and only ever grow.
 
 Rows are written by `audit.log` and `audit.sequencer` in plain SQL; triggers and rights
-refuse every UPDATE, DELETE and TRUNCATE.
+refuse every UPDATE, DELETE and TRUNCATE. `DetailKey` alone may lose rows: that is what it is for.
 """
 
 import json
@@ -9,6 +9,7 @@ from typing import Any
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
+from django.db.models.functions import Now
 
 
 class XidField(models.Field):
@@ -51,7 +52,9 @@ class AuditEvent(models.Model):
     count = models.IntegerField(null=True)
     target = models.TextField()
     correlation_id = models.TextField()
-    payload = models.TextField()  # canonical JSON (RFC 8785) of all of the above but xid, and of `detail`
+    # Canonical JSON (RFC 8785) of all of the above but xid; of `detail`, `context` and `sealed`
+    # (audit.context).
+    payload = models.TextField()
     leaf = models.BinaryField()  # SHA-256(0x00 || payload)
     writer_mac = models.BinaryField()  # HMAC of the leaf: a row inserted by hand has none
 
@@ -78,6 +81,11 @@ class AuditEvent(models.Model):
     @property
     def detail(self) -> dict[str, str | int | bool]:
         return json.loads(self.payload).get("detail", {})
+
+    @property
+    def context(self) -> dict[str, str | int]:
+        """Device class, coarse network and milliseconds, where the event came from a request."""
+        return json.loads(self.payload).get("context", {})
 
 
 class LogLeaf(models.Model):
@@ -117,3 +125,103 @@ class Checkpoint(models.Model):
 
     def __str__(self) -> str:
         return f"Checkpoint/{self.size}"
+
+
+class LogNode(models.Model):
+    """The root of 256**n leaves, so that a proof reads hundreds of hashes and not all of the log."""
+
+    pk = models.CompositePrimaryKey("level", "index")
+    level = models.SmallIntegerField()  # 8, 16, 24, ...: 2**level leaves stand below it
+    index = models.BigIntegerField()  # among those of its level, from 0
+    hash = models.BinaryField()
+
+    class Phi:
+        fields: tuple[str, ...] = ()
+        safe = ("level", "index", "hash")
+
+    class Meta:
+        db_table = "log_node"
+
+    def __str__(self) -> str:
+        return f"LogNode/{self.level}/{self.index}"
+
+
+class Anchor(models.Model):
+    """A checkpoint that a target outside this database has taken; from a witness, with its cosignature."""
+
+    target = models.TextField()  # "witness <name>" or "bucket <name>"
+    size = models.BigIntegerField()
+    note = models.TextField()
+    at = models.DateTimeField(db_default=Now())
+
+    class Phi:
+        fields: tuple[str, ...] = ()
+        safe = ("id", "target", "size", "note", "at")
+
+    class Meta:
+        db_table = "audit_anchor"
+        indexes = [models.Index(fields=["target", "-size"], name="audit_anchor_newest")]
+
+    def __str__(self) -> str:
+        return f"Anchor/{self.id}"
+
+
+class Journal(models.Model):
+    """One file of a writer's journal: that it was seen, and that it was thrown away when all of it was
+    sealed."""
+
+    pk = models.CompositePrimaryKey("name", "state")
+    name = models.TextField()
+    state = models.TextField()  # "seen" or "pruned"
+    lines = models.BigIntegerField()
+    at = models.DateTimeField(db_default=Now())
+
+    class Phi:
+        fields: tuple[str, ...] = ()
+        safe = ("name", "state", "lines", "at")
+
+    class Meta:
+        db_table = "audit_journal"
+
+    def __str__(self) -> str:
+        return f"Journal/{self.name}"
+
+
+class LogState(models.Model):
+    """How the log stands (`audit.health`); the newest row tells."""
+
+    state = models.TextField()
+    holds = models.BooleanField()  # whether changes and releases wait for an acknowledgement
+    what = models.TextField()
+    kept = models.BigIntegerField(null=True)  # entries that are there
+    expected = models.BigIntegerField(null=True)  # entries that an anchor, a witness or a journal knows of
+    at = models.DateTimeField(db_default=Now())
+
+    class Phi:
+        fields: tuple[str, ...] = ()
+        safe = ("id", "state", "holds", "what", "kept", "expected", "at")
+
+    class Meta:
+        db_table = "audit_state"
+
+    def __str__(self) -> str:
+        return f"LogState/{self.id}"
+
+
+class DetailKey(models.Model):
+    """What opens the erasable detail of one subject's events, together with FIELD_KEY; deleted, nothing
+    does."""
+
+    id = models.UUIDField(primary_key=True, editable=False)
+    subject = models.TextField(db_index=True)  # "Patient/..." or, where no patient is named, the actor
+    salt = models.BinaryField()  # 32 random bytes
+
+    class Phi:
+        fields: tuple[str, ...] = ()
+        safe = ("id", "subject", "salt")
+
+    class Meta:
+        db_table = "audit_key"
+
+    def __str__(self) -> str:
+        return f"DetailKey/{self.id}"

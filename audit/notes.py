@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from django.conf import settings
 
 ED25519 = b"\x01"
+COSIGNATURE = b"\x04"  # c2sp.org/tlog-cosignature
 DASH = "\u2014"
 MOST_BYTES = 64 * 1024
 
@@ -94,6 +95,46 @@ class Signer:
         """The signed note of a text, which ends in a newline."""
         signature = self.verifier.key_id + self._key.sign(text.encode())
         return f"{text}\n{DASH} {self.name} {base64.b64encode(signature).decode()}\n"
+
+
+@dataclass(frozen=True)
+class Cosigner:
+    """A witness's name and its public key (32 bytes); `parse` reads what its operator hands out."""
+
+    name: str
+    public_key: bytes
+
+    @classmethod
+    def parse(cls, key: str) -> "Cosigner":
+        """Of a verifier key, name+id+base64. Raises `ValueError`."""
+        name, key_id, encoded = key.split("+", 2)
+        raw = base64.b64decode(encoded, validate=True)
+        found = cls(name, raw[1:])
+        if raw[:1] != COSIGNATURE or len(raw) != 33 or found.key_id.hex() != key_id:
+            raise ValueError(f"{name} has no key of a witness")
+        return found
+
+    @cached_property
+    def key_id(self) -> bytes:
+        return hashlib.sha256(self.name.encode() + b"\n" + COSIGNATURE + self.public_key).digest()[:4]
+
+    def cosigned_at(self, note: str) -> int | None:
+        """When (seconds since 1970) this witness cosigned a note; None where it did not. Raises
+        `InvalidNote`."""
+        text, _, signatures = note.rpartition("\n\n")
+        for line in signatures.splitlines():
+            dash, name, encoded = line.split(" ")
+            raw = base64.b64decode(encoded)
+            if (dash, name, raw[:4]) != (DASH, self.name, self.key_id) or len(raw) != 76:
+                continue
+            at = int.from_bytes(raw[4:12])
+            signed = f"cosignature/v1\ntime {at}\n{text}\n".encode()
+            try:
+                Ed25519PublicKey.from_public_bytes(self.public_key).verify(raw[12:], signed)
+            except InvalidSignature:
+                raise InvalidNote(f"the cosignature of {name} is wrong") from None
+            return at
+        return None
 
 
 def signer() -> Signer:

@@ -369,6 +369,50 @@ PHRASES: Mapping[EventType, Phrase] = {
             "activity.valuesets-change.other-tried", "{who} tried to change which records count as private."
         ),
     ),
+    EventType.AUDIT_RETAIN: Phrase(
+        you=pgettext_lazy("activity.audit-retain.you", "You removed old entries of the access log."),
+        other=pgettext_lazy("activity.audit-retain.other", "{who} removed old entries of the access log."),
+        you_tried=pgettext_lazy(
+            "activity.audit-retain.you-tried", "You tried to remove old entries of the access log."
+        ),
+        other_tried=pgettext_lazy(
+            "activity.audit-retain.other-tried", "{who} tried to remove old entries of the access log."
+        ),
+    ),
+    EventType.AUDIT_SHRED: Phrase(
+        you=pgettext_lazy("activity.audit-shred.you", "You erased where visits to your record came from."),
+        other=pgettext_lazy(
+            "activity.audit-shred.other", "{who} erased where visits to your record came from."
+        ),
+        you_tried=pgettext_lazy(
+            "activity.audit-shred.you-tried", "You tried to erase where visits to your record came from."
+        ),
+        other_tried=pgettext_lazy(
+            "activity.audit-shred.other-tried", "{who} tried to erase where visits to your record came from."
+        ),
+    ),
+    EventType.AUDIT_KEY: Phrase(
+        you=pgettext_lazy("activity.audit-key.you", "You changed the keys of the access log."),
+        other=pgettext_lazy("activity.audit-key.other", "{who} changed the keys of the access log."),
+        you_tried=pgettext_lazy(
+            "activity.audit-key.you-tried", "You tried to change the keys of the access log."
+        ),
+        other_tried=pgettext_lazy(
+            "activity.audit-key.other-tried", "{who} tried to change the keys of the access log."
+        ),
+    ),
+    EventType.AUDIT_ACKNOWLEDGE: Phrase(
+        you=pgettext_lazy("activity.audit-acknowledge.you", "You confirmed a repair of the access log."),
+        other=pgettext_lazy(
+            "activity.audit-acknowledge.other", "{who} confirmed a repair of the access log."
+        ),
+        you_tried=pgettext_lazy(
+            "activity.audit-acknowledge.you-tried", "You tried to confirm a repair of the access log."
+        ),
+        other_tried=pgettext_lazy(
+            "activity.audit-acknowledge.other-tried", "{who} tried to confirm a repair of the access log."
+        ),
+    ),
     EventType.AUDIT_READ: Phrase(
         you=pgettext_lazy("activity.audit-read.you", "You looked at the list of who used your records."),
         other=pgettext_lazy(

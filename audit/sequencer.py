@@ -8,14 +8,12 @@ itself says where to go on.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import NamedTuple
 from uuid import UUID
 
-from django.conf import settings
 from django.db import connection, transaction
 
-from audit import anchors, merkle, notes
+from audit import anchors, health, journal, journal_check, merkle, notes, truncation
 
 LEADER = 0x61756469_74736571  # advisory lock: one sequencer in a database at a time
 BATCH = 10_000
@@ -39,6 +37,7 @@ RETURNING seq, leaf
 CHECKPOINT = """
 INSERT INTO checkpoint (size, root, frontier, note, made_at) VALUES (%s, %s, %s, %s, clock_timestamp())
 """
+NODE = "INSERT INTO log_node (level, index, hash) VALUES (%s, %s, %s)"
 
 
 class BrokenLog(RuntimeError):
@@ -55,15 +54,17 @@ class _Place(NamedTuple):
 def tick(limit: int = BATCH, *, wait: bool = False) -> int:
     """Place up to `limit` events, sign one checkpoint over them and anchor it; return how many.
 
-    Where another sequencer is at work it does nothing, or waits for its turn. Raises `BrokenLog`.
+    Where another sequencer is at work it does nothing, or waits for its turn. Nothing is placed while the
+    log is known to be shorter than it was (`audit.health`). Raises `BrokenLog`.
     """
     with _leadership(wait) as leads:
-        if not leads:
+        if not leads or health.is_truncated():
             return 0
+        journal.sync()
         with transaction.atomic():
             count, note = _extend(limit)
         if note:  # after the commit, so that an anchor never speaks of what was rolled back
-            anchors.append(Path(settings.AUDIT_ANCHOR_FILE), note)
+            anchors.to_file()
         return count
 
 
@@ -75,12 +76,13 @@ def catch_up() -> int:
     return total
 
 
-def anchor_newest() -> None:
-    """Anchor the newest checkpoint again, for a crash between its commit and its anchor."""
-    with _leadership(wait=True), connection.cursor() as cursor:
-        cursor.execute("SELECT note FROM checkpoint ORDER BY size DESC LIMIT 1")
-        if row := cursor.fetchone():
-            anchors.append(Path(settings.AUDIT_ANCHOR_FILE), row[0])
+def start() -> None:
+    """Before the first tick: look whether the log is as long as it was, and anchor what a crash left out."""
+    with _leadership(wait=True):
+        truncation.look()
+        if not health.is_truncated():
+            anchors.to_file()
+            journal_check.register()
 
 
 @contextmanager
@@ -109,11 +111,14 @@ def _extend(limit: int) -> tuple[int, str]:
         leaves = [bytes(leaf) for _, leaf in sorted(cursor.fetchall())]
     if not leaves:
         return 0, ""
+    nodes: list[merkle.Node] = []
     for size, leaf in enumerate(leaves, place.size):
-        merkle.append(place.frontier, size, leaf)
+        nodes += merkle.append(place.frontier, size, leaf)
     head = notes.TreeHead(place.size + len(leaves), merkle.root(place.frontier))
     note = notes.checkpoint(head, notes.signer())
     with connection.cursor() as cursor:
+        if nodes:
+            cursor.executemany(NODE, nodes)
         cursor.execute(CHECKPOINT, [head.size, head.root, b"".join(place.frontier), note])
     return len(leaves), note
 

@@ -1,55 +1,59 @@
-"""Recompute the whole log and hold it against itself, its checkpoints and its anchors.
+"""Recompute the log, or a range of it, and hold it against itself, its checkpoints, anchors and journals.
 
-Events and leaves are read side by side, both in the log's order, as two streams of one
-snapshot: memory does not grow with the log.
+Events and leaves are read side by side, both in the log's order, as two streams of one snapshot: memory does
+not grow with the log.
 """
 
+import hashlib
 import json
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
 from django.conf import settings
 from django.db import connection, transaction
 
-from audit import anchors, merkle, notes
-from audit.log import COLUMNS, leaf_of, mac_of, said
+from audit import anchor_file, journal, journal_check, merkle, notes
+from audit.journal_check import written_at
+from audit.keyring import is_authentic, is_ours, open_checkpoint, verifiers
+from audit.log import COLUMNS, NOT_COLUMNS, leaf_of, said
+from audit.models import AuditEvent, Checkpoint
+from audit.tree_check import Beginning, Cut, Tampered, Tree
 
 ROWS = 2_000
 EVENT_COLUMNS = ("xid", *COLUMNS, "payload", "leaf", "writer_mac")
 EVENTS = (
     f"SELECT xid::text::bigint, {', '.join(EVENT_COLUMNS[1:])} "  # noqa: S608  our own names
-    "FROM audit_event ORDER BY audit_event.xid, id"
+    "FROM audit_event WHERE (audit_event.xid, id) > "
+    "(coalesce((SELECT l.xid FROM log_leaf l WHERE seq = %s), '0'::xid8),"
+    " coalesce((SELECT l.event_id FROM log_leaf l WHERE seq = %s), '00000000-0000-0000-0000-000000000000'))"
+    " ORDER BY audit_event.xid, id"
 )
-LEAVES = "SELECT seq, event_id, log_leaf.xid::text::bigint, leaf FROM log_leaf ORDER BY seq"
-CHECKPOINTS = "SELECT size, root, frontier, note FROM checkpoint ORDER BY size"
+LEAVES = "SELECT seq, event_id, log_leaf.xid::text::bigint, leaf FROM log_leaf WHERE seq >= %s ORDER BY seq"
+CHECKPOINTS = "SELECT size, root, frontier, note FROM checkpoint WHERE size > %s ORDER BY size"
+NODES = """
+SELECT level, index, hash FROM log_node WHERE (index + 1) << level > %s ORDER BY (index + 1) << level, level
+"""
 SNAPSHOT = """
 SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint, coalesce((SELECT max(size) FROM checkpoint), 0)
 """
-
-
-class Tampered(Exception):
-    """The first thing that is wrong: what, and where. Values are never told."""
-
-    def __init__(self, what: str, *, seq: int | None = None, event_id: UUID | None = None) -> None:
-        self.what, self.seq, self.event_id = what, seq, event_id
-        where = [f"entry {seq}"] if seq is not None else []
-        where += [f"event {event_id}"] if event_id else []
-        super().__init__(f"{', '.join(where)}: {what}" if where else what)
 
 
 @dataclass(slots=True)
 class Report:
     """What was found to be right."""
 
+    began: int = 0  # entries before it were not looked at
     entries: int = 0  # events with their place in the tree
     checkpoints: int = 0
     anchors: int = 0
     anchored: int = 0  # entries under the last anchor
     waiting: int = 0  # events that the sequencer has not placed yet, each right in itself
+    dropped: int = 0  # entries whose rows a retention event let go
+    journalled: int = 0  # journals of which every line is in the log
+    lost: int = 0  # anchors of what a restore lost, as acknowledged
     root: bytes = merkle.EMPTY_ROOT
 
 
@@ -57,40 +61,71 @@ Progress = Callable[[int, int], None]
 Row = dict[str, Any]
 
 
-def verify(progress: Progress = lambda done, total: None) -> Report:
-    """Check all there is; `progress(done, total)` is called now and then. Raises `Tampered`."""
-    verifier = notes.signer().verifier
+def verify(
+    progress: Progress = lambda done, total: None,
+    *,
+    start: int = 0,
+    stop: int | None = None,
+    against: str = "",
+    on_checkpoint: Callable[[int], None] = lambda size: None,
+) -> Report:
+    """Check all there is, or the entries from the checkpoint at or before `start` to `stop`.
+
+    `against` is a signed checkpoint from elsewhere that the log must hold. `progress(done, total)` and
+    `on_checkpoint(size)`, from which a later call can go on, are called now and then. Raises `Tampered`.
+    """
+    verifiers()  # keys that cannot be read are no tampering
     path = Path(settings.AUDIT_ANCHOR_FILE)
-    # Before the snapshot: what is anchored by now was committed before, so the snapshot has it.
+    # Before the snapshot: what is anchored or journalled by now was committed before, so the snapshot has it.
     length = path.stat().st_size if path.exists() else 0
+    journals = [each.stem for each in journal.files()]
     report = Report()
     # Streams are closed here, not by the garbage collector: it may come while the connection is locked.
     with transaction.atomic(), ExitStack() as streams:
         next_xid, total = _snapshot()
-        leaves, events, checkpoints, anchored = (
-            streams.enter_context(closing(stream))
-            for stream in (
-                _stream(LEAVES),
-                _stream(EVENTS),
-                _stream(CHECKPOINTS),
-                anchors.read(path, verifier, length),
-            )
+        beginning = _beginning(start)
+        last = beginning.size - 1
+        dropped, outside = _Dropped(), _outside(against)
+
+        def stream(sql: str, *parameters: Any) -> Iterator[tuple[Any, ...]]:
+            return streams.enter_context(closing(_stream(sql, parameters)))
+
+        tree = Tree(
+            stream(CHECKPOINTS, beginning.size),
+            stream(NODES, beginning.size),
+            streams.enter_context(closing(anchor_file.read(path, length))),
+            _cuts(),
+            beginning,
         )
-        tree = _Tree(verifier, checkpoints, anchored)
-        for leaf, event in _side_by_side(leaves, events):
-            _check_event(event, leaf[0] if leaf else None, next_xid)
+        pairs = _side_by_side(stream(LEAVES, beginning.size), stream(EVENTS, last, last), dropped)
+        for leaf, event in pairs:
+            if stop is not None and tree.size >= stop:
+                break
+            if event is not None:
+                _check_event(event, leaf[0] if leaf else None, next_xid)
             if leaf is None:
                 report.waiting += 1
             else:
                 _check_leaf(leaf, event, tree.size)
-                tree.add(event["leaf"])
+                tree.add(leaf[3])
+                if outside and tree.size == outside.size and merkle.root(tree.frontier) != outside.root:
+                    raise Tampered("the log is not the one of the checkpoint given", seq=tree.size - 1)
             if (tree.size + report.waiting) % ROWS == 0:
                 progress(tree.size, total)
-        tree.finish()
-    if tree.checkpoints and not (path.exists() and path.stat().st_size):
+                on_checkpoint(tree.signed)
+        tree.finish(whole=stop is None)
+        dropped.finish(whole=stop is None and not beginning.size)
+        if stop is None:
+            report.journalled = _check_journals(journals)
+    if outside and not beginning.size <= outside.size <= tree.size:
+        raise Tampered(
+            f"the checkpoint given says that the log had {outside.size} entries; it has {tree.size}"
+        )
+    if tree.checkpoints and not length:
         raise Tampered(f"the anchor file {path} is missing or empty")
-    report.entries, report.checkpoints, report.anchors = tree.size, tree.checkpoints, tree.anchors
-    report.anchored, report.root = tree.anchored, merkle.root(tree.frontier)
+    report.began, report.entries, report.checkpoints = beginning.size, tree.size, tree.checkpoints
+    report.anchors, report.anchored, report.lost = tree.anchors, tree.anchored, tree.lost
+    report.dropped, report.root = dropped.count, merkle.root(tree.frontier)
     return report
 
 
@@ -102,23 +137,86 @@ def _snapshot() -> tuple[int, int]:
         return cursor.fetchone()
 
 
-def _stream(sql: str) -> Generator[tuple[Any, ...], None, None]:
+def _beginning(start: int) -> Beginning:
+    """The newest checkpoint over at most so many entries, whose signature stands for what is before it."""
+    found = Checkpoint.objects.filter(size__lte=start).order_by("-size").first() if start else None
+    if found is None:
+        return Beginning()
+    joined = bytes(found.frontier)
+    frontier = tuple(joined[i : i + 32] for i in range(0, len(joined), 32))
+    try:
+        signed = open_checkpoint(found.note)
+    except notes.InvalidNote as error:
+        raise Tampered(f"the note of the checkpoint for {found.size} entries: {error}") from None
+    if signed != notes.TreeHead(found.size, merkle.root(frontier)) or len(frontier) != found.size.bit_count():
+        raise Tampered(f"the checkpoint for {found.size} entries is not what was signed")
+    return Beginning(found.size, frontier)
+
+
+def _outside(note: str) -> notes.TreeHead | None:
+    """Raises `notes.InvalidNote` (a ValueError): a note that is not ours says nothing about the log."""
+    return open_checkpoint(note) if note else None
+
+
+def _cuts() -> list[Cut]:
+    events = AuditEvent.objects.filter(type="audit:acknowledge")
+    return [
+        Cut(int(e.detail["kept"]), int(e.detail["offset"]))
+        for e in events
+        if "offset" in e.detail and is_authentic(e)
+    ]
+
+
+def _stream(sql: str, parameters: tuple[Any, ...]) -> Generator[tuple[Any, ...], None, None]:
     with connection.chunked_cursor() as cursor:
-        cursor.execute(sql)
+        cursor.execute(sql, parameters)
         while rows := cursor.fetchmany(ROWS):
             yield from rows
 
 
+class _Dropped:
+    """Months that a retention event let go: their leaves stay, and must be those that the event counted."""
+
+    def __init__(self) -> None:
+        events = AuditEvent.objects.filter(type="audit:retain", outcome="done")
+        self.months = {e.target.removeprefix("Month/"): e.detail for e in events if is_authentic(e)}
+        self.hashes = {month: hashlib.sha256() for month in self.months}
+        self.counts = dict.fromkeys(self.months, 0)
+
+    @property
+    def count(self) -> int:
+        return sum(self.counts.values())
+
+    def take(self, leaf: tuple[Any, ...]) -> bool:
+        month = f"{written_at(leaf[1]):%Y-%m}"
+        if month not in self.months:
+            return False
+        self.hashes[month].update(bytes(leaf[3]))
+        self.counts[month] += 1
+        return True
+
+    def finish(self, *, whole: bool) -> None:
+        for month, detail in self.months.items() if whole else ():
+            if self.counts[month] == 0:
+                continue  # recorded, and not dropped yet
+            if (self.counts[month], self.hashes[month].hexdigest()) != (detail["count"], detail["digest"]):
+                raise Tampered(f"what is missing of {month} is not what its retention event let go")
+
+
 def _side_by_side(
-    leaves: Iterator[tuple[Any, ...]], rows: Iterator[tuple[Any, ...]]
-) -> Iterator[tuple[tuple[Any, ...] | None, Row]]:
-    """Each event with its leaf; without one after the last leaf, where events wait for their place."""
+    leaves: Iterator[tuple[Any, ...]], rows: Iterator[tuple[Any, ...]], dropped: _Dropped
+) -> Iterator[tuple[tuple[Any, ...] | None, Row | None]]:
+    """Each leaf with its event; without one where its month was dropped, and events that wait without a
+    leaf."""
     events = (dict(zip(EVENT_COLUMNS, row, strict=True)) for row in rows)
     event = next(events, None)
     for leaf in leaves:
         seq, event_id, xid, _ = leaf
         if event is None or (xid, event_id) < (event["xid"], event["id"]):
-            raise Tampered("its row is missing: it was deleted, or moved", seq=seq, event_id=event_id)
+            if not dropped.take(leaf):
+                raise Tampered("its row is missing: it was deleted, or moved", seq=seq, event_id=event_id)
+            yield leaf, None
+            continue
         if (xid, event_id) > (event["xid"], event["id"]):
             raise Tampered(
                 f"it has no entry in the log, where it stands before entry {seq}: "
@@ -141,10 +239,11 @@ def _check_event(event: Row, seq: int | None, next_xid: int) -> None:
     leaf = bytes(event["leaf"])
     if leaf_of(event["payload"].encode()) != leaf:
         raise tampered("its payload is not what was hashed when it was written")
-    if mac_of(leaf) != bytes(event["writer_mac"]):
+    if not is_ours(leaf, bytes(event["writer_mac"]), event["recorded_at"]):
         raise tampered("the application did not write it: its MAC is wrong")
     payload = json.loads(event["payload"])
-    payload.pop("detail", None)
+    for name in NOT_COLUMNS:
+        payload.pop(name, None)
     columns = said(event)
     if payload != columns:
         names = sorted(n for n in {*payload, *columns} if payload.get(n) != columns.get(n))
@@ -153,82 +252,23 @@ def _check_event(event: Row, seq: int | None, next_xid: int) -> None:
         raise tampered("its transaction id was not given out yet (after a restore: see docs/audit.md)")
 
 
-def _check_leaf(leaf: tuple[Any, ...], event: Row, place: int) -> None:
+def _check_leaf(leaf: tuple[Any, ...], event: Row | None, place: int) -> None:
     seq, event_id, _, leaf_hash = leaf
     if seq != place:
         raise Tampered("the entries before it are missing", seq=seq, event_id=event_id)
-    if bytes(leaf_hash) != bytes(event["leaf"]):
+    if event is not None and bytes(leaf_hash) != bytes(event["leaf"]):
         raise Tampered("its entry in the log has another hash than its row", seq=seq, event_id=event_id)
 
 
-class _Tree:
-    """The tree as it grows, held against the checkpoints and anchors that come up on the way."""
-
-    def __init__(
-        self,
-        verifier: notes.Verifier,
-        checkpoints: Iterator[tuple[Any, ...]],
-        anchored: Iterator[tuple[int, notes.TreeHead]],
-    ) -> None:
-        self.size, self.checkpoints, self.anchors, self.anchored = 0, 0, 0, 0
-        self.frontier: list[bytes] = []
-        self._verifier = verifier
-        self._rows, self._anchored = checkpoints, self._readable(anchored)
-        self._row, self._anchor = next(self._rows, None), next(self._anchored, None)
-        self._signed = 0  # the size of the last checkpoint met
-
-    def add(self, leaf: memoryview | bytes) -> None:
-        merkle.append(self.frontier, self.size, bytes(leaf))
-        self.size += 1
-        if self._row and self._row[0] == self.size:
-            self._check_row(*self._row)
-            self._row = next(self._rows, None)
-        while self._anchor and self._anchor[1].size <= self.size:
-            self._check_anchor(*self._anchor)
-            self._anchor = next(self._anchored, None)
-
-    def finish(self) -> None:
-        if self._row:
-            raise Tampered(f"the checkpoint for {self._row[0]} entries finds only {self.size} in the log")
-        if self._anchor:
-            line, head = self._anchor
+def _check_journals(names: list[str]) -> int:
+    if gone := journal_check.deleted():
+        raise Tampered(f"the journal {gone[0]} was deleted")
+    try:
+        for line, name in journal_check.missing(names, journal_check.acknowledged()):
             raise Tampered(
-                f"line {line} of the anchor file says that the log had {head.size} entries; "
-                f"it has {self.size}"
+                f"line {line.number + 1} of the journal {name} knows it; it was deleted",
+                event_id=line.event_id,
             )
-        if self._signed != self.size:
-            raise Tampered("no checkpoint stands over it: the newest one was deleted", seq=self._signed)
-
-    def _check_row(self, size: int, root: memoryview, frontier: memoryview, note: str) -> None:
-        head = notes.TreeHead(size, merkle.root(self.frontier))
-        if bytes(root) != head.root or bytes(frontier) != b"".join(self.frontier):
-            raise Tampered(f"the checkpoint for {size} entries is not of the log as it stands", seq=size - 1)
-        try:
-            if notes.open_checkpoint(note, self._verifier) != head:
-                raise notes.InvalidNote("it speaks of another tree")
-        except notes.InvalidNote as error:
-            raise Tampered(f"the note of the checkpoint for {size} entries: {error}", seq=size - 1) from None
-        self._signed = size
-        self.checkpoints += 1
-
-    def _check_anchor(self, line: int, head: notes.TreeHead) -> None:
-        if head.size != self.size:
-            raise Tampered(f"the anchor file shrinks on line {line}, to {head.size} entries")
-        if head.root != merkle.root(self.frontier):
-            raise Tampered(
-                f"the log is not what was anchored on line {line} of the anchor file, at {head.size} entries",
-                seq=head.size - 1,
-            )
-        if self._signed != head.size:
-            raise Tampered(
-                f"the checkpoint for {head.size} entries was deleted: line {line} of the anchor file has it",
-                seq=head.size - 1,
-            )
-        self.anchors, self.anchored = self.anchors + 1, head.size
-
-    @staticmethod
-    def _readable(anchored: Iterator[tuple[int, notes.TreeHead]]) -> Iterator[tuple[int, notes.TreeHead]]:
-        try:
-            yield from anchored
-        except notes.InvalidNote as error:
-            raise Tampered(f"the anchor file, {error}") from None
+    except journal.BadJournal as error:
+        raise Tampered(str(error)) from None
+    return len(names)

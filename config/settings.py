@@ -33,12 +33,26 @@ FIELD_KEY = env.key("FIELD_KEY")  # encrypts second-factor secrets and drafts at
 AUDIT_MAC_KEY = env.key("AUDIT_MAC_KEY")  # marks audit rows as written by the app; never in the database
 AUDIT_SIGNING_KEY = env.key("AUDIT_SIGNING_KEY", exact=True)  # Ed25519 seed that signs checkpoints
 AUDIT_ORIGIN = env.text("AUDIT_ORIGIN", "chartkey.example/audit")  # the log's name in its checkpoints
+AUDIT_MAC_KEYS_OLD = env.listing("AUDIT_MAC_KEYS_OLD")  # key@time until which it marked rows
+AUDIT_SIGNING_KEYS_OLD = env.listing("AUDIT_SIGNING_KEYS_OLD")  # public key@size up to which it signed
 OIDC_KEY_FILE = env.path("OIDC_KEY_FILE")
 
 # Places on disk
 VAR = env.path("CHARTKEY_VAR", ROOT / "var")
 EXPORT_FOLDER = env.path("EXPORT_FOLDER", VAR / "exports")
 AUDIT_ANCHOR_FILE = env.path("AUDIT_ANCHOR_FILE", VAR / "audit" / "checkpoints.txt")
+AUDIT_JOURNAL_FOLDER = env.path("AUDIT_JOURNAL_FOLDER", VAR / "audit" / "journal")
+
+# How the audit log is kept: docs/audit.md
+AUDIT_JOURNAL_FSYNC = env.flag("AUDIT_JOURNAL_FSYNC")  # wait for the disk at each line
+AUDIT_WITNESSES = env.listing("AUDIT_WITNESSES")  # verifier key=address of each
+AUDIT_BUCKET = env.text("AUDIT_BUCKET", "")  # https://endpoint/bucket, with object lock
+AUDIT_BUCKET_REGION = env.text("AUDIT_BUCKET_REGION", "us-east-1")
+AUDIT_BUCKET_KEY = env.text("AUDIT_BUCKET_KEY", "")  # access key:secret key
+AUDIT_ON_BROKEN = env.text("AUDIT_ON_BROKEN", "serve")  # or stop: what a log that does not verify does
+if AUDIT_ON_BROKEN not in {"serve", "stop"}:
+    raise env.BadVariable("AUDIT_ON_BROKEN takes serve or stop.")
+AUDIT_HOLD_CHECK = env.text("AUDIT_HOLD_CHECK", "")  # a function of ours that keeps a month from being dropped
 
 INSTALLED_APPS = [
     *(["demo"] if DEMO else []),
@@ -75,6 +89,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "config.middleware.correlation_id",
+    "audit.middleware.audit_context",
     "corsheaders.middleware.CorsMiddleware",
     "config.middleware.straight_to_fhir",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -166,6 +181,10 @@ CELERY_BEAT_SCHEDULE = {
     "writes-sweep": {"task": "fhirproxy.tasks.sweep_writes", "schedule": 30.0},
     "exports-sweep": {"task": "exports.tasks.sweep", "schedule": 30.0},
     "audit-partitions": {"task": "audit.tasks.make_partitions", "schedule": 24 * 3600.0},
+    "audit-anchor": {"task": "audit.tasks.anchor", "schedule": 10.0},
+    "audit-monitor": {"task": "audit.tasks.monitor", "schedule": 60.0},
+    "audit-verify": {"task": "audit.tasks.verify_all", "schedule": 24 * 3600.0},
+    "audit-prune": {"task": "audit.tasks.prune", "schedule": 3600.0},
 }
 
 # Who signs in
@@ -314,7 +333,7 @@ CORS_URLS_REGEX = r"^/(fhir/|\.well-known/|o/token/|o/revoke_token/|o/introspect
 CORS_ALLOW_ALL_ORIGINS = True  # without cookies: from elsewhere only a bearer token opens anything
 CORS_ALLOW_CREDENTIALS = False
 CORS_ALLOW_HEADERS = [*default_headers, "if-match", "if-none-match", "prefer"]
-CORS_EXPOSE_HEADERS = ["ETag", "Last-Modified", "Location", "Retry-After"]
+CORS_EXPOSE_HEADERS = ["ETag", "Last-Modified", "Location", "Retry-After", "X-Audit-Receipt", "X-Request-Id"]
 
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
 EMAIL_BACKEND = env.text(

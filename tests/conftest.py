@@ -11,7 +11,7 @@ from django.db.backends.postgresql.operations import DatabaseOperations
 # What triggers hold, and a partitioned table's are not switched with it.
 GUARDED = """
 SELECT relid::regclass::text FROM pg_partition_tree('audit_event')
-UNION ALL VALUES ('log_leaf'), ('checkpoint')
+UNION ALL VALUES ('log_leaf'), ('checkpoint'), ('log_node'), ('audit_anchor'), ('audit_journal'), ('audit_state')
 """
 
 
@@ -19,7 +19,7 @@ UNION ALL VALUES ('log_leaf'), ('checkpoint')
 def _log_of_this_run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Transactional tests end in a flush, and the audit log refuses to be emptied. So the flush, and
     nothing else, takes the triggers off and puts them on again, in its own transaction; it starts a
-    new anchor file too. Every test sees the database as production has it."""
+    new anchor file and new journals too. Every test sees the database as production has it."""
     anchor = tmp_path_factory.mktemp("audit") / "checkpoints.txt"
     execute = DatabaseOperations.execute_sql_flush
 
@@ -31,9 +31,16 @@ def _log_of_this_run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]
         off, on = ([s.format(word) for s in switch] for word in ("DISABLE", "ENABLE"))
         execute(self, [*off, *sql_list, *on])
         Path(settings.AUDIT_ANCHOR_FILE).unlink(missing_ok=True)
+        from audit import journal, sealed
+
+        journal.close()
+        sealed.forget()
+        for path in journal.files():
+            path.unlink()
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(settings, "AUDIT_ANCHOR_FILE", anchor)
+        patch.setattr(settings, "AUDIT_JOURNAL_FOLDER", anchor.parent / "journal")
         patch.setattr(DatabaseOperations, "execute_sql_flush", flush)
         yield
 

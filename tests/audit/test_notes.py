@@ -4,7 +4,7 @@ import base64
 
 import pytest
 
-from audit import anchors, notes
+from audit import anchor_file, notes
 
 # The example of c2sp.org/signed-note, made by the Go implementation.
 GO_KEY = base64.b64decode("AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k")[1:]
@@ -61,23 +61,32 @@ def test_a24_a_forged_checkpoint_is_refused(forge):
         notes.open_checkpoint(forge(notes.checkpoint(HEAD, SIGNER)), SIGNER.verifier)
 
 
+@pytest.fixture
+def our_key(settings):
+    settings.AUDIT_SIGNING_KEY = SIGNER.seed
+
+
+@pytest.mark.usefixtures("our_key")
 def test_the_anchor_file_reads_back_past_a_note_that_a_power_cut_left_half(tmp_path):
     path = tmp_path / "audit" / "checkpoints.txt"
-    anchors.append(path, notes.checkpoint(HEAD, SIGNER))
+    anchor_file.append(path, notes.checkpoint(HEAD, SIGNER))
     with path.open("a") as file:
         file.write("chartkey.example/audit\n8\nBQ")
-    anchors.append(path, notes.checkpoint(notes.TreeHead(9, HEAD.root), SIGNER))
+    assert anchor_file.last(path) == HEAD
+    anchor_file.append(path, notes.checkpoint(notes.TreeHead(9, HEAD.root), SIGNER))
 
-    read = list(anchors.read(path, SIGNER.verifier, path.stat().st_size))
+    read = list(anchor_file.read(path, path.stat().st_size))
 
-    assert [head.size for _, head in read] == [7, 9]
-    assert read[0][0] == 1
+    assert [anchored.head.size for anchored in read] == [7, 9]
+    assert (read[0].line, read[0].offset) == (1, 0)
+    assert anchor_file.last(path).size == 9
 
 
+@pytest.mark.usefixtures("our_key")
 def test_the_anchor_file_names_the_line_of_a_forged_note(tmp_path):
     path = tmp_path / "checkpoints.txt"
-    anchors.append(path, notes.checkpoint(HEAD, SIGNER))
-    anchors.append(path, notes.checkpoint(HEAD, SIGNER).replace("\n7\n", "\n8\n"))
+    anchor_file.append(path, notes.checkpoint(HEAD, SIGNER))
+    anchor_file.append(path, notes.checkpoint(HEAD, SIGNER).replace("\n7\n", "\n8\n"))
 
     with pytest.raises(notes.InvalidNote, match="line 7: the signature is wrong"):
-        list(anchors.read(path, SIGNER.verifier, path.stat().st_size))
+        list(anchor_file.read(path, path.stat().st_size))

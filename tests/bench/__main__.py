@@ -1,4 +1,4 @@
-"""`python -m tests.bench [--smoke] [P1 P3 P5 P6]`.
+"""`python -m tests.bench [--smoke] [P1 P3 P5 P6 P7 P8]`.
 
 The exit code is 1 where a count or an invariant is broken, or a ratio is over its bar by half.
 """
@@ -15,7 +15,14 @@ from tests.bench import stack
 from tests.bench.report import about_this_run
 from tests.bench.sizes import FULL, SMOKE, Sizes
 
-PARTS = {"P1": "read_cost", "P3": "counts", "P6": "revocation", "P5": "decisions"}  # in this order
+PARTS = {
+    "P1": "read_cost",
+    "P3": "counts",
+    "P6": "revocation",
+    "P5": "decisions",
+    "P8": "audit_seal",
+    "P7": "audit_writes",  # the last: its events are none that verify
+}  # in this order
 
 
 def main() -> int:

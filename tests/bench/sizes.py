@@ -18,6 +18,8 @@ class Sizes:
     readers: int  # threads that read all the time
     revokes: int  # while they read
     pause: float  # seconds between two revokes
+    writers: int  # connections that insert events
+    events: int  # that are recorded, sealed and verified
     slow: float  # seconds until an EHR answers
     hung: float
 
@@ -36,6 +38,8 @@ FULL = Sizes(
     readers=200,
     revokes=20,
     pause=0.1,
+    writers=32,
+    events=50_000,
     slow=5.0,
     hung=30.0,
 )
@@ -53,6 +57,8 @@ SMOKE = Sizes(
     readers=12,
     revokes=3,
     pause=0.02,
+    writers=4,
+    events=600,
     slow=3.0,
     hung=5.0,
 )

@@ -6,6 +6,7 @@ Databases are thrown away: each is a copy of one that was only migrated, and new
 
 import contextlib
 import os
+import shutil
 import socket
 import sys
 from collections.abc import Iterator
@@ -96,6 +97,7 @@ def started(var: Path = VAR) -> Iterator[Stack]:
             "PYTHONUNBUFFERED": "1",
         }
         _migrate(stack)
+        shutil.rmtree(var / "audit", ignore_errors=True)  # anchors and journals of the last run's log
         stack.fresh_database(DATABASE)
         yield stack
     finally:

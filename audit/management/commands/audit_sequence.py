@@ -11,7 +11,7 @@ import structlog
 from django.core.management.base import BaseCommand, CommandError
 from django.db import InterfaceError, OperationalError, connection
 
-from audit import partitions, sequencer
+from audit import health, partitions, sequencer
 
 INTERVAL = 0.25  # seconds between looks at the table: the merge delay of the log
 PATIENCE = 2.0  # seconds before the database is tried again
@@ -28,6 +28,9 @@ class Command(BaseCommand):
     def handle(self, *args: Any, once: bool, **options: Any) -> None:
         try:
             if once:
+                sequencer.start()
+                if health.is_truncated():
+                    raise CommandError("The log is on hold: it is shorter than it was (docs/audit.md)")
                 self.stdout.write(f"Placed {sequencer.catch_up()} events.")
             else:
                 with _told_to_stop() as stop:
@@ -36,20 +39,21 @@ class Command(BaseCommand):
             raise CommandError(f"{error}. Run: manage.py verify_audit") from None
 
     def _run(self, stop: threading.Event) -> None:
-        wait, ready = 0.0, False
+        wait, ready, said = 0.0, False, False
         while not stop.wait(wait):
             try:
                 if not ready:
                     partitions.ensure()
-                    sequencer.anchor_newest()
-                    self.stdout.write("audit_sequence is ready")
-                    self.stdout.flush()
-                    ready = True
+                    sequencer.start()
+                    if not said:
+                        self.stdout.write("audit_sequence is ready")
+                        self.stdout.flush()
+                    ready = said = True
                 wait = 0.0 if sequencer.tick() == sequencer.BATCH else INTERVAL
             except (OperationalError, InterfaceError) as error:
                 log.warning("database lost; trying again", reason=type(error).__name__)
                 connection.close()
-                wait = PATIENCE
+                wait, ready = PATIENCE, False  # it may come back as an older one
 
 
 @contextmanager
