@@ -91,7 +91,16 @@ def allergies(request: PatientRequest) -> HttpResponse:
     )
     empty = pgettext_lazy("allergies.none", "Nobody has recorded whether you have allergies")
     said = allergies_by_source(loaded)
-    return _list(request, "allergies", ALLERGIES, loaded, sections, empty, said=said)
+    return _list(
+        request,
+        "allergies",
+        ALLERGIES,
+        loaded,
+        sections,
+        empty,
+        said=said,
+        all_have_some=all(s.has_some for s in said),
+    )
 
 
 def allergies_by_source(loaded: Loaded) -> list[SaidOfAllergies]:
@@ -191,6 +200,7 @@ def _list(
         "sections": [section for section in sections if section.rows],
         "empty": empty if loaded.state.is_whole else "",
         "said": [],
+        "all_have_some": False,
         "looked_in": [told.source.name for told in loaded.told],
     }
     return render(request, "portal/record_list.html", context | more, status=loaded.status)

@@ -30,6 +30,7 @@ RECORD_PAGES = {
     "vaccines": ((), ""),
     "visits": ((), "Appointment"),
     "documents": ((), ""),
+    "care-team": ((), ""),
     "document": (("alice-document-3",), ""),
     "more": ((), ""),
     "help": ((), ""),

@@ -6,6 +6,7 @@ import pytest
 
 from accounts.models import PatientIdentity
 from audit.models import AuditEvent
+from demo.lakeside.records import PATIENT
 from fhirproxy.models import Source
 from portal import sources
 from tests import factories
@@ -202,13 +203,23 @@ def test_ehr_that_hangs_costs_one_page_its_deadline_and_the_next_nothing(lakesid
     assert lakeside.asked("/Medication") == asked
 
 
-def test_allergies_say_what_each_ehr_says(alice, fake, client):  # noqa: F811
+def test_allergies_of_both_ehrs_are_one_list(lakeside, client):
+    text = text_of(client, "/allergies/")
+
+    assert "Sulfa drugs" in text
+    assert "House dust" in text
+    assert "What each place says" not in text
+
+
+def test_ehr_without_allergies_is_told_from_one_with(alice, fake, client):  # noqa: F811
     link(alice, fake)
+    fake.control("reset")
+    fake.load("plain", [none_known(PATIENT, code={"text": "Not on File"})])
 
     text = text_of(client, "/allergies/")
 
     assert "It has allergies on record." in text
-    assert "Sulfa drugs" in text
+    assert "Nobody there has recorded whether you have allergies." in text
 
 
 def none_known(patient: str, **coded: object) -> dict[str, object]:
