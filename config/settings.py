@@ -329,10 +329,10 @@ SECURE_REFERRER_POLICY = "same-origin"
 SECURE_SSL_REDIRECT = SECURE and MODE == "production"
 SECURE_HSTS_SECONDS = 365 * 24 * 3600 if SECURE else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = SECURE
-CORS_URLS_REGEX = r"^/(fhir/|\.well-known/|o/token/|o/revoke_token/|o/introspect/|o/userinfo/)"
+CORS_URLS_REGEX = r"^/(fhir/|\.well-known/|o/token/|o/par/|o/revoke_token/|o/introspect/|o/userinfo/)"
 CORS_ALLOW_ALL_ORIGINS = True  # without cookies: from elsewhere only a bearer token opens anything
 CORS_ALLOW_CREDENTIALS = False
-CORS_ALLOW_HEADERS = [*default_headers, "if-match", "if-none-match", "prefer"]
+CORS_ALLOW_HEADERS = [*default_headers, "dpop", "if-match", "if-none-match", "prefer"]
 CORS_EXPOSE_HEADERS = ["ETag", "Last-Modified", "Location", "Retry-After", "X-Audit-Receipt", "X-Request-Id"]
 
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024

@@ -41,7 +41,7 @@ OPERATIONAL = "IN ('restriction', 'preference', 'share')"
 # One row tells of token, client, person, patient and consent; the clock is the database's, so that
 # web servers whose clocks differ still agree on what has ended.
 BEARER = f"""
-SELECT t.id, t.scope, t.patient_id, t.expires > clock_timestamp(), clock_timestamp(),
+SELECT t.id, t.scope, t.patient_id, t.jkt, t.expires > clock_timestamp(), clock_timestamp(),
        u.id, u.is_active, c.client_id, c.status,
        k.id, k.status, k.current_number, k.period_end, k.revoked_at, v.provisions,
        {IDENTITIES}, {EPOCH}, {RELEASE}, {STANDING}
@@ -86,6 +86,7 @@ class Requester:
     on_behalf_of: str = ""
     user_id: UUID | None = None  # the person whose account stands behind it
     alive: bool = True  # False: the access token itself has ended
+    jkt: str = ""  # thumbprint of the key that the access token is bound to (RFC 9449)
 
     @property
     def purpose(self) -> str:
@@ -140,9 +141,9 @@ def from_bearer(token: str) -> Requester | None:
         row = cursor.fetchone()
     if row is None or row[2] is None:
         return None
-    (token_id, scope, patient_id, alive, now, user_id, active, client_id, client_status) = row[:9]
-    (consent_id, status, number, period_end, revoked_at, rows) = row[9:15]
-    (identities, epoch, valuesets, limits) = row[15:]
+    (token_id, scope, patient_id, jkt, alive, now, user_id, active, client_id, client_status) = row[:10]
+    (consent_id, status, number, period_end, revoked_at, rows) = row[10:16]
+    (identities, epoch, valuesets, limits) = row[16:]
     missing = why_missing(consent_id, status, period_end, revoked_at, now)
     if not alive and missing is None:
         missing = Reason.TOKEN
@@ -174,6 +175,7 @@ def from_bearer(token: str) -> Requester | None:
         on_behalf_of=f"User/{user_id}" if user_id else "",
         user_id=user_id,
         alive=alive,
+        jkt=jkt,
     )
 
 

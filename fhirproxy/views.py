@@ -24,6 +24,8 @@ from fhirproxy.metadata import capability_statement
 from fhirproxy.models import Source
 from fhirproxy.outcomes import EHR_DOWN, LOG_DOWN, Refusal
 from fhirproxy.upstream import FHIR_JSON, FhirResponse
+from smart import dpop
+from smart.jwts import BadToken
 
 FORM = "application/x-www-form-urlencoded"
 JSON = frozenset({FHIR_JSON, "application/json"})
@@ -120,12 +122,18 @@ def refusing(requester: Requester, read: Callable[[], T]) -> T:
 def bearer(request: HttpRequest) -> Requester:
     """Whoever holds the access token of a request. Raises Refusal (401, 429)."""
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not token.strip():
+    if scheme.lower() not in ("bearer", "dpop") or not token.strip():
         raise unauthorized("", "Send an access token: Authorization: Bearer …")
     requester = budgets.from_bearer(token.strip(), budgets.address_of(request))
     if requester is None:
         release.refuse_unserved(None, 401)
         raise unauthorized("invalid_token", "The access token is unknown.")
+    try:
+        dpop.check_binding(request, scheme, token.strip(), requester.jkt)
+    except BadToken as bad:
+        release.refuse_unserved(requester, 401, Reason.TOKEN)
+        said = f"The access token needs a proof of its key: {bad}."
+        raise Refusal(401, said, {"WWW-Authenticate": dpop.CHALLENGE}) from bad
     return requester
 
 

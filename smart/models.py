@@ -22,9 +22,12 @@ __all__ = [
     "Client",
     "Grant",
     "IDToken",
+    "KeySet",
     "Launch",
     "LaunchContext",
+    "PushedRequest",
     "RefreshToken",
+    "Seen",
     "SignIn",
     "StaffAuthorization",
 ]
@@ -46,10 +49,25 @@ class Client(oauth.AbstractApplication):
     client_uri = models.URLField(blank=True)
     launch_uri = models.URLField(blank=True)  # where we open it (SMART 2.2, EHR launch); empty: nowhere
     scope = models.TextField(blank=True)  # the most it may ask for; empty: any patient scope
+    jwks = models.JSONField(null=True, blank=True)  # its public keys, RFC 7517; or jwks_uri
+    jwks_uri = models.URLField(blank=True)
+    require_pushed_authorization_requests = models.BooleanField(default=False)
+    dpop_bound_access_tokens = models.BooleanField(default=False)
+    is_internal = models.BooleanField(default=False)  # a service of ours: may exchange tokens
+    is_resource_server = models.BooleanField(default=False)  # may introspect tokens of others
+    groups = models.JSONField(default=list, blank=True)  # Group ids a backend service was approved for
+    approved_at = models.DateTimeField(null=True, blank=True)
+    approved_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    notification_uri = models.URLField(blank=True)  # hears, signed, when an authorization ends
 
     class Phi:
         fields: tuple[str, ...] = ()
         safe = (
+            *("jwks", "jwks_uri", "require_pushed_authorization_requests", "dpop_bound_access_tokens"),
+            *("is_internal", "is_resource_server", "groups", "approved_at", "approved_by"),
+            "notification_uri",
             "id",
             "client_id",
             "user",
@@ -76,8 +94,31 @@ class Client(oauth.AbstractApplication):
             "scope",
         )
 
+    class Meta(oauth.AbstractApplication.Meta):
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(approved_at=None, approved_by=None)
+                | models.Q(approved_at__isnull=False, approved_by__isnull=False),
+                name="an_approval_has_a_person_and_a_time",
+            ),
+        ]
+
     def __str__(self) -> str:
         return f"Client/{self.client_id}"
+
+    @property
+    def signs_assertions(self) -> bool:
+        """Whether it proves itself by `private_key_jwt`, and then by nothing else."""
+        return bool(self.jwks or self.jwks_uri)
+
+    @property
+    def is_approved_service(self) -> bool:
+        """Whether it may act for itself, with system scopes: an administrator said so, for named groups."""
+        return (
+            self.authorization_grant_type == self.GRANT_CLIENT_CREDENTIALS
+            and self.approved_at is not None
+            and bool(self.groups)
+        )
 
     def is_usable(self, request: object) -> bool:
         """Asked by the toolkit at each request, so that a suspended client is out at once."""
@@ -95,6 +136,7 @@ class LaunchContext(models.Model):
     patient = models.ForeignKey("accounts.Patient", models.PROTECT, null=True, related_name="+")
     launch = models.JSONField(default=dict)  # launch context of the token response, besides `patient`
     authenticated_at = models.DateTimeField(null=True)  # when the person signed in; OIDC auth_time
+    jkt = models.CharField(max_length=43, blank=True)  # thumbprint of the key it is bound to (RFC 9449)
 
     class Meta:
         abstract = True
@@ -125,6 +167,7 @@ class Grant(LaunchContext, oauth.AbstractGrant):
             "authorization_id",
             "patient",
             "authenticated_at",
+            "jkt",
             "ends_at",
             "token_family",
             "consumed_at",
@@ -139,6 +182,7 @@ class Grant(LaunchContext, oauth.AbstractGrant):
 
 class AccessToken(LaunchContext, oauth.AbstractAccessToken):
     token_family = models.UUIDField(null=True, editable=False, db_index=True)
+    act = models.JSONField(default=dict)  # who acts with it in place of the client (RFC 8693, 4.1)
 
     class Phi:
         fields = ("launch",)
@@ -158,7 +202,9 @@ class AccessToken(LaunchContext, oauth.AbstractAccessToken):
             "authorization_id",
             "patient",
             "authenticated_at",
+            "jkt",
             "token_family",
+            "act",
         )
 
     class Meta(oauth.AbstractAccessToken.Meta):
@@ -176,6 +222,7 @@ class AccessToken(LaunchContext, oauth.AbstractAccessToken):
 class RefreshToken(LaunchContext, oauth.AbstractRefreshToken):
     scope = models.TextField(blank=True)
     expires_at = models.DateTimeField(null=True)  # the absolute end, for a consent its own
+    retried_at = models.DateTimeField(null=True)  # its one second use, after an answer that was lost
 
     class Phi:
         fields = ("launch",)
@@ -194,8 +241,10 @@ class RefreshToken(LaunchContext, oauth.AbstractRefreshToken):
             "authorization_id",
             "patient",
             "authenticated_at",
+            "jkt",
             "scope",
             "expires_at",
+            "retried_at",
         )
 
     class Meta(oauth.AbstractRefreshToken.Meta):
@@ -261,3 +310,52 @@ class AuthorizationRequest(models.Model):
     def text_digest(self) -> str:
         """SHA-256, in hexadecimal, of what was shown and its language: the page's form carries it."""
         return hashlib.sha256(f"{self.text_language}\0{self.text_shown}".encode()).hexdigest()
+
+
+class Seen(models.Model):
+    """What may come once: the `jti` of an assertion or of a proof. Kept until it would be refused anyway."""
+
+    digest = models.CharField(max_length=64, primary_key=True)  # SHA-256 of who said it and its jti
+    expires_at = models.DateTimeField(db_index=True)
+
+    class Phi:
+        fields: tuple[str, ...] = ()
+        safe = ("digest", "expires_at")
+
+    def __str__(self) -> str:
+        return "Seen"
+
+
+class KeySet(models.Model):
+    """The keys last read from a client's `jwks_uri`."""
+
+    client = models.OneToOneField(Client, models.CASCADE, related_name="key_set")
+    uri = models.URLField()
+    keys = models.JSONField(default=dict)
+    fetched_at = models.DateTimeField(null=True)
+    fresh_until = models.DateTimeField(null=True)
+    tried_at = models.DateTimeField()
+
+    class Phi:
+        fields: tuple[str, ...] = ()
+        safe = ("id", "client", "uri", "keys", "fetched_at", "fresh_until", "tried_at")
+
+    def __str__(self) -> str:
+        return f"KeySet/{self.pk}"
+
+
+class PushedRequest(models.Model):
+    """The parameters of an authorization request that a client pushed (RFC 9126). Used once."""
+
+    digest = models.CharField(max_length=64, primary_key=True)  # SHA-256 of the request_uri
+    client = models.ForeignKey(Client, models.CASCADE, related_name="+")
+    parameters = models.JSONField()
+    jkt = models.CharField(max_length=43, blank=True)
+    expires_at = models.DateTimeField(db_index=True)
+
+    class Phi:
+        fields = ("parameters",)
+        safe = ("digest", "client", "jkt", "expires_at")
+
+    def __str__(self) -> str:
+        return "PushedRequest"

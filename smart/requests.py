@@ -20,7 +20,7 @@ from oauthlib.common import Request, add_params_to_uri
 from oauthlib.oauth2.rfc6749 import errors
 
 from accounts.models import User
-from smart import authorizations, trail
+from smart import authorizations, par, trail
 from smart.authorizations import Authorization
 from smart.models import AuthorizationRequest, Client, Grant
 from smart.scopes import Scope
@@ -51,8 +51,9 @@ def receive(request: HttpRequest) -> AuthorizationRequest:
     if not is_readable(request):
         raise Unsafe
     try:
+        jkt = par.unfold(request)
         scopes, found = core().validate_authorization_request(request)
-    except FatalClientError as error:
+    except (par.NotPushed, FatalClientError) as error:
         raise Unsafe from error
     except OAuthToolkitError as error:
         raise _refusal(error.oauthlib_error, request) from error
@@ -60,10 +61,20 @@ def receive(request: HttpRequest) -> AuthorizationRequest:
     if fault := _fault(asked, scopes):
         raise _refusal(fault, request)
     parameters = {name: getattr(asked, name, None) for name in KEPT}
+    parameters["jkt"] = jkt
     parameters["aud"] = _extra(asked, "aud").removesuffix("/")
     return AuthorizationRequest.objects.create(
         client=asked.client, parameters=parameters | {"scope": " ".join(scopes)}
     )
+
+
+def fault_of_pushed(request: HttpRequest) -> errors.OAuth2Error | None:
+    """What is wrong with an authorization request that is pushed, while nobody is there to ask."""
+    try:
+        scopes, found = core().validate_authorization_request(request)
+    except (FatalClientError, OAuthToolkitError) as error:
+        return error.oauthlib_error
+    return _fault(found["request"], scopes)
 
 
 def _fault(asked: Request, scopes: list[str]) -> errors.OAuth2Error | None:
@@ -186,6 +197,7 @@ def accept(asked: AuthorizationRequest, *, user: User, scopes: list[str], given:
         "nonce": parameters["nonce"],
         "user": user,
         "smart_ctx": given,
+        "smart_jkt": parameters.get("jkt", ""),
     }
     try:
         headers, _, _ = core().server.create_authorization_response(

@@ -172,6 +172,17 @@ def _within(scope: Scope, text: str, most: str, limits: Iterable[Scope]) -> list
     return [str(part) for limit in limits if (part := limit.intersect(scope))]
 
 
+def of_system(scopes: Iterable[str], *, most: str) -> list[str]:
+    """What a backend service gets of what it asks for: system scopes within `most`, which must name them."""
+    limits = [limit for limit in Scope.parse_all(most) if limit.level == "system"]
+    kept: list[str] = []
+    for scope in Scope.parse_all(" ".join(scopes)):
+        if scope.level == "system":
+            covered = any(limit.covers(scope) for limit in limits)
+            kept += [str(scope)] if covered else [str(p) for x in limits if (p := x.intersect(scope))]
+    return list(dict.fromkeys(kept))
+
+
 def is_within(scopes: Iterable[str], granted: Iterable[str]) -> bool:
     """Whether every scope asked for at a refresh is the same as, or narrower than, one granted."""
     granted = list(granted)

@@ -2,19 +2,33 @@
 
 import re
 from functools import cache
+from typing import Any
 
 from django.http import HttpRequest, JsonResponse
-from oauth2_provider.oauth2_backends import OAuthLibCore, get_oauthlib_core
+from oauth2_provider.oauth2_backends import OAuthLibCore
+from oauth2_provider.settings import oauth2_settings
 from oauthlib.common import Request
+from oauthlib.openid import Server as OpenIDServer
+
+from smart import exchange
 
 BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}  # RFC 6749, 5.1
 
 
+class Server(OpenIDServer):
+    """With token exchange, which oauthlib does not know."""
+
+    def __init__(self, request_validator: Any, **options: Any) -> None:
+        super().__init__(request_validator, **options)
+        self._grant_types[exchange.GRANT_TYPE] = exchange.TokenExchange(request_validator)
+
+
 @cache
 def core() -> OAuthLibCore:
     """Settings are read once; it holds nothing of a request, so threads share it."""
-    return get_oauthlib_core()
+    validator = oauth2_settings.OAUTH2_VALIDATOR_CLASS()
+    return OAuthLibCore(Server(validator, **oauth2_settings.server_kwargs))
 
 
 def oauth_request(request: HttpRequest) -> Request:

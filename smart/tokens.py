@@ -14,7 +14,15 @@ from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from smart import authorizations
-from smart.models import AccessToken, AuthorizationRequest, Grant, IDToken, RefreshToken
+from smart.models import (
+    AccessToken,
+    AuthorizationRequest,
+    Grant,
+    IDToken,
+    PushedRequest,
+    RefreshToken,
+    Seen,
+)
 
 
 def checksum(token: str) -> str:
@@ -54,8 +62,15 @@ def is_active(token: AccessToken | RefreshToken) -> bool:
         living
         and token.application.is_usable(None)
         and (token.user is None or token.user.is_active)
-        and authorizations.is_in_force(token.authorization_id)
+        and _stands(token)
     )
+
+
+def _stands(token: AccessToken | RefreshToken) -> bool:
+    """Whether what it rests on holds: an authorization, or for a system's own token its approval."""
+    if token.authorization_id is None and token.user_id is None and token.patient_id is None:
+        return token.application.is_approved_service
+    return authorizations.is_in_force(token.authorization_id)
 
 
 def is_living(token_id: int) -> bool:
@@ -94,5 +109,7 @@ def sweep() -> int:
         RefreshToken.objects.filter(Q(revoked__lt=long_ago) | Q(expires_at__lt=long_ago)),
         AccessToken.objects.filter(expires__lt=now, refresh_token=None),
         IDToken.objects.filter(expires__lt=now, access_token=None),
+        Seen.objects.filter(expires_at__lt=now),
+        PushedRequest.objects.filter(expires_at__lt=now),
     ]
     return sum(rows.delete()[0] for rows in useless)

@@ -15,15 +15,17 @@ from smart.scopes import Scope
 Token = Grant | AccessToken | RefreshToken
 
 
-def issued(source: Grant | RefreshToken, scope: str) -> None:
-    kind = EventType.TOKEN_ISSUE if isinstance(source, Grant) else EventType.TOKEN_REFRESH
+def issued(source: Token, scope: str, *, to: str = "") -> None:
+    """`to` is the service of ours that acts with it, where that is not the client."""
+    kind = EventType.TOKEN_REFRESH if isinstance(source, RefreshToken) else EventType.TOKEN_ISSUE
     types = {granted.resource_type for granted in Scope.parse_all(scope)}
     _record(
         kind,
         Outcome.DONE,
         source,
         resource_types=tuple(sorted(types - {"*"})),
-        detail={"every_type": "*" in types, "offline": "offline_access" in scope.split()},
+        detail={"every_type": "*" in types, "offline": "offline_access" in scope.split()}
+        | ({"act": to} if to else {}),
     )
 
 
@@ -54,6 +56,10 @@ def declined(asked: AuthorizationRequest, user: User) -> None:
 
 
 def registered(client: Client, by: User | None) -> None:
+    changed(client, by, "register")
+
+
+def changed(client: Client, by: User | None, change: str) -> None:
     record(
         Entry(
             type=EventType.ADMIN_CHANGE,
@@ -62,7 +68,7 @@ def registered(client: Client, by: User | None) -> None:
             role=Role.COMPLIANCE if by else Role.SYSTEM,
             client=f"Client/{client.client_id}",
             target=f"Client/{client.client_id}",
-            detail={"change": "register", "status": client.status},
+            detail={"change": change, "status": client.status},
         )
     )
 

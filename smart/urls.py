@@ -12,6 +12,7 @@ from smart.views import discovery, tokens
 app_name = "smart"
 urlpatterns = [
     path("o/token/", tokens.token, name="token"),
+    path("o/par/", tokens.push, name="par"),
     path("o/revoke_token/", tokens.revoke, name="revoke"),
     path("o/introspect/", tokens.introspect, name="introspect"),
     path("o/userinfo/", tokens.userinfo, name="userinfo"),

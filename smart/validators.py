@@ -11,17 +11,21 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
+import structlog
 from django.utils import timezone
 from oauth2_provider.oauth2_validators import OAuth2Validator
 from oauthlib.common import Request
 from oauthlib.oauth2.rfc6749 import errors
 
-from smart import authorizations, scopes, tokens, trail
+from smart import assertions, authorizations, dpop, exchange, scopes, tokens, trail
 from smart.authorizations import Authorization
+from smart.jwts import BadToken
 from smart.models import AccessToken, Client, Grant, RefreshToken
 
 CODE_VERIFIER = re.compile(r"[A-Za-z0-9\-._~]{43,128}")  # RFC 7636, 4.1
 REPLAYED = "token.replayed"
+RETRY = timedelta(seconds=60)  # in which a client whose answer was lost may refresh once more
+log = structlog.get_logger("chartkey.oauth")
 
 
 class SmartValidator(OAuth2Validator):
@@ -32,12 +36,55 @@ class SmartValidator(OAuth2Validator):
 
     oidc_claim_scope = OAuth2Validator.oidc_claim_scope | {"fhirUser": "fhirUser"}
 
+    # Who the client is
+
+    def client_authentication_required(self, request: Request, *args: Any, **kwargs: Any) -> bool:
+        return _asserts(request) or bool(super().client_authentication_required(request, *args, **kwargs))
+
+    def authenticate_client(self, request: Request, *args: Any, **kwargs: Any) -> bool:
+        """One proof and no other: a client that registered keys has no secret that could be guessed."""
+        if _asserts(request):
+            return self._authenticate_assertion(request)
+        return (
+            bool(super().authenticate_client(request, *args, **kwargs))
+            and not request.client.signs_assertions
+        )
+
+    def _authenticate_assertion(self, request: Request) -> bool:
+        assertion = getattr(request, "client_assertion", None) or ""
+        secret = self._extract_basic_auth(request) or getattr(request, "client_secret", None)
+        if getattr(request, "client_assertion_type", None) != assertions.TYPE or secret:
+            return False
+        client = assertions.client_of(assertion, request.client_id)
+        if client is None or not client.is_usable(request) or not client.signs_assertions:
+            return False
+        try:
+            assertions.check(assertion, client)
+        except BadToken as error:
+            log.info("assertion_refused", client_id=client.client_id, reason=str(error))
+            return False
+        request.client, request.client_id = client, client.client_id
+        return True
+
+    def validate_grant_type(
+        self, client_id: str, grant_type: str, client: Client, request: Request, *args: Any, **kwargs: Any
+    ) -> bool:
+        """A backend service signs, and was approved by a person."""
+        if grant_type == "client_credentials" and not (
+            client.signs_assertions and client.is_approved_service
+        ):
+            return False
+        return bool(super().validate_grant_type(client_id, grant_type, client, request, *args, **kwargs))
+
     # The authorization request
 
     def validate_scopes(
         self, client_id: str, scopes_: list[str], client: Client, request: Request, *args: Any, **kw: Any
     ) -> bool:
         """Parts that we do not know drop out of the request; only if nothing is left it fails."""
+        if request.grant_type == "client_credentials":
+            request.scopes = scopes.of_system(scopes_, most=client.scope)
+            return bool(request.scopes)
         request.scopes = scopes.requestable(scopes_, most=client.scope)
         return bool(request.scopes)
 
@@ -58,6 +105,7 @@ class SmartValidator(OAuth2Validator):
         grant.ends_at = given.ends_at
         grant.authenticated_at = given.authenticated_at
         grant.launch = given.launch
+        grant.jkt = getattr(request, "smart_jkt", None) or ""
         grant.save()
         return grant
 
@@ -99,10 +147,18 @@ class SmartValidator(OAuth2Validator):
         found = tokens.find_refresh(refresh_token)
         if found is None:
             return False
-        if found.revoked is None and _lock(found).revoked is not None:
+        if found.application_id == client.pk and found.jkt and found.jkt != _jkt(request):
+            trail.refused(found, "proof.mismatch")
+            return False
+        now = _lock(found)
+        if (now.revoked, now.retried_at) != (found.revoked, found.retried_at):
             trail.refused(found, "token.raced")
             return False
-        if not super().validate_refresh_token(refresh_token, client, request, *args, **kwargs):
+        if found.application_id == client.pk and _retries(found):
+            request.user, request.refresh_token = found.user, refresh_token
+            request.refresh_token_instance = found
+            found.revoked = None  # here only: its end, and what stands behind it, are looked at below
+        elif not super().validate_refresh_token(refresh_token, client, request, *args, **kwargs):
             trail.refused(found, REPLAYED if _was_rotated(found) else "token.refused")
             return False
         if not tokens.is_active(found):  # G10: its absolute end, and the authorization's own
@@ -127,6 +183,16 @@ class SmartValidator(OAuth2Validator):
 
     def _save_bearer_token(self, token: dict[str, Any], request: Request, *args: Any, **kwargs: Any) -> None:
         """Issue what the authorization still allows; `token` is the answer that the client gets."""
+        if _jkt(request):
+            token["token_type"] = "DPoP"
+        if request.grant_type == "client_credentials":
+            self._save_system_token(token, request)
+        elif request.grant_type == exchange.GRANT_TYPE:
+            self._save_exchanged(token, request)
+        else:
+            self._save_persons_token(token, request, *args, **kwargs)
+
+    def _save_persons_token(self, token: dict[str, Any], request: Request, *args: Any, **kwargs: Any) -> None:
         source: Grant | RefreshToken = request.smart_source
         token["expires_in"] = _lifetime(token["expires_in"], source)
         if "offline_access" not in source.scope.split():
@@ -137,6 +203,28 @@ class SmartValidator(OAuth2Validator):
         token.update(source.launch)
         trail.issued(source, token["scope"])
 
+    def _save_system_token(self, token: dict[str, Any], request: Request) -> None:
+        """SMART Backend Services: no person, no patient, no refresh token, five minutes."""
+        token.pop("refresh_token", None)
+        token["expires_in"] = min(token["expires_in"], 300)
+        request.user = None
+        access = super()._create_access_token(_in(token["expires_in"]), request, token)
+        access.jkt = _jkt(request)
+        access.save()
+        trail.issued(access, token["scope"])
+
+    def _save_exchanged(self, token: dict[str, Any], request: Request) -> None:
+        """All of the subject's, with the service that asked before those that asked before it."""
+        subject: AccessToken = request.smart_subject
+        actor = request.client.client_id
+        request.user, request.client = subject.user, subject.application
+        access = super()._create_access_token(_in(token["expires_in"]), request, token)
+        _carry_over(subject, access)
+        access.jkt = _jkt(request)
+        access.act = {"sub": actor} | ({"act": subject.act} if subject.act else {})
+        access.save()
+        trail.issued(access, token["scope"], to=actor)
+
     def _create_access_token(
         self,
         expires: datetime,
@@ -146,6 +234,7 @@ class SmartValidator(OAuth2Validator):
     ) -> AccessToken:
         access = super()._create_access_token(expires, request, token, source_refresh_token)
         _carry_over(request.smart_source, access)
+        access.jkt = _jkt(request)
         access.save()
         return access
 
@@ -163,6 +252,8 @@ class SmartValidator(OAuth2Validator):
         _carry_over(source, refresh)
         refresh.scope = source.scope
         refresh.expires_at = _end_of(source)
+        if request.client.client_type == Client.CLIENT_PUBLIC:
+            refresh.jkt = _jkt(request)  # others prove themselves anyway (RFC 9449, 5)
         refresh.save()
         return refresh
 
@@ -226,9 +317,25 @@ def _why_refused(grant: Grant, request: Request) -> str:
         CODE_VERIFIER.fullmatch(verifier) and _s256(verifier) == grant.code_challenge
     ):
         return "pkce.mismatch"
+    if grant.jkt and grant.jkt != _jkt(request):
+        return "proof.mismatch"
     if not authorizations.is_in_force(grant.authorization_id):
         return "authorization.ended"
     return ""
+
+
+def _asserts(request: Request) -> bool:
+    names = ("client_assertion", "client_assertion_type")
+    return any(getattr(request, name, None) for name in names)
+
+
+def _jkt(request: Request) -> str:
+    """The thumbprint of the key that this request showed; the view checked the proof."""
+    return str(request.headers.get(dpop.KEY, ""))
+
+
+def _in(seconds: int) -> datetime:
+    return timezone.now() + timedelta(seconds=seconds)
 
 
 def _s256(verifier: str) -> str:
@@ -237,6 +344,26 @@ def _s256(verifier: str) -> str:
 
 def _lock(token: RefreshToken) -> RefreshToken:
     return RefreshToken.objects.select_for_update().get(pk=token.pk)
+
+
+def _retries(token: RefreshToken) -> bool:
+    """Whether an answer was lost, and this is the client asking once more; the unused successor ends.
+
+    Only the token just before, within RETRY, once, and only while its successor was not used. If
+    it was a thief who asked, the successor comes back from its owner, and that ends the family.
+    """
+    if token.revoked is None or token.retried_at is not None or timezone.now() > token.revoked + RETRY:
+        return False
+    family = RefreshToken.objects.select_for_update().filter(token_family=token.token_family)
+    successors = list(family.filter(pk__gt=token.pk))
+    if len(successors) != 1 or successors[0].revoked is not None:
+        return False
+    now = timezone.now()
+    RefreshToken.objects.filter(pk=token.pk).update(retried_at=now, updated=now)
+    # Its successor was never used and gets no second use: if it comes back, two of them ask.
+    RefreshToken.objects.filter(pk=successors[0].pk).update(revoked=now, retried_at=now, updated=now)
+    AccessToken.objects.filter(source_refresh_token=token).delete()
+    return True
 
 
 def _was_rotated(token: RefreshToken) -> bool:
@@ -260,7 +387,7 @@ def _lifetime(seconds: int, source: Grant | RefreshToken) -> int:
     return min(seconds, left)
 
 
-def _carry_over(source: Grant | RefreshToken, token: AccessToken | RefreshToken) -> None:
+def _carry_over(source: Grant | AccessToken | RefreshToken, token: AccessToken | RefreshToken) -> None:
     token.authorization_id = source.authorization_id
     token.patient = source.patient
     token.launch = source.launch

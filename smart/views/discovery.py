@@ -15,6 +15,7 @@ from django.views.decorators.http import require_safe
 from oauth2_provider.settings import oauth2_settings
 from oauth2_provider.utils import jwk_from_pem
 
+from smart import assertions, dpop, exchange
 from smart.scopes import ScopesBackend
 
 CAPABILITIES = (
@@ -22,6 +23,7 @@ CAPABILITIES = (
     "authorize-post",
     "client-public",
     "client-confidential-symmetric",
+    "client-confidential-asymmetric",
     "sso-openid-connect",
     "context-standalone-patient",
     "context-banner",
@@ -117,14 +119,20 @@ def oauth_uris() -> dict[str, str]:
 
 def _server() -> dict[str, Any]:
     """What all but the resource's document share."""
-    authentication = ["none", "client_secret_basic", "client_secret_post"]
+    authentication = ["none", "client_secret_basic", "client_secret_post", "private_key_jwt"]
     return {
         "issuer": _issuer(),
         "authorization_endpoint": _at("/o/authorize/"),
         "token_endpoint": _at("/o/token/"),
         "revocation_endpoint": _at("/o/revoke_token/"),
         "introspection_endpoint": _at("/o/introspect/"),
-        "grant_types_supported": ["authorization_code", "refresh_token"],
+        "pushed_authorization_request_endpoint": _at("/o/par/"),
+        "grant_types_supported": [
+            "authorization_code",
+            "refresh_token",
+            "client_credentials",
+            exchange.GRANT_TYPE,
+        ],
         "response_types_supported": ["code"],
         "response_modes_supported": ["query"],
         "scopes_supported": ScopesBackend().get_available_scopes(),
@@ -132,6 +140,8 @@ def _server() -> dict[str, Any]:
         "token_endpoint_auth_methods_supported": authentication,
         "revocation_endpoint_auth_methods_supported": authentication,
         "introspection_endpoint_auth_methods_supported": authentication[1:],
+        "token_endpoint_auth_signing_alg_values_supported": assertions.ALGORITHMS,
+        "dpop_signing_alg_values_supported": dpop.ALGORITHMS,
         "authorization_response_iss_parameter_supported": True,
     }
 

@@ -1,6 +1,8 @@
 """Token, revocation, introspection and userinfo endpoints. A body tells all; the URL nothing."""
 
+import base64
 from typing import Any
+from urllib.parse import unquote_plus
 
 import structlog
 from django.conf import settings
@@ -10,40 +12,113 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
 
-from smart import authorizations, tokens
+from smart import assertions, authorizations, dpop, exchange, par, requests, tokens
+from smart.jwts import BadToken
 from smart.models import AccessToken, Client, RefreshToken
 from smart.server import NO_STORE, core, error, is_readable, oauth_request
 
 log = structlog.get_logger()
 
 JSON = {"Content-Type": "application/json"}  # the toolkit leaves it out of some errors
-GRANT_TYPES = ("authorization_code", "refresh_token")
+GRANT_TYPES = ("authorization_code", "refresh_token", "client_credentials", exchange.GRANT_TYPE)
 
 
 @csrf_exempt
 @require_POST
 @sensitive_post_parameters()
-@transaction.atomic
 def token(request: HttpRequest) -> HttpResponse:
-    """RFC 6749, 3.2. What is locked while a code or token is honoured stays locked to the end (G4)."""
+    """RFC 6749, 3.2; with a proof of the client's key or of its own, RFC 7523 and RFC 9449."""
     if not is_readable(request):
         return error("invalid_request")
-    if request.POST.get("grant_type", GRANT_TYPES[0]) not in GRANT_TYPES:  # G11: no device grant
+    grant_type = request.POST.get("grant_type", "")
+    if not grant_type:
+        return error("invalid_request", "grant_type is missing.")
+    if grant_type not in GRANT_TYPES:  # G11: no device grant
         return error("unsupported_grant_type")
+    if assertion := request.POST.get("client_assertion"):
+        assertions.prepare(assertion)  # it may fetch, so before a transaction is open
+    return _token(request)
+
+
+@transaction.atomic
+def _token(request: HttpRequest) -> HttpResponse:
+    """What is locked while a code or token is honoured stays locked to the end (G4)."""
+    if fault := _proof(request):
+        return fault
     _, headers, body, status = core().create_token_response(request)
     if status != 200:
         log.info("token_refused", status=status)
     return HttpResponse(body, status=status, headers=JSON | headers | NO_STORE)
 
 
+def _proof(request: HttpRequest) -> JsonResponse | None:
+    """Note whose key was shown; an answer where the proof is bad, or where the client must show one."""
+    try:
+        request.META[dpop.KEY] = jkt = dpop.at_endpoint(request)
+    except BadToken as bad:
+        return error("invalid_dpop_proof", f"The proof is not taken: {bad}.")
+    if not jkt and _must_show_a_key(request):
+        return error("invalid_dpop_proof", "This client sends a proof with each request.")
+    return None
+
+
+def _must_show_a_key(request: HttpRequest) -> bool:
+    claimed = claimed_by(request)
+    return bool(claimed) and Client.objects.filter(client_id=claimed, dpop_bound_access_tokens=True).exists()
+
+
 @csrf_exempt
 @require_POST
 @sensitive_post_parameters()
+def push(request: HttpRequest) -> HttpResponse:
+    """RFC 9126, 2: a client proves itself and hands over an authorization request, checked here and now."""
+    if not is_readable(request):
+        return error("invalid_request")
+    if assertion := request.POST.get("client_assertion"):
+        assertions.prepare(assertion)
+    return _push(request)
+
+
 @transaction.atomic
+def _push(request: HttpRequest) -> HttpResponse:
+    if fault := _proof(request):
+        return fault
+    client = authenticated(request)
+    if client is None:
+        return error("invalid_client", status=401, **{"WWW-Authenticate": 'Basic realm="par"'})
+    parameters = {name: value for name, value in request.POST.items() if name not in par.CREDENTIALS}
+    jkt = request.META[dpop.KEY]
+    if "request_uri" in parameters or request.GET or any(len(v) > 1 for _, v in request.POST.lists()):
+        return error(
+            "invalid_request", "Each parameter stands in the body, once, and request_uri not at all."
+        )
+    if "redirect_uri" not in parameters:
+        return error("invalid_request", "redirect_uri is missing.")
+    if parameters.get("dpop_jkt", jkt) != (jkt or parameters.get("dpop_jkt", "")):
+        return error("invalid_dpop_proof", "dpop_jkt is of another key.")
+    if parameters.setdefault("client_id", client.client_id) != client.client_id:
+        return error("invalid_request", "client_id is of another client.")
+    par.put(request, {name: value for name, value in parameters.items() if name != "prompt"})
+    if wrong := requests.fault_of_pushed(request):
+        return error(wrong.error, wrong.description or "")
+    uri, seconds = par.keep(client, parameters, jkt or parameters.get("dpop_jkt", ""))
+    return JsonResponse({"request_uri": uri, "expires_in": seconds}, status=201, headers=NO_STORE)
+
+
+@csrf_exempt
+@require_POST
+@sensitive_post_parameters()
 def revoke(request: HttpRequest) -> HttpResponse:
     """RFC 7009: 200 for a token that is not, or not the caller's, too."""
     if not is_readable(request):
         return error("invalid_request")
+    if assertion := request.POST.get("client_assertion"):
+        assertions.prepare(assertion)
+    return _revoke(request)
+
+
+@transaction.atomic
+def _revoke(request: HttpRequest) -> HttpResponse:
     _, headers, body, status = core().create_revocation_response(request)
     return HttpResponse(body or "", status=status, headers=JSON | headers | NO_STORE)
 
@@ -52,29 +127,50 @@ def revoke(request: HttpRequest) -> HttpResponse:
 @require_POST
 @sensitive_post_parameters()
 def introspect(request: HttpRequest) -> HttpResponse:
-    """RFC 7662 and SMART 2.2: a confidential client asks about a token of its own.
+    """RFC 7662 and SMART 2.2: a confidential client asks about a token of its own, a resource server of any.
 
     Anything else, be it unknown, ended or another client's, is `{"active": false}` and no more.
     """
     if not is_readable(request):
         return error("invalid_request")
-    client = _confidential(request)
-    if client is None:
+    if assertion := request.POST.get("client_assertion"):
+        assertions.prepare(assertion)
+    client = authenticated(request)
+    if client is None or client.client_type != Client.CLIENT_CONFIDENTIAL:
         return error("invalid_client", status=401, **{"WWW-Authenticate": 'Basic realm="introspect"'})
     value = request.POST.get("token", "")
     if not value:
         return error("invalid_request", "Missing token parameter.")
     found = tokens.find(value) or tokens.find_refresh(value)
-    if found is None or found.application_id != client.pk or not tokens.is_active(found):
+    theirs = found is not None and (found.application_id == client.pk or client.is_resource_server)
+    if found is None or not theirs or not tokens.is_active(found):
         return JsonResponse({"active": False}, headers=NO_STORE)
     return JsonResponse(_facts(found), headers=NO_STORE)
 
 
-def _confidential(request: HttpRequest) -> Client | None:
+def authenticated(request: HttpRequest) -> Client | None:
+    """The client that proved itself, or a public one that gave its name; None for any other."""
     asked = oauth_request(request)
-    if not core().server.request_validator.authenticate_client(asked):
-        return None
-    return asked.client if asked.client.client_type == Client.CLIENT_CONFIDENTIAL else None
+    validator = core().server.request_validator
+    if validator.client_authentication_required(asked):
+        return asked.client if validator.authenticate_client(asked) else None
+    return asked.client if validator.authenticate_client_id(asked.client_id, asked) else None
+
+
+def claimed_by(request: HttpRequest) -> str:
+    """The client_id that a request gives, in whichever way; nothing is proved by it."""
+    if given := request.POST.get("client_id"):
+        return given
+    if assertion := request.POST.get("client_assertion"):
+        client = assertions.client_of(assertion, None)
+        return client.client_id if client else ""
+    scheme, _, encoded = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "basic":
+        return ""
+    try:
+        return unquote_plus(base64.b64decode(encoded).decode().partition(":")[0]).replace("\x00", "")
+    except ValueError:
+        return ""
 
 
 def _facts(found: AccessToken | RefreshToken) -> dict[str, Any]:
@@ -85,8 +181,12 @@ def _facts(found: AccessToken | RefreshToken) -> dict[str, Any]:
         "client_id": found.application.client_id,
         "exp": int(expires.timestamp()) if expires else None,
         "iat": int(found.created.timestamp()),
-        "token_type": "Bearer" if isinstance(found, AccessToken) else "refresh_token",
+        "token_type": _type_of(found),
     }
+    if found.jkt:
+        facts["cnf"] = {"jkt": found.jkt}
+    if isinstance(found, AccessToken) and found.act:
+        facts["act"] = found.act
     if found.patient:
         facts["patient"] = authorizations.fhir_id_of(found.patient)
     if "openid" in found.scope.split() and found.user:
@@ -96,13 +196,26 @@ def _facts(found: AccessToken | RefreshToken) -> dict[str, Any]:
     return facts | found.launch
 
 
+def _type_of(found: AccessToken | RefreshToken) -> str:
+    if isinstance(found, RefreshToken):
+        return "refresh_token"
+    return "DPoP" if found.jkt else "Bearer"
+
+
 @csrf_exempt
 @require_http_methods(["GET", "POST"])
 def userinfo(request: HttpRequest) -> HttpResponse:
     """OIDC Core 5.3. The access token comes in the Authorization header and nowhere else (RFC 9700 4.3.2)."""
     if not is_readable(request) or "access_token" in request.GET:
         return error("invalid_request")
-    if not request.headers.get("Authorization", "").startswith("Bearer "):
+    scheme, _, value = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() not in ("bearer", "dpop"):
         return error("invalid_token", status=401, **{"WWW-Authenticate": "Bearer"})
+    found = tokens.find(value)
+    try:
+        dpop.check_binding(request, scheme, value, found.jkt if found else "")
+    except BadToken:
+        return error("invalid_token", status=401, **{"WWW-Authenticate": dpop.CHALLENGE})
+    request.META["HTTP_AUTHORIZATION"] = f"Bearer {value}"
     _, headers, body, status = core().create_userinfo_response(request)
     return HttpResponse(body or "", status=status, headers=JSON | headers | NO_STORE)

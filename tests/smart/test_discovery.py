@@ -45,7 +45,10 @@ def test_documents_agree(path):
     found = document(path)
 
     assert found["issuer"] == "http://testserver"
-    assert found["grant_types_supported"] == ["authorization_code", "refresh_token"]
+    grant_types = ["authorization_code", "refresh_token", "client_credentials"]
+    exchange = "urn:ietf:params:oauth:grant-type:token-exchange"
+    assert found["grant_types_supported"] == [*grant_types, exchange]
+    assert found["token_endpoint_auth_signing_alg_values_supported"] == ["RS384", "ES384"]
     assert found["response_types_supported"] == ["code"]
     assert found["code_challenge_methods_supported"] == ["S256"]
     assert found["authorization_response_iss_parameter_supported"] is True
@@ -58,9 +61,7 @@ def test_smart_configuration_claims_whole_sets():
     assert {"launch-standalone", "client-public", "context-standalone-patient", "permission-patient"} <= set(
         capabilities
     )
-    assert not {"launch-ehr", "permission-online", "permission-user", "client-confidential-asymmetric"} & set(
-        CAPABILITIES
-    )
+    assert not {"launch-ehr", "permission-online", "permission-user"} & set(CAPABILITIES)
 
 
 @pytest.mark.parametrize(

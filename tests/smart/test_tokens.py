@@ -107,7 +107,7 @@ def test_issue_and_refresh_stand_in_the_patients_log(app, alice):
         ({"client_id": "nobody"}, "invalid_client"),
         ({"client_id": None}, "invalid_client"),
         ({"grant_type": "password"}, "unsupported_grant_type"),
-        ({"grant_type": "client_credentials"}, "unsupported_grant_type"),
+        ({"grant_type": "client_credentials"}, "invalid_client"),
         ({"grant_type": "nonsense"}, "unsupported_grant_type"),
         ({"resource": "https://other.example"}, "invalid_target"),
     ],
@@ -217,13 +217,64 @@ def test_G3_A5_refreshes_side_by_side_one_wins_and_keeps_its_tokens(racing_app):
 def test_G3_A5_a_refresh_token_that_comes_back_ends_its_family(app):
     first = app.connect()
     second = app.refresh(first["refresh_token"]).json()
+    third = app.refresh(second["refresh_token"]).json()
 
     replay = app.refresh(first["refresh_token"])
 
     assert (replay.status_code, replay.json()["error"]) == (400, "invalid_grant")
-    assert app.userinfo(second["access_token"]).status_code == 401
-    assert app.refresh(second["refresh_token"]).json()["error"] == "invalid_grant"
+    assert app.userinfo(third["access_token"]).status_code == 401
+    assert app.refresh(third["refresh_token"]).json()["error"] == "invalid_grant"
     assert reasons()[0] == "token.replayed"
+
+
+def test_A5_a_lost_answer_is_made_good_once(app):
+    first = app.connect()
+    lost = app.refresh(first["refresh_token"]).json()
+
+    again = app.refresh(first["refresh_token"]).json()
+
+    assert app.userinfo(lost["access_token"]).status_code == 401
+    assert app.userinfo(again["access_token"]).status_code == 200
+    assert app.refresh(again["refresh_token"]).status_code == 200
+    assert reasons() == []
+
+
+def test_A5_a_thief_who_asks_once_more_is_found_out_by_the_owner(app):
+    first = app.connect()
+    owners = app.refresh(first["refresh_token"]).json()
+    thiefs = app.refresh(first["refresh_token"]).json()
+
+    assert app.refresh(owners["refresh_token"]).json()["error"] == "invalid_grant"
+    assert app.userinfo(thiefs["access_token"]).status_code == 401
+    assert app.refresh(thiefs["refresh_token"]).json()["error"] == "invalid_grant"
+    assert reasons()[0] == "token.replayed"
+
+
+def test_A5_a_third_use_ends_the_family(app):
+    first = app.connect()
+    app.refresh(first["refresh_token"])
+    again = app.refresh(first["refresh_token"]).json()
+
+    assert app.refresh(first["refresh_token"]).json()["error"] == "invalid_grant"
+    assert app.refresh(again["refresh_token"]).json()["error"] == "invalid_grant"
+
+
+def test_A5_after_a_minute_nothing_is_made_good(app):
+    first = app.connect()
+    second = app.refresh(first["refresh_token"]).json()
+    RefreshToken.objects.exclude(revoked=None).update(revoked=timezone.now() - timedelta(seconds=61))
+
+    assert app.refresh(first["refresh_token"]).json()["error"] == "invalid_grant"
+    assert app.refresh(second["refresh_token"]).json()["error"] == "invalid_grant"
+
+
+def test_A5_a_token_that_was_revoked_is_not_made_good(app):
+    first = app.connect()
+    app.refresh(first["refresh_token"])
+    consents.revoke(Consent.objects.get(), by=Consent.objects.get().patient.user)
+
+    assert app.refresh(first["refresh_token"]).json()["error"] == "invalid_grant"
+    assert not AccessToken.objects.filter(expires__gt=timezone.now()).exists()
 
 
 def test_A5_a_refresh_token_is_for_its_own_client(app):

@@ -1,0 +1,306 @@
+"""Keys of clients from addresses of their own choice: what is fetched, and what never is (A8)."""
+
+import datetime
+import json
+import ssl
+import threading
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec as elliptic
+from cryptography.x509.oid import NameOID
+
+from smart import keys
+from smart.keys import Fetcher, Unfetched
+from smart.models import KeySet
+from tests import factories
+from tests.smart.signing import asserted, ec, public
+
+HOST = "keys.acme.example"
+KEY = ec()
+KEYS = json.dumps(public(KEY)).encode()
+Answer = Callable[[BaseHTTPRequestHandler], None]
+
+
+def certificate(folder: Path) -> Path:
+    """For HOST, signed by itself, with its key, in one PEM file."""
+    key = elliptic.generate_private_key(elliptic.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, HOST)])
+    now = datetime.datetime.now(datetime.UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_after(now + timedelta(hours=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(HOST)]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    secret = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    path = folder / "server.pem"
+    path.write_bytes(secret + made.public_bytes(serialization.Encoding.PEM))
+    return path
+
+
+class Site:
+    """A server at HOST, which the test's resolver finds on loopback."""
+
+    def __init__(self, folder: Path) -> None:
+        self.answer: Answer = lambda handler: self.send(handler, KEYS)
+        self.asked = 0
+        site = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                site.asked += 1
+                site.answer(self)
+
+            def log_message(self, *_: object) -> None: ...
+
+        self.server = HTTPServer(("127.0.0.1", 0), Handler)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.certificate = certificate(folder)
+        context.load_cert_chain(self.certificate)
+        self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
+        self.url = f"https://{HOST}:{self.server.server_port}/keys"
+
+    def send(self, handler: BaseHTTPRequestHandler, body: bytes, status: int = 200, **headers: str) -> None:
+        handler.send_response(status)
+        for name, value in headers.items():
+            handler.send_header(name.replace("_", "-"), value)
+        handler.send_header("Content-Length", str(len(body)))
+        handler.end_headers()
+        handler.wfile.write(body)
+
+    def fetcher(self, **changes: object) -> Fetcher:
+        return Fetcher(
+            **{
+                "resolve": lambda _host, _port: ["127.0.0.1"],
+                "may_call": lambda _ip: True,
+                "ca_certs": str(self.certificate),
+                "deadline": 1.0,
+            }
+            | changes
+        )
+
+
+@pytest.fixture
+def site(tmp_path) -> Iterator[Site]:
+    site = Site(tmp_path)
+    thread = threading.Thread(target=site.server.serve_forever, args=[0.02], daemon=True)
+    thread.start()
+    yield site
+    site.server.shutdown()
+    site.server.server_close()
+    thread.join()
+
+
+@pytest.mark.parametrize(
+    "ip",
+    [
+        *("127.0.0.1", "10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1", "0.0.0.0"),
+        *("224.0.0.1", "255.255.255.255", "192.0.2.1", "198.18.0.1", "240.0.0.1"),
+        *("::1", "::", "fe80::1", "fe80::1%eth0", "fc00::1", "fd00:ec2::254", "ff02::1", "2001:db8::1"),
+        *("::ffff:127.0.0.1", "::ffff:169.254.169.254", "64:ff9b::7f00:1", "2002:7f00:1::", "::127.0.0.1"),
+    ],
+)
+def test_A8_no_address_of_ours_is_public(ip):
+    assert not keys.is_public(ip)
+    with pytest.raises(Unfetched):
+        Fetcher(resolve=lambda _host, _port: [ip]).get("https://keys.acme.example/")
+
+
+@pytest.mark.parametrize("ip", ["93.184.215.14", "2606:4700::1111"])
+def test_addresses_of_the_open_internet_are_public(ip):
+    assert keys.is_public(ip)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://keys.acme.example/",
+        "https://127.0.0.1/",
+        "https://[::1]/",
+        "https://2130706433/",
+        "https://0x7f000001/",
+        "https://localhost/",
+        "https://user@keys.acme.example/",
+        "file:///etc/passwd",
+        "gopher://keys.acme.example/",
+        "https:///keys",
+        "https://keys.acme.example:99999/",
+        "https://keys.acme.example/\r\nX: y",
+        "https://[keys/",
+    ],
+)
+def test_A8_what_is_no_address_for_keys(url):
+    with pytest.raises(Unfetched):
+        Fetcher().get(url)
+
+
+def test_A8_one_private_address_among_public_ones_is_enough():
+    mixed = Fetcher(resolve=lambda _host, _port: ["93.184.215.14", "127.0.0.1"])
+
+    with pytest.raises(Unfetched):
+        mixed.get("https://keys.acme.example/")
+
+
+def test_A8_a_name_that_changes_its_address_is_asked_once(site):
+    """DNS rebinding: what was checked is what is called."""
+    answers = iter([["127.0.0.1"], ["10.0.0.1"]])
+
+    body, _ = site.fetcher(resolve=lambda _host, _port: next(answers)).get(site.url)
+
+    assert json.loads(body) == public(KEY)
+    assert next(answers) == ["10.0.0.1"]
+
+
+def test_A8_a_redirect_leads_nowhere(site):
+    site.answer = lambda handler: site.send(handler, b"", 302, Location="https://169.254.169.254/")
+
+    with pytest.raises(Unfetched):
+        site.fetcher().get(site.url)
+    assert site.asked == 1
+
+
+def test_A8_a_certificate_of_another_is_refused(site):
+    with pytest.raises(Unfetched):
+        site.fetcher().get(site.url.replace(HOST, "other.example"))
+    with pytest.raises(Unfetched):
+        site.fetcher(ca_certs=None).get(site.url)
+
+
+def test_A8_ten_megabytes_are_not_read(site):
+    def much(handler: BaseHTTPRequestHandler) -> None:
+        try:
+            site.send(handler, b" " * 10_000_000)
+        except OSError:
+            return
+
+    site.answer = much
+
+    with pytest.raises(Unfetched):
+        site.fetcher().get(site.url)
+
+
+def test_A8_a_server_that_drips_is_left(site):
+    over = threading.Event()
+
+    def drip(handler: BaseHTTPRequestHandler) -> None:
+        try:
+            while not over.wait(0.1):
+                handler.wfile.write(b"H")
+        except OSError:
+            return
+
+    site.answer = drip
+    try:
+        with pytest.raises(Unfetched):
+            site.fetcher(deadline=0.5).get(site.url)
+    finally:
+        over.set()
+
+
+# What is kept
+
+
+@pytest.fixture
+def acme(db, site, monkeypatch):
+    monkeypatch.setattr(keys, "FETCHER", site.fetcher())
+    return factories.acme_client(client_type="confidential", jwks_uri=site.url)
+
+
+def later(**ago: int) -> None:
+    """As if it had been read so long ago."""
+    before = timedelta(**ago)
+    for kept in KeySet.objects.all():
+        KeySet.objects.filter(pk=kept.pk).update(
+            fetched_at=kept.fetched_at - before,
+            fresh_until=kept.fresh_until - before,
+            tried_at=kept.tried_at - before,
+        )
+
+
+def test_keys_are_read_once_while_they_are_fresh(acme, site):
+    site.answer = lambda handler: site.send(handler, KEYS, Cache_Control="public, max-age=3600")
+
+    keys.refresh(acme)
+    later(minutes=59)
+    keys.refresh(acme)
+    assert site.asked == 1
+
+    later(minutes=2)
+    keys.refresh(acme)
+    assert site.asked == 2
+
+
+def test_a_kid_that_is_not_known_is_looked_for_but_not_each_time(acme, site):
+    keys.refresh(acme)
+    for _ in range(5):
+        keys.refresh(acme, "made-up")
+    assert site.asked == 1
+
+    later(seconds=31)
+    keys.refresh(acme, "made-up")
+    assert site.asked == 2
+
+
+def test_keys_hold_for_a_day_while_their_address_fails(acme, site):
+    keys.refresh(acme)
+    site.answer = lambda handler: site.send(handler, b"", 500)
+
+    later(hours=23)
+    keys.refresh(acme)
+    assert keys.keys_of(acme) == public(KEY)["keys"]
+
+    later(hours=2)
+    keys.refresh(acme)
+    assert keys.keys_of(acme) == []
+
+
+@pytest.mark.parametrize("body", [b"", b"{}", b"[]", b'{"keys": 5}', b"[" * 60000, b"\xff"])
+def test_what_is_no_key_set_takes_the_place_of_none(acme, site, body):
+    keys.refresh(acme)
+    later(hours=1)
+    site.answer = lambda handler: site.send(handler, body)
+
+    keys.refresh(acme)
+
+    assert keys.keys_of(acme) == public(KEY)["keys"]
+
+
+def test_a_client_whose_keys_are_elsewhere_proves_itself(acme, client, site):
+    sent = {"grant_type": "authorization_code", "code": "made-up", "code_verifier": "x" * 43}
+    answer = client.post("/o/token/", sent | asserted(KEY, acme.client_id))
+    assert answer.json()["error"] == "invalid_grant"
+
+    later(seconds=31)
+    new = ec("key-2")
+    site.answer = lambda handler: site.send(handler, json.dumps(public(new)).encode())
+    assert client.post("/o/token/", sent | asserted(new, acme.client_id)).json()["error"] == "invalid_grant"
+    assert client.post("/o/token/", sent | asserted(KEY, acme.client_id)).json()["error"] == "invalid_client"
+
+
+@pytest.mark.parametrize(
+    ("said", "seconds"),
+    [
+        ("", 60),
+        ("no-store", 60),
+        ("max-age=5", 60),
+        ("public, max-age=600", 600),
+        ("max-age=99999999", 86400),
+        ("s-maxage=7", 60),
+    ],
+)
+def test_how_long_an_answer_is_kept(said, seconds):
+    assert keys.lifetime_of(said) == timedelta(seconds=seconds)
