@@ -73,6 +73,7 @@ class Site(ThreadingHTTPServer):
 class _Handler(BaseHTTPRequestHandler):
     server: Site
     protocol_version = "HTTP/1.1"
+    wbufsize = -1  # head and body in one packet: apart, the second would wait for an acknowledgement
 
     def do_GET(self) -> None:
         target = urlsplit(self.path)

@@ -12,6 +12,7 @@ import hashlib
 import json
 import zlib
 from datetime import datetime, timedelta
+from uuid import UUID
 
 import structlog
 from cryptography.fernet import InvalidToken
@@ -78,7 +79,7 @@ def load(source: Source, requester: Requester, asked: Interaction) -> Tape | Non
         return None  # another FIELD_KEY by now, or another version's: as good as none
 
 
-def forget(patient_id: object, source: str) -> None:
+def forget(patient_id: UUID, source: str) -> None:
     """Delete what is kept of a patient in one EHR: the link between them has ended."""
     LastCopy.objects.filter(patient_id=patient_id, source_id=source).delete()
 
@@ -101,7 +102,8 @@ def _oldest() -> datetime:
 
 def _key(source: Source, requester: Requester, asked: Interaction) -> str:
     """Who may see every label asks an EHR for less; so the two have copies of their own."""
-    said = [source.slug, source.base_url, requester.identities.get(source.slug), str(requester.patient_id)]
+    said: list[object] = [source.slug, source.base_url]
+    said += [requester.identities.get(source.slug), str(requester.patient_id)]
     params, _ = from_when(asked.params)
     said += [asked.code, asked.resource_type, asked.id, params, requester.sees_every_label]
     return hashlib.sha256(json.dumps(said).encode()).hexdigest()
