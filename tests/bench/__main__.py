@@ -1,4 +1,4 @@
-"""`python -m tests.bench [--smoke] [P1 P3 P5 P6 P7 P8]`.
+"""`python -m tests.bench [--smoke] [P1 P3 P5 P6 P7 P8 S1]`.
 
 The exit code is 1 where a count or an invariant is broken, or a ratio is over its bar by half.
 """
@@ -21,6 +21,7 @@ PARTS = {
     "P6": "revocation",
     "P5": "decisions",
     "P8": "audit_seal",
+    "S1": "store",
     "P7": "audit_writes",  # the last: its events are none that verify
 }  # in this order
 

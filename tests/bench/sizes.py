@@ -20,6 +20,7 @@ class Sizes:
     pause: float  # seconds between two revokes
     writers: int  # connections that insert events
     events: int  # that are recorded, sealed and verified
+    resources: int  # that are imported into the embedded EHR
     slow: float  # seconds until an EHR answers
     hung: float
 
@@ -40,6 +41,7 @@ FULL = Sizes(
     pause=0.1,
     writers=32,
     events=50_000,
+    resources=20_000,
     slow=5.0,
     hung=30.0,
 )
@@ -59,6 +61,7 @@ SMOKE = Sizes(
     pause=0.02,
     writers=4,
     events=600,
+    resources=300,
     slow=3.0,
     hung=5.0,
 )
