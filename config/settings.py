@@ -269,6 +269,7 @@ PASSWORD_HASHERS = [
 
 # Whether tokens may still be given for an authorization: `smart` asks, and does not know what it is.
 SMART_AUTHORIZATION_CHECK = "consent.authority.is_in_force"
+CLINICIAN_CHECK = "fhirproxy.treating.treats"  # whether a clinician treats a patient now
 SMART_BASE_CHECK = "fhirproxy.brands.is_base"  # which FHIR bases are ours,
 SMART_PATIENT_AT = "fhirproxy.brands.patient_at"  # and who a patient is there
 

@@ -2,8 +2,8 @@
 
 import hashlib
 import json
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -12,6 +12,7 @@ from django.conf import settings
 from django.db import connection
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.module_loading import import_string
 
 from accounts.models import Patient, RelatedPerson, User
 from consent import directives, organisation, provisions
@@ -20,6 +21,7 @@ from consent.jurisdictions import hidden_from_helpers
 from consent.models import Consent
 from consent.vocabulary import Purpose
 from smart import tokens
+from smart.models import AccessToken, StaffAuthorization
 from smart.scopes import Scope
 
 # What holds whoever asks: limits that the patient asked for; for operational use, shares and choices too.
@@ -144,6 +146,9 @@ def from_bearer(token: str) -> Requester | None:
     (token_id, scope, patient_id, jkt, alive, now, user_id, active, client_id, client_status) = row[:10]
     (consent_id, status, number, period_end, revoked_at, rows) = row[10:16]
     (identities, epoch, valuesets, limits) = row[16:]
+    if consent_id is None and (staff := _authorization_of_staff(token_id, now)):
+        asked = {"token_id": token_id, "alive": alive, "client": f"Client/{client_id}", "jkt": jkt}
+        return _for_clinicians_app(staff, now, client_status, scope, asked)
     missing = why_missing(consent_id, status, period_end, revoked_at, now)
     if not alive and missing is None:
         missing = Reason.TOKEN
@@ -176,6 +181,35 @@ def from_bearer(token: str) -> Requester | None:
         user_id=user_id,
         alive=alive,
         jkt=jkt,
+    )
+
+
+def _authorization_of_staff(token_id: int, now: datetime) -> StaffAuthorization | None:
+    """What stands behind a token that no consent stands behind; asked for those only."""
+    behind = AccessToken.objects.filter(pk=token_id).values("authorization_id")
+    living = StaffAuthorization.in_force(now).filter(pk__in=behind)
+    return living.select_related("user", "patient").first()
+
+
+def _for_clinicians_app(
+    staff: StaffAuthorization, now: datetime, client_status: str, scope: str, asked: dict[str, Any]
+) -> Requester:
+    """An app in a clinician's hands: what its scopes reach of what they may see, as of now.
+
+    Whether they treat the patient is asked anew each time, so that it ends with the care.
+    """
+    treats: Callable[[User, Patient], bool] = import_string(settings.CLINICIAN_CHECK)
+    clinician = for_clinician(staff.user, staff.patient, now, treats=treats(staff.user, staff.patient))
+    return replace(
+        clinician,
+        **asked,
+        actor=asked["client"],
+        actors=clinician.actors | {asked["client"]},
+        on_behalf_of=clinician.actor,
+        facts=replace(clinician.facts, clientStatus=client_status),
+        scopes=tuple(Scope.parse_all(scope)),
+        provisions=clinician.provisions if asked["alive"] else (),
+        missing=None if asked["alive"] else Reason.TOKEN,
     )
 
 
@@ -364,6 +398,8 @@ def overtaken(requester: Requester) -> Reason:
 
 
 def is_in_force(authorization_id: UUID) -> bool:
-    """Whether tokens may still be given for a consent; asked by `smart` through settings."""
+    """Whether tokens may still be given for a consent, or a clinician's yes; `smart` asks."""
     open_end = Q(period_end=None) | Q(period_end__gt=timezone.now())
-    return Consent.objects.filter(open_end, id=authorization_id, status="active").exists()
+    if Consent.objects.filter(open_end, id=authorization_id, status="active").exists():
+        return True
+    return StaffAuthorization.in_force().filter(pk=authorization_id).exists()

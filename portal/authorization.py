@@ -6,10 +6,10 @@ what is granted is within what was chosen, and what was chosen within what was a
 
 import html
 import re
-import unicodedata
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, time, timedelta
+from uuid import UUID
 
 from django.db import transaction
 from django.utils import timezone
@@ -18,11 +18,12 @@ from django.utils.html import strip_tags
 from accounts.models import Patient, User
 from consent import commands
 from consent.vocabulary import CATEGORY_OF_CODE, ELEMENTS_OF, TOPICS, Category, categories_of_scope
-from smart import requests
+from smart import identity, launches, requests
 from smart.authorizations import Authorization
-from smart.models import AuthorizationRequest
+from smart.models import AuthorizationRequest, Launch
 from smart.resource_types import R4
 from smart.scopes import SPECIAL, Scope
+from smart.views import style
 
 ONCE = 0  # days: a day and a night, and no refresh token
 PERIODS = (ONCE, 30, 365)  # nothing longer is on offer
@@ -37,6 +38,7 @@ class Question:
     everything: bool  # it named no kinds
     can_write: bool
     offline: bool  # it wants to go on while the person is away
+    online: bool  # or as long as they are signed in
     identity: bool  # it wants to know who signed in
 
     @classmethod
@@ -50,6 +52,7 @@ class Question:
             everything=any(s.resource_type == "*" for s in clinical),
             can_write=any(s.writes for s in clinical),
             offline="offline_access" in texts,
+            online="online_access" in texts and "offline_access" not in texts,
             identity=bool({"openid", "fhirUser", "profile"} & set(texts)),
         )
 
@@ -121,9 +124,23 @@ def until(asked: AuthorizationRequest, days: int) -> datetime:
     return timezone.make_aware(datetime.combine(day, time(23, 59, 59)))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """The session that answers: whose it is, and how that person signed in."""
+
+    user: User
+    key: str
+    authenticated_at: datetime
+    amr: tuple[str, ...] = ()  # RFC 8176
+
+    @property
+    def acr(self) -> str:
+        return identity.acr_of(self.amr)
+
+
 @transaction.atomic
 def share(
-    asked: AuthorizationRequest, *, user: User, patient: Patient, answer: Answer, authenticated_at: datetime
+    asked: AuthorizationRequest, *, session: Session, patient: Patient, answer: Answer, launch: Launch | None
 ) -> str:
     """Record the consent and answer the app, or neither. Returns where to send the person."""
     question = Question.of(asked)
@@ -136,31 +153,65 @@ def share(
         categories=categories,
         labels=_labels(answer.topics),
         until=until(asked, answer.days),
-        by=user,
+        by=session.user,
         channel="smart",
         text_shown=asked.text_shown,
         language=asked.text_language,
         can_write=can_write,
     )
     assert consent.period_end is not None  # an app's always ends
-    given = Authorization(
-        id=consent.id,
+    given = _given(consent.id, consent.period_end, session, patient, launch)
+    return requests.accept(asked, user=session.user, scopes=granted_scopes(question, answer), given=given)
+
+
+@transaction.atomic
+def open_as_staff(
+    asked: AuthorizationRequest, *, session: Session, patient: Patient, launch: Launch | None
+) -> str:
+    """Let a clinician's app in, to read what the clinician may read. Returns where to send them."""
+    allowed = launches.authorize_staff(
+        user=session.user,
+        client=asked.client,
         patient=patient,
-        ends_at=consent.period_end,
-        authenticated_at=authenticated_at,
-        launch={"need_patient_banner": True},
+        text=asked.text_shown,
+        language=asked.text_language,
     )
-    return requests.accept(asked, user=user, scopes=granted_scopes(question, answer), given=given)
+    given = _given(allowed.id, allowed.ends_at, session, patient, launch)
+    return requests.accept(asked, user=session.user, scopes=scopes_of_staff(asked), given=given)
+
+
+def scopes_of_staff(asked: AuthorizationRequest) -> list[str]:
+    """What of a question a clinician's app gets: no writing, and nothing once they have gone home."""
+    kept: list[str] = []
+    for text in asked.parameters["scope"].split():
+        if text in SPECIAL:
+            kept += [text] if text != launches.OFFLINE else []
+            continue
+        scope = Scope.parse(text)
+        reading = scope.without_writes()
+        kept += [text] if reading == scope else [str(reading)] if reading else []
+    return list(dict.fromkeys(kept))
+
+
+def _given(
+    authorization_id: UUID, ends_at: datetime, session: Session, patient: Patient, launch: Launch | None
+) -> Authorization:
+    """With the launch context. The app has the whole window, so it must say whose record it shows."""
+    told = {"need_patient_banner": True, "smart_style_url": style.url()}
+    return Authorization(
+        id=authorization_id,
+        patient=patient,
+        ends_at=ends_at,
+        authenticated_at=session.authenticated_at,
+        launch=told | (launch.context if launch else {}),
+        session_key=session.key,
+        acr=session.acr,
+        amr=session.amr,
+    )
 
 
 def _labels(topics: Iterable[str]) -> frozenset[str]:
     return frozenset().union(*(topic.labels for topic in TOPICS if topic.code in topics))
-
-
-def plain(text: str, cap: int) -> str:
-    """What an app says of itself, safe to show: no control or direction characters, not long."""
-    shown = "".join(c for c in text if unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Co", "Zl", "Zp"))
-    return shown if len(shown) <= cap else f"{shown[: cap - 1]}…"
 
 
 BLOCK_ENDS = re.compile(r"</(?:p|li|h\d|legend|label|summary|button|dt|dd)>|<br>")

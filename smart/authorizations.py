@@ -23,6 +23,9 @@ class Authorization:
     ends_at: datetime  # nothing that it gives lives longer
     authenticated_at: datetime  # when the person signed in
     launch: dict[str, object] = field(default_factory=dict)  # launch context besides `patient`
+    session_key: str = ""  # of the session that said yes, and how its person signed in:
+    acr: str = ""  # see `smart.identity`
+    amr: tuple[str, ...] = ()
 
 
 def is_in_force(authorization_id: UUID | None) -> bool:

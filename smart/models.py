@@ -12,8 +12,10 @@ import uuid
 from django.conf import settings
 from django.db import models, transaction
 from django.utils import timezone
+from jwcrypto import jwk
 from oauth2_provider import models as oauth
 
+from smart import identity
 from smart.launch_models import Launch, SignIn, StaffAuthorization
 
 __all__ = [
@@ -123,6 +125,11 @@ class Client(oauth.AbstractApplication):
     def is_usable(self, request: object) -> bool:
         """Asked by the toolkit at each request, so that a suspended client is out at once."""
         return self.status == self.Status.ACTIVE or (settings.DEMO and self.status == self.Status.SANDBOX)
+
+    @property
+    def jwk_key(self) -> jwk.JWK:
+        """Signs this client's id_tokens."""
+        return identity.signing_key(self.algorithm)
 
     def redirect_uri_allowed(self, uri: str) -> bool:
         """Exactly as registered, character by character, loopback ports too (RFC 9700, 2.1)."""

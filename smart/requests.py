@@ -20,16 +20,16 @@ from oauthlib.common import Request, add_params_to_uri
 from oauthlib.oauth2.rfc6749 import errors
 
 from accounts.models import User
-from smart import authorizations, par, trail
+from smart import authorizations, launches, par, trail
 from smart.authorizations import Authorization
 from smart.models import AuthorizationRequest, Client, Grant
-from smart.scopes import Scope
+from smart.scopes import ENCOUNTER, LAUNCH, Scope
 from smart.server import core, is_readable
 
 OPEN_FOR = timedelta(hours=1)  # a request that nobody answered ends then
 CODE_CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")  # S256, RFC 7636 4.2
 MAX_AGE = re.compile(r"[0-9]{1,9}")  # seconds; more than 31 years cannot be told from no limit
-KEPT = ("redirect_uri", "state", "code_challenge", "nonce", "prompt", "max_age")
+KEPT = ("redirect_uri", "state", "code_challenge", "nonce", "prompt", "max_age", "acr_values")
 # What else oauthlib would read from an authorization request; set, so that it stands nowhere else.
 UNUSED = dict.fromkeys(("claims", "prompt", "response_mode", "resource", "id_token_hint", "ui_locales"))
 
@@ -63,9 +63,17 @@ def receive(request: HttpRequest) -> AuthorizationRequest:
     parameters = {name: getattr(asked, name, None) for name in KEPT}
     parameters["jkt"] = jkt
     parameters["aud"] = _extra(asked, "aud").removesuffix("/")
-    return AuthorizationRequest.objects.create(
-        client=asked.client, parameters=parameters | {"scope": " ".join(scopes)}
-    )
+    launch = None
+    if value := _extra(asked, "launch"):  # after all else: it can be used once
+        launch = launches.take(value, asked.client) if LAUNCH in scopes else None
+        if launch is None:
+            why = "launch is not one of ours, or was used" if LAUNCH in scopes else "launch needs its scope"
+            raise _refusal(errors.InvalidRequestError(why, request=asked), request)
+    parameters["launch_id"] = str(launch.pk) if launch else None
+    has_visit = launch is not None and "encounter" in launch.context
+    told = {LAUNCH: launch is not None, ENCOUNTER: has_visit}
+    parameters["scope"] = " ".join(scope for scope in scopes if told.get(scope, True))
+    return AuthorizationRequest.objects.create(client=asked.client, parameters=parameters)
 
 
 def fault_of_pushed(request: HttpRequest) -> errors.OAuth2Error | None:
@@ -90,7 +98,12 @@ def _fault(asked: Request, scopes: list[str]) -> errors.OAuth2Error | None:
         (asked.response_mode not in (None, "query"), "response_mode must be query"),
         (len(asked.nonce or "") > 255, "nonce is longer than 255 characters"),
         (not MAX_AGE.fullmatch(asked.max_age or "0"), "max_age is not a number of seconds"),
-        (bool(_extra(asked, "launch")), "launch is not one of ours"),
+        (
+            bool(_extra(asked, "launch"))
+            and _extra(asked, "aud").removesuffix("/") != settings.FHIR_BASE_URL,
+            "launch is of another FHIR base",
+        ),
+        ("none" in words(asked.prompt) and len(words(asked.prompt)) > 1, "prompt=none stands alone"),
         (bool(asked.duplicate_params), "a parameter stands there twice"),
     ]
     for wrong, why in invalid:
@@ -102,8 +115,15 @@ def _fault(asked: Request, scopes: list[str]) -> errors.OAuth2Error | None:
     if asked.resource is not None and not authorizations.is_base(asked.resource):
         return errors.CustomOAuth2Error("invalid_target", request=asked)
     if not any(Scope.parse_all(" ".join(scopes))):
-        return errors.InvalidScopeError("no scope for a record that a patient can share", request=asked)
+        return errors.InvalidScopeError("no scope for a record that a person can share", request=asked)
+    if "none" in words(asked.prompt):  # G2: nothing is ever shared without asking
+        return errors.ConsentRequired(request=asked)
     return None
+
+
+def words(prompt: str | list[str] | None) -> list[str]:
+    """The values of `prompt`: oauthlib gives them as a list where there is `openid`, else as they came."""
+    return prompt.split() if isinstance(prompt, str) else list(prompt or ())
 
 
 def _extra(asked: Request, name: str) -> str:
@@ -144,6 +164,12 @@ def lock(request_id: UUID) -> AuthorizationRequest | None:
 
 def is_open(asked: AuthorizationRequest) -> bool:
     return asked.answered_at is None and timezone.now() < asked.created_at + OPEN_FOR
+
+
+def note(asked: AuthorizationRequest, **said: str) -> None:
+    """Keep what the person said on the way to the question: which account, whose record."""
+    asked.parameters = asked.parameters | said
+    asked.save(update_fields=["parameters"])
 
 
 def show(asked: AuthorizationRequest, *, to: User, text: str, language: str) -> None:
@@ -210,6 +236,7 @@ def accept(asked: AuthorizationRequest, *, user: User, scopes: list[str], given:
     if grant is None:
         raise Unsafe
     _answered(asked, user, grant)
+    launches.remember(grant, session_key=given.session_key, acr=given.acr, amr=list(given.amr))
     return _location(grant.redirect_uri, [("code", grant.code)], parameters["state"])
 
 
@@ -219,6 +246,15 @@ def decline(asked: AuthorizationRequest, *, user: User) -> str:
     _answered(asked, user, None)
     trail.declined(asked, user)
     return _denial(asked)
+
+
+@transaction.atomic
+def fail(asked: AuthorizationRequest, *, user: User) -> str:
+    """The sign-in is not as sure as `acr_values` asks, and cannot be made so
+    (OpenID Connect Core Unmet Authentication Requirements 1.0). Returns where to send the person."""
+    _answered(asked, user, None)
+    unmet = errors.CustomOAuth2Error("unmet_authentication_requirements")
+    return _error_location(asked.parameters["redirect_uri"], unmet, asked.parameters["state"])
 
 
 def _denial(asked: AuthorizationRequest) -> str:

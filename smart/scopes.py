@@ -6,8 +6,9 @@ it does not know it does not allow.
 
 import re
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import product
 from typing import Any
 
 from oauth2_provider.scopes import BaseScopes
@@ -21,12 +22,14 @@ SPECIAL = {
     "profile": "who signed in, by name",
     "launch": "the context of a launch from inside the EHR",
     "launch/patient": "which patient, when launched from outside",
+    "launch/encounter": "which visit",
     "offline_access": "a refresh token that works while nobody is signed in",
     "online_access": "a refresh token that works while the person is signed in",
 }
-# What a patient can grant today. A launch from inside the EHR, and refresh tokens that
-# rest on a session, come with their own screens.
-OFFERED = frozenset({"openid", "fhirUser", "profile", "launch/patient", "offline_access"})
+OFFERED = frozenset(SPECIAL)
+LEVELS = frozenset({"patient", "user"})  # that people grant; system/ is for clients without a person
+# Of these the person, or where the app was opened, decides whether there is anything to tell.
+LAUNCH, ENCOUNTER = "launch", "launch/encounter"
 
 LETTERS = "cruds"  # in this order and no other
 VERSION_1 = {"read": "rs", "write": "cud", "*": "cruds"}
@@ -113,7 +116,14 @@ class Scope:
 
     def covers(self, other: "Scope") -> bool:
         """Whether all that the other allows is allowed by this one."""
-        return self.intersect(other) == other
+        return is_covered(other, [self])
+
+    def parts(self) -> Iterator["Scope"]:
+        """The scope as a union of scopes with one letter, and one value for each parameter."""
+        names = [[(name, token) for token in value.split(",")] for name, value in self.params]
+        for letter in self.permissions:
+            for params in product(*names):
+                yield replace(self, permissions=letter, params=tuple(sorted(set(params))))
 
     @property
     def writes(self) -> bool:
@@ -151,8 +161,34 @@ def _matches_one(token: str, coding: str) -> bool:
     return (wanted_code == "" or wanted_code == code) and (not wanted_bar or wanted_system == system)
 
 
+def is_covered(scope: Scope, limits: Iterable[Scope]) -> bool:
+    """Whether all that a scope allows is allowed by these together: each part of it by one of them."""
+    limits = list(limits)
+    return all(any(_holds(limit, part) for limit in limits) for part in scope.parts())
+
+
+def _holds(limit: Scope, part: Scope) -> bool:
+    return (
+        limit.level == part.level
+        and part.permissions in limit.permissions
+        and limit.resource_type in ("*", part.resource_type)
+        and all(any(_implies(own, wanted) for _, own in part.params) for _, wanted in limit.params)
+    )
+
+
+def _implies(token: str, wanted: str) -> bool:
+    """Whether every coding that matches the one token matches one of the wanted."""
+    system, bar, code = token.rpartition("|")
+    for each in wanted.split(","):
+        wanted_system, wanted_bar, wanted_code = each.rpartition("|")
+        same_system = not wanted_bar or (bool(bar) and wanted_system == system)
+        if same_system and wanted_code in ("", code):
+            return True
+    return False
+
+
 def requestable(scopes: Iterable[str], *, most: str) -> list[str]:
-    """What of a request can be put before a patient: known, offered, about one patient, and
+    """What of a request can be put before a person: known, offered, for people to grant, and
     within `most`, the client's own limit (empty: none). Unknown parts drop out (SMART 2.2)."""
     limits = list(Scope.parse_all(most))
     kept: list[str] = []
@@ -165,9 +201,9 @@ def requestable(scopes: Iterable[str], *, most: str) -> list[str]:
 
 
 def _within(scope: Scope, text: str, most: str, limits: Iterable[Scope]) -> list[str]:
-    if scope.level != "patient":
+    if scope.level not in LEVELS:
         return []
-    if not most or any(limit.covers(scope) for limit in limits):
+    if not most or is_covered(scope, limits):
         return [text]  # as the app wrote it, version 1 or 2
     return [str(part) for limit in limits if (part := limit.intersect(scope))]
 
@@ -195,7 +231,7 @@ def _is_covered(text: str, limits: Iterable[Scope]) -> bool:
         scope = Scope.parse(text)
     except UnknownScope:
         return False
-    return any(limit.covers(scope) for limit in limits)
+    return is_covered(scope, limits)
 
 
 class AnyScope(dict[str, str]):
@@ -212,7 +248,7 @@ class ScopesBackend(BaseScopes):
         return AnyScope(SPECIAL)
 
     def get_available_scopes(self, *args: Any, **kwargs: Any) -> list[str]:
-        return [*sorted(OFFERED), "patient/*.rs", "patient/*.cruds"]
+        return [*sorted(OFFERED), "patient/*.rs", "patient/*.cruds", "user/*.rs", "user/*.cruds"]
 
     def get_default_scopes(self, *args: Any, **kwargs: Any) -> list[str]:
         return []

@@ -9,7 +9,7 @@ from typing import Any
 from accounts.models import Patient, User
 from audit.events import EventType, Outcome, Role
 from audit.log import Entry, record
-from smart.models import AccessToken, AuthorizationRequest, Client, Grant, RefreshToken
+from smart.models import AccessToken, AuthorizationRequest, Client, Grant, RefreshToken, StaffAuthorization
 from smart.scopes import Scope
 
 Token = Grant | AccessToken | RefreshToken
@@ -83,7 +83,17 @@ def _record(kind: EventType, outcome: Outcome, token: Token, **more: Any) -> Non
             on_behalf_of=f"User/{token.user_id}" if token.user_id else "",
             patient=f"Patient/{token.patient_id}" if token.patient_id else "",
             client=f"Client/{token.application.client_id}",
-            consent=f"Consent/{token.authorization_id}" if token.authorization_id else "",
+            consent=_consent_of(token),
             **more,
         )
     )
+
+
+def _consent_of(token: Token) -> str:
+    """A clinician's yes is no consent of the patient, and the log calls it none."""
+    if not token.authorization_id:
+        return ""
+    if token.user_id and token.patient_id and token.patient and token.patient.user_id == token.user_id:
+        return f"Consent/{token.authorization_id}"
+    of_staff = StaffAuthorization.objects.filter(pk=token.authorization_id).exists()
+    return "" if of_staff else f"Consent/{token.authorization_id}"

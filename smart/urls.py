@@ -7,7 +7,7 @@ stands in the portal; smart-configuration is routed by the FHIR gate, at its bas
 
 from django.urls import path
 
-from smart.views import discovery, tokens
+from smart.views import discovery, style, tokens
 
 app_name = "smart"
 urlpatterns = [
@@ -16,6 +16,7 @@ urlpatterns = [
     path("o/revoke_token/", tokens.revoke, name="revoke"),
     path("o/introspect/", tokens.introspect, name="introspect"),
     path("o/userinfo/", tokens.userinfo, name="userinfo"),
+    path(".well-known/smart-style.json", style.style, name="style"),
     path(".well-known/jwks.json", discovery.jwks, name="jwks"),
     path(".well-known/openid-configuration", discovery.openid_configuration, name="openid-configuration"),
     path(

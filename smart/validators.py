@@ -13,11 +13,12 @@ from typing import Any
 
 import structlog
 from django.utils import timezone
+from jwcrypto import jwt
 from oauth2_provider.oauth2_validators import OAuth2Validator
 from oauthlib.common import Request
 from oauthlib.oauth2.rfc6749 import errors
 
-from smart import assertions, authorizations, dpop, exchange, scopes, tokens, trail
+from smart import assertions, authorizations, dpop, exchange, identity, launches, scopes, tokens, trail
 from smart.authorizations import Authorization
 from smart.jwts import BadToken
 from smart.models import AccessToken, Client, Grant, RefreshToken
@@ -164,6 +165,10 @@ class SmartValidator(OAuth2Validator):
         if not tokens.is_active(found):  # G10: its absolute end, and the authorization's own
             trail.refused(found, "authorization.ended")
             return False
+        if not launches.may_refresh(found):  # `online_access`, and they signed out
+            RefreshToken.revoke_family(found.token_family)
+            trail.refused(found, "authorization.ended")
+            return False
         request.smart_source = found
         return True
 
@@ -195,7 +200,7 @@ class SmartValidator(OAuth2Validator):
     def _save_persons_token(self, token: dict[str, Any], request: Request, *args: Any, **kwargs: Any) -> None:
         source: Grant | RefreshToken = request.smart_source
         token["expires_in"] = _lifetime(token["expires_in"], source)
-        if "offline_access" not in source.scope.split():
+        if not launches.may_refresh(source):
             token.pop("refresh_token", None)
         super()._save_bearer_token(token, request, *args, **kwargs)
         if source.patient:
@@ -278,7 +283,8 @@ class SmartValidator(OAuth2Validator):
     def get_additional_claims(self, request: Request) -> dict[str, str]:
         """`profile` gives the name, `fhirUser` the person as a FHIR resource; see `oidc_claim_scope`."""
         claims = {"name": request.user.name}
-        if person := authorizations.fhir_user_of(request.user):
+        source = getattr(request, "smart_source", None) or request.access_token
+        if person := identity.fhir_user_of(request.user, source.patient):
             claims["fhirUser"] = person
         return claims
 
@@ -287,8 +293,28 @@ class SmartValidator(OAuth2Validator):
     ) -> tuple[dict[str, Any], datetime]:
         """`auth_time` is the session's own; the toolkit would tell of the latest sign-in anywhere."""
         claims, expires = super().get_id_token_dictionary(token, token_handler, request)
-        claims["auth_time"] = int(request.smart_source.authenticated_at.timestamp())
+        claims["auth_time"] = identity.seconds(request.smart_source.authenticated_at)
+        signed_in = launches.sign_in_of(request.smart_source.token_family)
+        if signed_in and signed_in.acr:
+            claims |= {"acr": signed_in.acr, "amr": signed_in.amr}
         return claims, expires
+
+    def finalize_id_token(
+        self, id_token: dict[str, Any], token: dict[str, Any], token_handler: Any, request: Request
+    ) -> str:
+        """Signed as the client registered (`id_token_signed_response_alg`); the toolkit knows RS256 only."""
+        claims, expires = self.get_id_token_dictionary(token, token_handler, request)
+        claims = id_token | claims
+        if request.nonce:
+            claims["nonce"] = request.nonce
+        algorithm = request.client.algorithm
+        algorithm = algorithm if algorithm in identity.ALGORITHMS else identity.ALGORITHMS[0]
+        key = request.client.jwk_key
+        header = {"typ": "JWT", "alg": algorithm, "kid": key.thumbprint()}
+        signed = jwt.JWT(header=header, claims=claims)
+        signed.make_signed_token(key)
+        request.id_token = self._save_id_token(claims["jti"], request, expires)
+        return str(signed.serialize())
 
     # Bearers
 

@@ -19,18 +19,22 @@ from django.views.decorators.http import require_http_methods
 from oauth2_provider.http import OAuth2ResponseRedirect
 from oauth2_provider.settings import oauth2_settings
 
-from accounts.models import Patient, User
+from accounts.models import User
 from consent import versions
 from consent.models import Consent
 from consent.words import TOPIC
-from portal import authorization, sees
+from portal import app_names, authorization, sees, subjects
 from portal.answer_form import AnswerForm
-from portal.authorization import plain
+from portal.app_names import plain
+from portal.authorization import Question, Session
 from portal.guards import anyone, time_zone_of
 from portal.pages import page
-from smart import requests
+from portal.subjects import Subject
+from smart import identity, launches, requests
 from smart.commands import is_web_address
-from smart.models import AuthorizationRequest
+from smart.models import AuthorizationRequest, Client, Launch
+
+STEPS = frozenset({"preview", "continue", "record"})  # what a form says on the way to an answer
 
 
 class SignedInRequest(HttpRequest):
@@ -61,86 +65,155 @@ def answer(request: HttpRequest, request_id: UUID) -> HttpResponse:
     asked = AuthorizationRequest.objects.select_related("client").filter(pk=request_id).first()
     if asked is None:
         raise Http404
-    looks = request.method == "POST" and request.POST.get("do") == "preview"
-    is_answer = request.method == "POST" and not looks and request.user.is_authenticated
+    said = request.POST.get("do", "") if request.method == "POST" else ""
+    is_answer = request.method == "POST" and said not in STEPS and request.user.is_authenticated
     if not is_answer and not requests.is_open(asked):
         return _over(request, asked)
     if not request.user.is_authenticated:
-        return render(request, "portal/authorize_sign_in.html", _who(asked) | {"sign_in": _sign_in(request)})
+        return render(
+            request, "portal/authorize_sign_in.html", who(asked.client) | {"sign_in": _sign_in(request)}
+        )
     signed_in = cast(SignedInRequest, request)
-    if _authenticated_at(signed_in) < _fresh_since(asked):
-        logout(request)
-        return redirect(request.path)
-    if looks:
-        return _would_see(signed_in, asked)
-    if not is_answer:
-        return _ask(signed_in, asked)
     try:
-        return _decide(signed_in, asked)
+        return _before_the_question(signed_in, asked, said) or _question(signed_in, asked, said)
     except requests.Unsafe:
         return _unsafe(request)
 
 
-def _would_see(request: SignedInRequest, asked: AuthorizationRequest) -> HttpResponse:
+def _before_the_question(
+    request: SignedInRequest, asked: AuthorizationRequest, said: str
+) -> HttpResponse | None:
+    """Whether it is the right person, signed in as surely and as lately as the app asks."""
+    if not requests.is_open(asked):
+        return None  # a form that is sent twice
+    launch, session = _launch(asked), session_of(request)
+    if launch and launch.user_id != request.user.pk:
+        return render(request, "portal/authorize_other.html", who(asked.client), status=403)
+    met = identity.satisfies(session.acr, asked.parameters.get("acr_values") or "")
+    stale = session.authenticated_at < _fresh_since(asked)
+    if stale or (not met and session.authenticated_at < asked.created_at):
+        logout(request)
+        return redirect(request.path)
+    if not met:
+        return _to_app(requests.fail(asked, user=request.user))
+    if "select_account" in requests.words(asked.parameters["prompt"]):
+        if said == "continue":
+            requests.note(asked, account=str(request.user.pk))
+            return redirect(request.path)
+        if asked.parameters.get("account") != str(request.user.pk):
+            return render(request, "portal/authorize_account.html", who(asked.client))
+    return None
+
+
+def _question(request: SignedInRequest, asked: AuthorizationRequest, said: str) -> HttpResponse:
+    subject = subjects.chosen(asked, request.user, _launch(asked))
+    if said == "record":
+        if subjects.is_one_of(request.user, request.POST.get("record", "")):
+            requests.note(asked, record=request.POST["record"])
+            return redirect(request.path)
+        return _pick(request, asked, missing=True)
+    if request.GET.get("pick") or (subject is None and said not in ("share", "deny")):
+        return _pick(request, asked)
+    if said == "preview" and subject:
+        return _would_see(request, asked, subject)
+    if said:
+        return _decide(request, asked, subject)
+    return _ask(request, asked, subject)
+
+
+def _pick(request: SignedInRequest, asked: AuthorizationRequest, *, missing: bool = False) -> HttpResponse:
+    """Whose record; where there is none, that there is none."""
+    found = subjects.subjects(request.user) if not _launch(asked) else []
+    helped = subjects.helped(request.user)
+    if found:
+        context = who(asked.client) | {"subjects": found, "helped": helped, "missing": missing}
+        return render(request, "portal/authorize_pick.html", context, status=422 if missing else 200)
+    requests.show(asked, to=request.user, text="", language=get_language() or "en")
+    context = who(asked.client) | {"asked": asked, "helped": helped}
+    return render(request, "portal/authorize_no_record.html", context, status=403)
+
+
+def _would_see(request: SignedInRequest, asked: AuthorizationRequest, subject: Subject) -> HttpResponse:
     """What the app would see after the answer that is on the page now; nothing is answered by it."""
-    patient = Patient.objects.filter(user=request.user).first()
+    if subject.as_staff:
+        return _ask(request, asked, subject)
     with timezone.override(time_zone_of(request.user)):
         form = AnswerForm(asked, None, request.POST)
-        found = (
-            sees.before(request.user, patient, asked, form.answer()) if patient and form.is_valid() else None
-        )
+        is_valid = form.is_valid()
+        found = sees.before(request.user, subject.patient, asked, form.answer()) if is_valid else None
     if getattr(request, "htmx", False):
         return render(request, "portal/authorize_sees.html", {"sees": found})
-    return _ask(request, asked, form, found)
+    return _ask(request, asked, subject, form, found)
 
 
 def _ask(
     request: SignedInRequest,
     asked: AuthorizationRequest,
+    subject: Subject | None,
     form: AnswerForm | None = None,
     found: sees.Sees | None = None,
 ) -> HttpResponse:
-    patient = Patient.objects.filter(user=request.user).first()
-    language = get_language() or "en"
-    if patient is None:
-        requests.show(asked, to=request.user, text="", language=language)
-        return render(request, "portal/authorize_no_record.html", _who(asked) | {"asked": asked}, status=403)
+    if subject is None:
+        return _pick(request, asked)
     with timezone.override(time_zone_of(request.user)):
-        before = Consent.objects.filter(patient=patient, client=asked.client, status="active").first()
-        form = form or AnswerForm(asked, before)
-        about = {"asked": asked, "form": form, "question": form.question, "before": before, "sees": found}
-        context = _who(asked) | about
-        context["paused"] = patient.consents.filter(status=Consent.Status.PAUSED).exists()
-        context["topics"] = ", ".join(str(name) for name in TOPIC.values())
-        text = authorization.text_of(render_to_string("portal/authorize.html#question", context, request))
-        requests.show(asked, to=request.user, text=text, language=language)
-        return render(request, "portal/authorize.html", context, status=422 if form.errors else 200)
+        if subject.as_staff:
+            template, context = "portal/authorize_staff.html", _for_staff(asked, subject)
+        else:
+            template, context = "portal/authorize.html", _for_patient(asked, subject, form, found)
+        context |= who(asked.client) | {"asked": asked, "launched": _launch(asked) is not None}
+        context["others"] = not context["launched"] and bool(asked.parameters.get("record"))
+        text = authorization.text_of(render_to_string(f"{template}#question", context, request))
+        requests.show(asked, to=request.user, text=text, language=get_language() or "en")
+        return render(request, template, context, status=422 if form and form.errors else 200)
+
+
+def _for_patient(
+    asked: AuthorizationRequest, subject: Subject, form: AnswerForm | None, found: sees.Sees | None
+) -> dict[str, object]:
+    consents = subject.patient.consents
+    before = consents.filter(client=asked.client, status="active").first()
+    form = form or AnswerForm(asked, before)
+    return {
+        "form": form,
+        "question": form.question,
+        "before": before,
+        "sees": found,
+        "paused": consents.filter(status=Consent.Status.PAUSED).exists(),
+        "topics": ", ".join(str(name) for name in TOPIC.values()),
+    }
+
+
+def _for_staff(asked: AuthorizationRequest, subject: Subject) -> dict[str, object]:
+    form = AnswerForm(asked, None)
+    return {"patient": subject.patient, "question": Question.of(asked), "kinds": form.kinds()}
 
 
 @transaction.atomic
-def _decide(request: SignedInRequest, asked: AuthorizationRequest) -> HttpResponse:
+def _decide(request: SignedInRequest, asked: AuthorizationRequest, subject: Subject | None) -> HttpResponse:
     """One answer to one request: a form that is sent twice gets what the first one got."""
-    patient = Patient.objects.filter(user=request.user).first()
-    if patient:
+    if subject and not subject.as_staff:
         # Before any row is held: what others read in between must stand before this in the log (ADR 2).
-        versions.lock(patient.pk)
+        versions.lock(subject.patient.pk)
     locked = requests.lock(asked.pk)
     if locked is None or not requests.is_open(locked):
         return _over(request, locked or asked)
     if not requests.is_answer_to_what_was_shown(locked, request.user, request.POST.get("shown", "")):
-        return render(request, "portal/authorize_again.html", _who(locked), status=409)
+        return render(request, "portal/authorize_again.html", who(locked.client), status=409)
     if request.POST.get("do") != "share":
         return _to_app(requests.decline(locked, user=request.user))
+    if subject is None or not locked.text_shown:
+        return _ask(request, locked, subject)
+    session, launch = session_of(request), _launch(locked)
+    if subject.as_staff:
+        return _to_app(
+            authorization.open_as_staff(locked, session=session, patient=subject.patient, launch=launch)
+        )
     with timezone.override(time_zone_of(request.user)):
         form = AnswerForm(locked, None, request.POST)
-        if patient is None or not locked.text_shown or not form.is_valid():
-            return _ask(request, locked, form)
+        if not form.is_valid():
+            return _ask(request, locked, subject, form)
         location = authorization.share(
-            locked,
-            user=request.user,
-            patient=patient,
-            answer=form.answer(),
-            authenticated_at=_authenticated_at(request),
+            locked, session=session, patient=subject.patient, answer=form.answer(), launch=launch
         )
     return _to_app(location)
 
@@ -157,40 +230,53 @@ def _over(request: HttpRequest, asked: AuthorizationRequest) -> HttpResponse:
         if location:
             return _to_app(location)
     mine = asked.answered_at is not None and asked.user_id == user.pk
-    return render(request, "portal/authorize_over.html", _who(asked) | {"answered": mine}, status=410)
+    return render(request, "portal/authorize_over.html", who(asked.client) | {"answered": mine}, status=410)
 
 
 def _to_app(location: str) -> HttpResponse:
     return OAuth2ResponseRedirect(location, oauth2_settings.ALLOWED_REDIRECT_URI_SCHEMES)
 
 
-def _who(asked: AuthorizationRequest) -> dict[str, str]:
+def who(client: Client) -> dict[str, object]:
     """The app, in its own words made safe."""
-    client = asked.client
+    name = plain(client.name, 80) or plain(client.client_id, 80)
     return {
-        "app": plain(client.name or client.client_id, 80),
+        "app": name,
         "maker": plain(client.vendor, 80),
         "purpose": plain(client.purpose, 200),
         "privacy_policy": client.privacy_policy_uri if is_web_address(client.privacy_policy_uri) else "",
+        "odd_name": app_names.mixes_alphabets(name) or app_names.mixes_alphabets(client.vendor),
+        "on_trial": client.status == Client.Status.SANDBOX,
     }
+
+
+def _launch(asked: AuthorizationRequest) -> Launch | None:
+    return launches.by_id(asked.parameters.get("launch_id"))
 
 
 def _sign_in(request: HttpRequest) -> str:
     return f"{reverse('account_login')}?{urlencode({'next': request.path})}"
 
 
-def _authenticated_at(request: SignedInRequest) -> datetime:
-    """When this session's person last proved who they are."""
-    times = [record["at"] for record in get_authentication_records(request, request.user)]
+def session_of(request: SignedInRequest) -> Session:
+    """When and how this session's person last proved who they are."""
+    records = get_authentication_records(request, request.user)
+    times = [record["at"] for record in records]
+    at = request.user.last_login or request.user.date_joined
     if times:
-        return datetime.fromtimestamp(max(times), tz=timezone.get_default_timezone())
-    return request.user.last_login or request.user.date_joined
+        at = datetime.fromtimestamp(max(times), tz=timezone.get_default_timezone())
+    return Session(
+        user=request.user,
+        key=request.session.session_key or "",
+        authenticated_at=at,
+        amr=tuple(identity.amr_of(records)),
+    )
 
 
 def _fresh_since(asked: AuthorizationRequest) -> datetime:
     """OIDC Core, 3.1.2.1: how old the sign-in may be."""
     oldest = datetime.min.replace(tzinfo=timezone.get_default_timezone())
-    if "login" in (asked.parameters["prompt"] or "").split():
+    if "login" in requests.words(asked.parameters["prompt"]):
         oldest = asked.created_at
     if asked.parameters["max_age"]:
         oldest = max(oldest, asked.created_at - timedelta(seconds=int(asked.parameters["max_age"])))

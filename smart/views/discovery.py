@@ -4,7 +4,6 @@ SMART App Launch 2.2 (smart-configuration), OpenID Connect Discovery 1.0, RFC 84
 RFC 9728. All URLs are built on BASE_URL, never on what a request says of itself.
 """
 
-import json
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
@@ -13,12 +12,12 @@ from django.conf import settings
 from django.http import HttpRequest, JsonResponse
 from django.views.decorators.http import require_safe
 from oauth2_provider.settings import oauth2_settings
-from oauth2_provider.utils import jwk_from_pem
 
-from smart import assertions, dpop, exchange
+from smart import assertions, dpop, exchange, identity
 from smart.scopes import ScopesBackend
 
 CAPABILITIES = (
+    "launch-ehr",
     "launch-standalone",
     "authorize-post",
     "client-public",
@@ -26,12 +25,18 @@ CAPABILITIES = (
     "client-confidential-asymmetric",
     "sso-openid-connect",
     "context-standalone-patient",
+    "context-ehr-patient",
+    "context-ehr-encounter",
     "context-banner",
+    "context-style",
     "permission-offline",
+    "permission-online",
     "permission-patient",
+    "permission-user",
     "permission-v1",
     "permission-v2",
 )
+CLAIMS = ("iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "name", "fhirUser")
 NOTHING: Mapping[str, object] = MappingProxyType({})
 CACHED = {"Cache-Control": "public, max-age=300"}
 
@@ -62,9 +67,10 @@ def openid_configuration(request: HttpRequest) -> JsonResponse:
             "jwks_uri": _at("/.well-known/jwks.json"),
             "userinfo_endpoint": _at("/o/userinfo/"),
             "subject_types_supported": ["public"],
-            "id_token_signing_alg_values_supported": ["RS256"],
-            "claims_supported": ["iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "name", "fhirUser"],
-            "prompt_values_supported": ["none", "login"],
+            "id_token_signing_alg_values_supported": identity.ALGORITHMS,
+            "acr_values_supported": identity.ACR_VALUES,
+            "claims_supported": CLAIMS,
+            "prompt_values_supported": ["none", "login", "consent", "select_account"],
             "claims_parameter_supported": False,
             "request_parameter_supported": False,
             "request_uri_parameter_supported": False,
@@ -95,14 +101,8 @@ def protected_resource(request: HttpRequest, base: str = "") -> JsonResponse:
 
 @require_safe
 def jwks(request: HttpRequest) -> JsonResponse:
-    """RFC 7517: the key that signs id_tokens, and retired ones that old id_tokens still need."""
-    pems = [oauth2_settings.OIDC_RSA_PRIVATE_KEY, *oauth2_settings.OIDC_RSA_PRIVATE_KEYS_INACTIVE]
-    keys = [jwk_from_pem(pem) for pem in pems if pem]
-    published = [
-        {"alg": "RS256", "use": "sig", "kid": key.thumbprint()} | json.loads(key.export_public())
-        for key in keys
-    ]
-    return JsonResponse({"keys": published}, headers=CACHED)
+    """RFC 7517: the keys that sign id_tokens, and retired ones that old id_tokens still need."""
+    return JsonResponse({"keys": identity.published_keys()}, headers=CACHED)
 
 
 def oauth_uris() -> dict[str, str]:

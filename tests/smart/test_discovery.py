@@ -61,7 +61,10 @@ def test_smart_configuration_claims_whole_sets():
     assert {"launch-standalone", "client-public", "context-standalone-patient", "permission-patient"} <= set(
         capabilities
     )
-    assert not {"launch-ehr", "permission-online", "permission-user"} & set(CAPABILITIES)
+    assert {"launch-ehr", "context-ehr-patient", "context-ehr-encounter", "permission-user"} <= set(
+        CAPABILITIES
+    )
+    assert not {"context-standalone-encounter", "smart-app-state"} & set(CAPABILITIES)
 
 
 @pytest.mark.parametrize(
@@ -75,10 +78,13 @@ def test_the_resource_names_its_authorization_server(path):
 
 
 def test_keys_are_public():
-    (key,) = document("/.well-known/jwks.json")["keys"]
+    keys = document("/.well-known/jwks.json")["keys"]
 
-    assert (key["kty"], key["alg"], key["use"]) == ("RSA", "RS256", "sig")
-    assert not {"d", "p", "q", "dp", "dq", "qi"} & set(key)
+    assert [(key["kty"], key["alg"], key["use"]) for key in keys] == [
+        ("RSA", "RS256", "sig"),
+        ("EC", "ES384", "sig"),
+    ]
+    assert not {"d", "p", "q", "dp", "dq", "qi"} & {name for key in keys for name in key}
 
 
 def test_urls_do_not_follow_the_host_header():

@@ -140,9 +140,12 @@ def test_what_is_covered_allows_no_more(one, other, access):
     [
         ("patient/Observation.rs openid", "", "patient/Observation.rs openid"),
         ("patient/Observation.read", "", "patient/Observation.read"),
-        ("patient/Observation.rs user/Patient.rs system/*.rs", "", "patient/Observation.rs"),
+        ("patient/Observation.rs user/Patient.rs system/*.rs", "", "patient/Observation.rs user/Patient.rs"),
+        ("user/Observation.rs", "patient/Observation.rs", ""),
+        ("patient/Observation.rs", "patient/Observation.r patient/Observation.s", "patient/Observation.rs"),
         ("patient/Nonsense.rs whatever patient/Observation.rs", "", "patient/Observation.rs"),
-        ("online_access launch", "", ""),
+        ("online_access launch launch/encounter", "", "online_access launch launch/encounter"),
+        ("launch/imagingstudy patient/Observation.rs", "", "patient/Observation.rs"),
         (
             "patient/*.rs",
             "patient/Observation.rs patient/Patient.r",

@@ -1,0 +1,153 @@
+"""Launches from inside the portal (SMART App Launch 2.2, EHR launch), and sign-ins behind tokens."""
+
+import hashlib
+import secrets
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+from uuid import UUID
+
+from django.conf import settings
+from django.contrib.sessions.models import Session
+from django.db import transaction
+from django.utils import timezone
+
+from accounts.models import Patient, User
+from smart import tokens
+from smart.models import AccessToken, Client, Grant, Launch, RefreshToken, SignIn, StaffAuthorization
+
+OPEN_FOR = timedelta(minutes=5)  # between our page and the app's authorization request
+STAFF_FOR = timedelta(hours=12)  # a clinician's yes ends with the working day
+ONLINE, OFFLINE = "online_access", "offline_access"
+
+
+class NotLaunchable(Exception):
+    """The app did not register an address where it could be opened, or may not be used now."""
+
+
+def is_launchable(client: Client) -> bool:
+    return bool(client.launch_uri) and client.is_usable(None)
+
+
+def launchable() -> list[Client]:
+    """The apps that can be opened from our pages, by name."""
+    return [c for c in Client.objects.exclude(launch_uri="").order_by("name", "pk") if is_launchable(c)]
+
+
+def begin(client: Client, *, user: User, patient: Patient, context: dict[str, Any] | None = None) -> str:
+    """Open an app for a patient. Returns the address at the app, with `iss` and `launch`.
+
+    `context` is what the token response says besides `patient`: `encounter` (an id), `fhirContext`
+    (a list of objects with `reference` and `type`), `intent`. Raises NotLaunchable.
+    """
+    if not is_launchable(client):
+        raise NotLaunchable
+    value = secrets.token_urlsafe(32)
+    Launch.objects.create(
+        digest=_digest(value), client=client, user=user, patient=patient, context=context or {}
+    )
+    told = urlencode({"iss": settings.FHIR_BASE_URL, "launch": value})
+    joint = "&" if urlsplit(client.launch_uri).query else "?"
+    return f"{client.launch_uri}{joint}{told}"
+
+
+def take(value: str, client: Client) -> Launch | None:
+    """The launch with this value, once: None if it is not this client's, too old, or was taken before."""
+    since = timezone.now() - OPEN_FOR
+    mine = Launch.objects.filter(digest=_digest(value), client=client, used_at=None, created_at__gt=since)
+    if not mine.update(used_at=timezone.now()):
+        return None
+    return Launch.objects.select_related("patient", "user").get(digest=_digest(value))
+
+
+def by_id(launch_id: str | None) -> Launch | None:
+    """The launch that an authorization request came with."""
+    if launch_id is None:
+        return None
+    return Launch.objects.select_related("patient").filter(pk=launch_id).first()
+
+
+def _digest(value: str) -> str:
+    return hashlib.sha256(value.encode()).hexdigest()
+
+
+# A clinician's yes
+
+
+def authorize_staff(
+    *, user: User, client: Client, patient: Patient, text: str, language: str
+) -> StaffAuthorization:
+    """Keep that a clinician lets an app see one patient's record as they may see it."""
+    return StaffAuthorization.objects.create(
+        user=user,
+        client=client,
+        patient=patient,
+        text_shown=text,
+        text_language=language,
+        ends_at=timezone.now() + STAFF_FOR,
+    )
+
+
+@transaction.atomic
+def end_staff(authorization_id: UUID) -> None:
+    """End it now, with every token behind it."""
+    living = StaffAuthorization.objects.filter(pk=authorization_id, ended_at=None)
+    living.update(ended_at=timezone.now())
+    tokens.revoke_all(authorization_id)
+
+
+# The sign-in behind a token family
+
+
+def remember(grant: Grant, *, session_key: str, acr: str, amr: list[str]) -> None:
+    """Keep what the id_token and refreshes need to know of the session that said yes."""
+    assert grant.user is not None  # a code is a person's
+    SignIn.objects.create(
+        token_family=grant.token_family, user=grant.user, session_key=session_key, acr=acr, amr=amr
+    )
+
+
+def sign_in_of(token_family: UUID | None) -> SignIn | None:
+    return SignIn.objects.filter(token_family=token_family).first()
+
+
+def may_refresh(source: Grant | RefreshToken) -> bool:
+    """Whether its scopes allow a refresh token, now: for `online_access` while the session lives."""
+    scopes = source.scope.split()
+    if OFFLINE in scopes:
+        return True
+    return ONLINE in scopes and is_online(source.token_family)
+
+
+def is_online(token_family: UUID | None) -> bool:
+    """Whether the person is still signed in, in the session in which they said yes."""
+    found = sign_in_of(token_family)
+    if found is None:
+        return False
+    session = Session.objects.filter(session_key=found.session_key, expire_date__gt=timezone.now()).first()
+    return session is not None and session.get_decoded().get("_auth_user_id") == str(found.user_id)
+
+
+@transaction.atomic
+def end_online(session_key: str) -> int:
+    """The session ended: so do tokens that rest on it alone. Returns how many token families that were."""
+    ended = 0
+    for family in SignIn.objects.filter(session_key=session_key).values_list("token_family", flat=True):
+        token = (
+            RefreshToken.objects.filter(token_family=family).order_by("-pk").first()
+            or AccessToken.objects.filter(token_family=family).first()
+        )
+        scopes = token.scope.split() if token else []
+        if ONLINE in scopes and OFFLINE not in scopes:
+            RefreshToken.revoke_family(family)
+            ended += 1
+    return ended
+
+
+def sweep(before: datetime) -> int:
+    """Delete launches of before then, and sign-ins whose tokens are gone. Returns how many."""
+    alive = RefreshToken.objects.values("token_family")
+    also = AccessToken.objects.exclude(token_family=None).values("token_family")
+    stale = SignIn.objects.filter(created_at__lt=before).exclude(token_family__in=alive)
+    rows = [Launch.objects.filter(created_at__lt=before), stale.exclude(token_family__in=also)]
+    return sum(each.delete()[0] for each in rows)
