@@ -17,6 +17,7 @@ from smart.jwts import BadToken
 ALGORITHMS = ("ES256", "ES384", "RS256", "PS256")
 WINDOW = 60  # seconds that `iat` may be away from now, to either side
 CHALLENGE = f'DPoP error="invalid_token", algs="{" ".join(ALGORITHMS)}"'
+NEEDED = "This client sends a proof with each request."
 KEY = "smart.jkt"  # where META keeps what a proof showed; no header of HTTP has this name
 
 

@@ -70,7 +70,11 @@ class SmartValidator(OAuth2Validator):
     def validate_grant_type(
         self, client_id: str, grant_type: str, client: Client, request: Request, *args: Any, **kwargs: Any
     ) -> bool:
-        """A backend service signs, and was approved by a person."""
+        """A backend service signs, and was approved. Who declared a key shows it (RFC 9449, 5.2)."""
+        if client.dpop_bound_access_tokens and not _jkt(request):
+            raise errors.CustomOAuth2Error(
+                "invalid_dpop_proof", dpop.NEEDED, status_code=400, request=request
+            )
         if grant_type == "client_credentials" and not (
             client.signs_assertions and client.is_approved_service
         ):

@@ -1,8 +1,6 @@
 """Token, revocation, introspection and userinfo endpoints. A body tells all; the URL nothing."""
 
-import base64
 from typing import Any
-from urllib.parse import unquote_plus
 
 import structlog
 from django.conf import settings
@@ -52,19 +50,12 @@ def _token(request: HttpRequest) -> HttpResponse:
 
 
 def _proof(request: HttpRequest) -> JsonResponse | None:
-    """Note whose key was shown; an answer where the proof is bad, or where the client must show one."""
+    """Note whose key was shown; an answer where the proof is bad."""
     try:
-        request.META[dpop.KEY] = jkt = dpop.at_endpoint(request)
+        request.META[dpop.KEY] = dpop.at_endpoint(request)
     except BadToken as bad:
         return error("invalid_dpop_proof", f"The proof is not taken: {bad}.")
-    if not jkt and _must_show_a_key(request):
-        return error("invalid_dpop_proof", "This client sends a proof with each request.")
     return None
-
-
-def _must_show_a_key(request: HttpRequest) -> bool:
-    claimed = claimed_by(request)
-    return bool(claimed) and Client.objects.filter(client_id=claimed, dpop_bound_access_tokens=True).exists()
 
 
 @csrf_exempt
@@ -88,6 +79,8 @@ def _push(request: HttpRequest) -> HttpResponse:
         return error("invalid_client", status=401, **{"WWW-Authenticate": 'Basic realm="par"'})
     parameters = {name: value for name, value in request.POST.items() if name not in par.CREDENTIALS}
     jkt = request.META[dpop.KEY]
+    if client.dpop_bound_access_tokens and not (jkt or "dpop_jkt" in parameters):
+        return error("invalid_dpop_proof", dpop.NEEDED)
     if "request_uri" in parameters or request.GET or any(len(v) > 1 for _, v in request.POST.lists()):
         return error(
             "invalid_request", "Each parameter stands in the body, once, and request_uri not at all."
@@ -155,22 +148,6 @@ def authenticated(request: HttpRequest) -> Client | None:
     if validator.client_authentication_required(asked):
         return asked.client if validator.authenticate_client(asked) else None
     return asked.client if validator.authenticate_client_id(asked.client_id, asked) else None
-
-
-def claimed_by(request: HttpRequest) -> str:
-    """The client_id that a request gives, in whichever way; nothing is proved by it."""
-    if given := request.POST.get("client_id"):
-        return given
-    if assertion := request.POST.get("client_assertion"):
-        client = assertions.client_of(assertion, None)
-        return client.client_id if client else ""
-    scheme, _, encoded = request.headers.get("Authorization", "").partition(" ")
-    if scheme.lower() != "basic":
-        return ""
-    try:
-        return unquote_plus(base64.b64decode(encoded).decode().partition(":")[0]).replace("\x00", "")
-    except ValueError:
-        return ""
 
 
 def _facts(found: AccessToken | RefreshToken) -> dict[str, Any]:
