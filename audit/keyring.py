@@ -7,6 +7,7 @@ between: an old key marks no row that was recorded later, and signs no checkpoin
 
 import hashlib
 import hmac
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from django.conf import settings
@@ -27,11 +28,14 @@ def mac_keys() -> list[tuple[bytes, datetime]]:
     ]
 
 
-def is_ours(leaf: bytes, mac: bytes, recorded_at: datetime) -> bool:
-    """Whether the application marked this row, with a key that counted at the time."""
+def is_ours(
+    leaf: bytes, mac: bytes, recorded_at: datetime, keys: Sequence[tuple[bytes, datetime]] = ()
+) -> bool:
+    """Whether the application marked this row, with a key that counted at the time; `keys` where they are
+    known already."""
     return any(
         recorded_at <= until and hmac.compare_digest(hmac.digest(key, leaf, "sha256"), mac)
-        for key, until in mac_keys()
+        for key, until in keys or mac_keys()
     )
 
 

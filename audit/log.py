@@ -74,6 +74,7 @@ _CASTS = {
     **dict.fromkeys(("consent_number", "count"), "::integer"),
 }
 NOT_COLUMNS = ("detail", "context", "sealed")  # they stand in the payload alone
+SAID = (*COLUMNS, *NOT_COLUMNS)
 INSERT = (
     f"INSERT INTO audit_event ({', '.join(_ALL_COLUMNS)}) "
     f"SELECT {', '.join('%s' + _CASTS.get(name, '') for name in _ALL_COLUMNS)} WHERE "
@@ -134,9 +135,10 @@ def said(values: Mapping[str, Any]) -> dict[str, Any]:
     Works alike on an entry and on a row of the table, so that one can be held against the other.
     """
     return {
-        name: _as_json(values[name])
-        for name in (*COLUMNS, *NOT_COLUMNS)
-        if name in values and values[name] not in ("", (), [], None, {})
+        name: value if type(value) is str else _as_json(value)
+        for name in SAID
+        if (value := values.get(name))
+        or type(value) is int  # 0 says something, and nothing else that is empty
     }
 
 

@@ -12,10 +12,10 @@ STORED = 8  # of every so many levels the nodes are kept
 
 
 class Node(NamedTuple):
-    """The root of the perfect subtree over leaves index * 2**level and on."""
+    """The root of the perfect subtree over the leaves from place * 2**level on."""
 
     level: int
-    index: int
+    place: int
     hash: bytes
 
 

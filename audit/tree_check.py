@@ -85,7 +85,7 @@ class Tree:
         if self._node is None or self._node[:2] != node[:2]:
             return  # proofs compute one that is not there
         if bytes(self._node[2]) != node.hash:
-            raise Tampered(f"the stored node {node.level}/{node.index} is not of the log", seq=self.size)
+            raise Tampered(f"the stored node {node.level}/{node.place} is not of the log", seq=self.size)
         self._node = next(self._nodes, None)
 
     def _check_row(self, size: int, root: memoryview, frontier: memoryview, note: str) -> None:

@@ -3,10 +3,14 @@ backup."""
 
 from pathlib import Path
 
+import structlog
 from django.conf import settings
+from django.db import DatabaseError, connection
 
 from audit import anchor_file, journal_check, proofs
 from audit.health import State, is_truncated, report_state
+
+log = structlog.get_logger("chartkey.audit")
 
 
 def look() -> None:
@@ -32,3 +36,13 @@ def look() -> None:
             kept=kept,
             expected=kept + missing,
         )
+
+
+def look_at_start() -> None:
+    """For programs that serve. Without a database they let nothing out, and the sequencer looks later."""
+    try:
+        look()
+    except DatabaseError as error:
+        log.warning("could not look whether the audit log is whole", reason=type(error).__name__)
+    finally:
+        connection.close()

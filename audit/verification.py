@@ -5,19 +5,20 @@ not grow with the log.
 """
 
 import hashlib
-import json
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from django.conf import settings
 from django.db import connection, transaction
 
 from audit import anchor_file, journal, journal_check, merkle, notes
 from audit.journal_check import written_at
-from audit.keyring import is_authentic, is_ours, open_checkpoint, verifiers
+from audit.keyring import is_authentic, is_ours, mac_keys, open_checkpoint, verifiers
 from audit.log import COLUMNS, NOT_COLUMNS, leaf_of, said
 from audit.models import AuditEvent, Checkpoint
 from audit.tree_check import Beginning, Cut, Tampered, Tree
@@ -83,6 +84,7 @@ def verify(
     # Streams are closed here, not by the garbage collector: it may come while the connection is locked.
     with transaction.atomic(), ExitStack() as streams:
         next_xid, total = _snapshot()
+        keys = mac_keys()
         beginning = _beginning(start)
         last = beginning.size - 1
         dropped, outside = _Dropped(), _outside(against)
@@ -102,7 +104,7 @@ def verify(
             if stop is not None and tree.size >= stop:
                 break
             if event is not None:
-                _check_event(event, leaf[0] if leaf else None, next_xid)
+                _check_event(event, leaf[0] if leaf else None, next_xid, keys)
             if leaf is None:
                 report.waiting += 1
             else:
@@ -230,7 +232,7 @@ def _side_by_side(
         event = next(events, None)
 
 
-def _check_event(event: Row, seq: int | None, next_xid: int) -> None:
+def _check_event(event: Row, seq: int | None, next_xid: int, keys: Sequence[tuple[bytes, datetime]]) -> None:
     """The row in itself: leaf, writer's MAC, and columns that say what the payload says."""
 
     def tampered(what: str) -> Tampered:
@@ -239,9 +241,9 @@ def _check_event(event: Row, seq: int | None, next_xid: int) -> None:
     leaf = bytes(event["leaf"])
     if leaf_of(event["payload"].encode()) != leaf:
         raise tampered("its payload is not what was hashed when it was written")
-    if not is_ours(leaf, bytes(event["writer_mac"]), event["recorded_at"]):
+    if not is_ours(leaf, bytes(event["writer_mac"]), event["recorded_at"], keys):
         raise tampered("the application did not write it: its MAC is wrong")
-    payload = json.loads(event["payload"])
+    payload = msgspec.json.decode(event["payload"])
     for name in NOT_COLUMNS:
         payload.pop(name, None)
     columns = said(event)

@@ -8,11 +8,24 @@ import pytest_django
 from django.conf import settings
 from django.db.backends.postgresql.operations import DatabaseOperations
 
+from tests.audit import tampering
+
 # What triggers hold, and a partitioned table's are not switched with it.
 GUARDED = """
 SELECT relid::regclass::text FROM pg_partition_tree('audit_event')
-UNION ALL VALUES ('log_leaf'), ('checkpoint'), ('log_node'), ('audit_anchor'), ('audit_journal'), ('audit_state')
+UNION ALL VALUES ('log_leaf'), ('checkpoint'), ('log_node'),
+                 ('audit_anchor'), ('audit_journal'), ('audit_state')
 """
+
+
+def _broken_invariants() -> list[str]:
+    """I1 to I6 (docs/audit.md) of the log that a test which commits has left, whatever it was about."""
+    from audit import invariants, journal
+
+    try:
+        return invariants.broken()
+    except journal.BadJournal as error:
+        return [str(error)]
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -24,6 +37,8 @@ def _log_of_this_run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]
     execute = DatabaseOperations.execute_sql_flush
 
     def flush(self: DatabaseOperations, sql_list: list[str]) -> None:
+        broken = [] if tampering.tampered else _broken_invariants()
+        tampering.tampered = False
         with self.connection.cursor() as cursor:
             cursor.execute(GUARDED)
             tables = [name for (name,) in cursor.fetchall()]
@@ -37,6 +52,7 @@ def _log_of_this_run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]
         sealed.forget()
         for path in journal.files():
             path.unlink()
+        assert not broken, f"the audit log that this test left: {broken}"
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(settings, "AUDIT_ANCHOR_FILE", anchor)

@@ -317,7 +317,7 @@ def _two(options, key, witnesses):
     for path in (options.old, options.new, options.proof):
         with open(path or "/dev/null", encoding="utf-8") as file:
             texts.append(file.read())
-    old, new = check_consistency(*texts, key, witnesses)
+    old, new = check_consistency(texts[0], texts[1], texts[2], key, witnesses)
     return f"All is right. The log of {new} entries begins with the log of {old} entries, unchanged."
 
 

@@ -90,7 +90,7 @@ class Witness:
         self.name, self._key, self._path = name, key, state
         self._public = key.public_key().public_bytes_raw()
         self._lock = threading.Lock()
-        self._logs = {}
+        self._logs: dict = {}
         for text in logs:
             origin, known, encoded = text.split("+", 2)
             raw = base64.b64decode(encoded)

@@ -11,6 +11,7 @@ from django.db import connection
 from audit import sequencer
 from audit.events import EventType, Outcome
 from audit.log import Entry
+from tests.audit import tampering
 
 ALICE, MALLORY = "Patient/0197-alice", "Patient/0197-mallory"
 ALICE_USER, AMIR_USER = "User/0197-alice", "User/0197-amir"
@@ -48,6 +49,7 @@ def connected_as(role: str) -> Iterator[psycopg.Connection]:
 
 def tamper(sql: str, *parameters: Any) -> int:
     """Direct SQL by the superuser, with triggers off; the number of rows it reached."""
+    tampering.tampered = True
     with connected_as("postgres") as superuser:
         superuser.execute("SET session_replication_role = replica")
         return superuser.execute(sql, parameters).rowcount

@@ -12,6 +12,7 @@ from audit.keeping import keys, retention
 from audit.keeping.shredding import shred
 from audit.log import record
 from audit.models import AuditEvent, DetailKey
+from tests.audit import tampering
 from tests.audit.cast import ALICE, MALLORY, connected_as, entry, tamper, tick
 from tests.audit.test_journal import ask
 
@@ -149,6 +150,7 @@ def test_a24_the_application_role_may_add_and_not_change(table):
 
 
 def test_the_mac_key_changes_and_an_old_one_marks_nothing_new(settings):
+    tampering.tampered = True
     record(entry())
     tick()
     old, settings.AUDIT_MAC_KEY = settings.AUDIT_MAC_KEY, b"\x44" * 32
@@ -168,6 +170,7 @@ def test_the_mac_key_changes_and_an_old_one_marks_nothing_new(settings):
 
 
 def test_the_signing_key_changes_and_an_old_one_signs_no_larger_log(settings):
+    tampering.tampered = True
     record(entry())
     tick()
     old = notes.signer().verifier.public_key.hex()

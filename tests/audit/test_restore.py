@@ -17,6 +17,7 @@ from audit.keeping.acknowledgement import NothingToAcknowledge, acknowledge
 from audit.log import record
 from audit.models import AuditEvent, Checkpoint, LogState
 from config.embedded import psql_program
+from tests.audit import tampering
 from tests.audit.cast import connected_as, entry, tamper, tick
 from tests.servers import ROOT
 
@@ -209,6 +210,7 @@ def manage(settings, database, *arguments):
 
 
 def test_F16_a_real_dump_and_restore(settings, tmp_path):
+    tampering.tampered = True
     grow(3)
     dump = tmp_path / "backup.dump"
     pg("pg_dump", "-Fc", "-f", str(dump), connection.settings_dict["NAME"])
