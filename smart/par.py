@@ -59,8 +59,8 @@ def put(request: HttpRequest, parameters: dict[str, str]) -> None:
     """Make `parameters` all that a request says, as if it had come by GET."""
     request.method = request.META["REQUEST_METHOD"] = "GET"
     request.META["QUERY_STRING"] = query = urlencode(parameters)
-    request.GET = QueryDict(query)  # type: ignore[assignment]
-    request.POST = QueryDict("")  # type: ignore[assignment]
+    request.GET = QueryDict(query)
+    request.POST = QueryDict("")
 
 
 def _digest(uri: str) -> str:

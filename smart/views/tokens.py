@@ -77,7 +77,7 @@ def _push(request: HttpRequest) -> HttpResponse:
     client = authenticated(request)
     if client is None:
         return error("invalid_client", status=401, **{"WWW-Authenticate": 'Basic realm="par"'})
-    parameters = {name: value for name, value in request.POST.items() if name not in par.CREDENTIALS}
+    parameters = {k: str(v) for k, v in request.POST.items() if k not in par.CREDENTIALS}
     jkt = request.META[dpop.KEY]
     if client.dpop_bound_access_tokens and not (jkt or "dpop_jkt" in parameters):
         return error("invalid_dpop_proof", dpop.NEEDED)
