@@ -159,6 +159,8 @@ def _add_reference(found: Index, parameter: Parameter, node: Any) -> None:
         raise _Odd
     target = relative(target)
     found.terms.add(terms.reference(parameter.name, target))
+    if isinstance(node, str):  # a canonical is found with its version and without (R4, 3.1.1.4.12)
+        found.terms.add(terms.reference(parameter.name, target.partition("|")[0]))
     kind, _, fhir_id = target.partition("/")
     if kind in PARAMETERS:
         found.terms.add(terms.reference(parameter.name, fhir_id))
