@@ -76,6 +76,12 @@ class EventType(StrEnum):
     AUDIT_ACKNOWLEDGE = (
         "audit:acknowledge"  # a log that was cut short, or changed, goes on by somebody's word
     )
+    AUDIT_DOWNLOAD = "audit:download"  # the list of events was saved as a file
+    INVESTIGATION_OPEN = "investigation:open"  # somebody asks about events, or looks into them
+    INVESTIGATION_CHANGE = "investigation:change"
+    INVESTIGATION_ANSWER = "investigation:answer"
+    DISCLOSURE_ASK = "disclosure:ask"  # for the accounting of disclosures, 45 CFR 164.528
+    DISCLOSURE_ANSWER = "disclosure:answer"
     ADMIN_VIEW = "admin:view"
     ADMIN_CHANGE = "admin:change"
 
@@ -139,6 +145,17 @@ REQUIRED: Mapping[EventType, frozenset[str]] = {
     EventType.AUDIT_SHRED: frozenset({"target", "count"}),
     EventType.AUDIT_KEY: frozenset({"target"}),
     EventType.AUDIT_ACKNOWLEDGE: frozenset({"target"}),
+    EventType.AUDIT_DOWNLOAD: frozenset(),
+    **dict.fromkeys(
+        (
+            EventType.INVESTIGATION_OPEN,
+            EventType.INVESTIGATION_CHANGE,
+            EventType.INVESTIGATION_ANSWER,
+            EventType.DISCLOSURE_ASK,
+            EventType.DISCLOSURE_ANSWER,
+        ),
+        frozenset({"target"}),
+    ),
     EventType.ADMIN_VIEW: frozenset({"target"}),
     EventType.ADMIN_CHANGE: frozenset({"target"}),
 }

@@ -7,9 +7,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID
 
+from django.core.signing import BadSignature, Signer
+from django.db.models import Min, Q, QuerySet
+
 from audit.events import Outcome, Role
 from audit.models import AuditEvent
 
+# Rows that a page with filters looks through. What matches nothing would otherwise read the whole log.
+MOST_LOOKED_AT = 5_000
+NEWEST_FIRST = ("-recorded_at", "-id")
+BEFORE_ALL = UUID(int=0)  # as the id of a place: only what is strictly older comes after it
 WHO: Mapping[str, tuple[str, ...]] = {
     "others": ("", *(role for role in Role if role is not Role.PATIENT)),
     "apps": (Role.CLIENT,),
@@ -25,45 +32,106 @@ RESULT: Mapping[str, tuple[Outcome, ...]] = {
 
 
 class BadCursor(ValueError):
-    """A cursor that `page` did not give."""
+    """A cursor that `page` did not give for this list, or that was changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """What a reader wants to see. `who` and `result` are keys of WHO and RESULT; empty means all.
+
+    `since` is the first moment, `until` the first that is too late.
+    """
+
+    who: str = ""
+    result: str = ""
+    client: str = ""  # "Client/<client_id>"
+    category: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+
+    def looking(self) -> Q:
+        """What rows must be looked at for; empty where every row of the list is wanted.
+
+        Raises `KeyError` for a key that does not exist.
+        """
+        wanted = Q(role__in=WHO[self.who]) if self.who else Q()
+        if self.result:
+            wanted &= Q(outcome__in=RESULT[self.result])
+        if self.client:
+            wanted &= Q(client=self.client)
+        return wanted & Q(categories__contains=[self.category]) if self.category else wanted
+
+    def within(self) -> Q:
+        """The dates, which the index answers."""
+        wanted = Q(recorded_at__gte=self.since) if self.since else Q()
+        return wanted & Q(recorded_at__lt=self.until) if self.until else wanted
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
+    """`looked_back_to` is set where the page ends because enough was looked through, and more is older."""
+
     events: list[AuditEvent]
     next_cursor: str  # empty on the last page
+    looked_back_to: datetime | None = None
 
 
-def page(patient: str, *, cursor: str = "", who: str = "", result: str = "", size: int = 50) -> Page:
+def page(patient: str, filters: Filters = Filters(), *, cursor: str = "", size: int = 50) -> Page:
     """The events about one patient ("Patient/<id>") that come after the cursor.
 
-    `who` and `result` are keys of WHO and RESULT; empty means all. Raises `BadCursor`, and
-    `KeyError` for a filter that does not exist.
+    Raises `BadCursor`, and `KeyError` for a filter that does not exist.
     """
-    events = AuditEvent.objects.filter(patient=patient).order_by("-recorded_at", "-id")
-    if who:
-        events = events.filter(role__in=WHO[who])
-    if result:
-        events = events.filter(outcome__in=RESULT[result])
+    return page_of(AuditEvent.objects.filter(patient=patient), patient, filters, cursor=cursor, size=size)
+
+
+def page_of(
+    events: QuerySet[AuditEvent],
+    name: str,
+    filters: Filters = Filters(),
+    more: Q | None = None,
+    *,
+    cursor: str = "",
+    size: int = 50,
+) -> Page:
+    """A page of any list of events; `name` binds its cursors to it, `more` are other filters than ours."""
+    wanted = filters.looking() & (more or Q())
+    events = events.filter(filters.within()).order_by(*NEWEST_FIRST)
     if cursor:
-        at, event_id = _read(cursor)
-        events = events.filter(recorded_at__lte=at).exclude(recorded_at=at, id__gte=event_id)
-    rows = list(events[: size + 1])
-    return Page(rows[:size], _write(rows[size - 1]) if len(rows) > size else "")
+        events = events.filter(after(*read_cursor(cursor, name)))
+    oldest = None
+    if wanted:
+        oldest = events.values("recorded_at")[:MOST_LOOKED_AT].aggregate(at=Min("recorded_at"))["at"]
+        rows = list(events.filter(wanted, recorded_at__gte=oldest)[: size + 1]) if oldest else []
+    else:
+        rows = list(events[: size + 1])
+    if len(rows) > size:
+        return Page(rows[:size], write_cursor(rows[size - 1].recorded_at, rows[size - 1].id, name))
+    if oldest and events.filter(recorded_at__lt=oldest).exists():
+        return Page(rows, write_cursor(oldest, BEFORE_ALL, name), oldest)
+    return Page(rows, "")
 
 
-def _write(event: AuditEvent) -> str:
-    at = event.recorded_at.astimezone(UTC).isoformat(timespec="microseconds")
-    return base64.urlsafe_b64encode(f"{at} {event.id}".encode()).decode().rstrip("=")
+def after(at: datetime, event_id: UUID) -> Q:
+    """What comes after a place in a list that is newest first. The first part is what the index answers."""
+    return Q(recorded_at__lte=at) & ~Q(recorded_at=at, id__gte=event_id)
 
 
-def _read(cursor: str) -> tuple[datetime, UUID]:
+def write_cursor(at: datetime, event_id: UUID, name: str) -> str:
+    """A place in the list of that name, signed: URL-safe characters."""
+    text = f"{at.astimezone(UTC).isoformat(timespec='microseconds')} {event_id}"
+    return _signer(name).sign(base64.urlsafe_b64encode(text.encode()).decode().rstrip("="))
+
+
+def read_cursor(cursor: str, name: str) -> tuple[datetime, UUID]:
+    """Raises `BadCursor`."""
     try:
-        text = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode()
+        signed = _signer(name).unsign(cursor)
+        text = base64.b64decode(signed + "=" * (-len(signed) % 4), altchars=b"-_", validate=True).decode()
         at, event_id = text.split(" ")
-        moment = datetime.fromisoformat(at)
-        if moment.tzinfo is None:
-            raise ValueError("a time without its zone")
-        return moment, UUID(event_id)
-    except (ValueError, binascii.Error):
-        raise BadCursor("the cursor is not one of ours") from None
+        return datetime.fromisoformat(at), UUID(event_id)
+    except (BadSignature, ValueError, binascii.Error):
+        raise BadCursor("the cursor is not one of this list") from None
+
+
+def _signer(name: str) -> Signer:
+    return Signer(sep=".", salt=f"audit.feed {name}")

@@ -425,6 +425,50 @@ PHRASES: Mapping[EventType, Phrase] = {
             "activity.audit-read.other-tried", "{who} tried to see the list of who used your records."
         ),
     ),
+    EventType.AUDIT_DOWNLOAD: Phrase(
+        you=pgettext_lazy("activity.audit-download.you", "You saved the list of who used your records."),
+        other=pgettext_lazy(
+            "activity.audit-download.other", "{who} saved the list of who used your records."
+        ),
+        you_tried=pgettext_lazy(
+            "activity.audit-download.you-tried", "You tried to save the list of who used your records."
+        ),
+        other_tried=pgettext_lazy(
+            "activity.audit-download.other-tried", "{who} tried to save the list of who used your records."
+        ),
+    ),
+    EventType.INVESTIGATION_OPEN: _only(
+        pgettext_lazy("activity.investigation-open.you", "You asked us to check a line of this list."),
+        pgettext_lazy("activity.investigation-open.other", "{who} started to check who used your records."),
+    ),
+    EventType.INVESTIGATION_CHANGE: _only(
+        pgettext_lazy("activity.investigation-change.you", "You worked on a check of this list."),
+        pgettext_lazy(
+            "activity.investigation-change.other", "{who} worked on a check of who used your records."
+        ),
+    ),
+    EventType.INVESTIGATION_ANSWER: _only(
+        pgettext_lazy("activity.investigation-answer.you", "You answered a question about this list."),
+        pgettext_lazy("activity.investigation-answer.other", "{who} answered your question about this list."),
+    ),
+    EventType.DISCLOSURE_ASK: _only(
+        pgettext_lazy(
+            "activity.disclosure-ask.you", "You asked for a list of who got your records from the clinic."
+        ),
+        pgettext_lazy(
+            "activity.disclosure-ask.other",
+            "{who} asked for a list of who got your records from the clinic.",
+        ),
+    ),
+    EventType.DISCLOSURE_ANSWER: _only(
+        pgettext_lazy(
+            "activity.disclosure-answer.you", "You made a list of who got records from the clinic."
+        ),
+        pgettext_lazy(
+            "activity.disclosure-answer.other",
+            "{who} made the list of who got your records from the clinic.",
+        ),
+    ),
     EventType.ADMIN_VIEW: Phrase(
         you=pgettext_lazy("activity.admin-view.you", "You looked at details of your account."),
         other=pgettext_lazy("activity.admin-view.other", "{who} saw details of your account."),

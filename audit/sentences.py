@@ -24,6 +24,7 @@ from audit.words import (
     DATED,
     LISTED,
     MANY,
+    NAMES,
     NOT_DONE,
     OUR_NO,
     REASONS,
@@ -32,6 +33,8 @@ from audit.words import (
 )
 
 LONGEST_NAME = 60
+# What stands in a record as a reference, and is looked up for its name; it is of no category.
+NAMED = frozenset({"Location", "Medication", "Organization", "Practitioner", "PractitionerRole"})
 MOST_KINDS = 4  # of records, in one sentence
 
 
@@ -97,8 +100,13 @@ def _values(event: Event, names: Mapping[str, str], viewer: str) -> dict[str, Sa
         "who": actor or str(ACTORS[Role(event.role)] if event.role else A_PERSON),
         "name": actor or str(THIS_PERSON),
         "app": app,
-        "what": what(event.categories),
+        "what": str(NAMES) if _are_names(event) else what(event.categories),
     }
+
+
+def _are_names(event: Event) -> bool:
+    """Whether it was only asked who somebody is, so that a page can say it in words."""
+    return bool(event.resource_types) and not event.categories and NAMED.issuperset(event.resource_types)
 
 
 def what(categories: Sequence[str]) -> str:

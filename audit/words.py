@@ -18,6 +18,7 @@ A_PERSON = pgettext_lazy("activity.who.a-person", "A person")
 THIS_PERSON = pgettext_lazy("activity.who.this-person", "this person")
 LISTED = pgettext_lazy("activity.list", "{first} and {last}")
 MANY = pgettext_lazy("activity.what.many", "{count} kinds of records")
+NAMES = pgettext_lazy("activity.what.names", "names of people and places in your record")
 YOUR_RECORDS = pgettext_lazy("activity.what.records", "your records")
 
 ACTORS: Mapping[Role, Promise] = {
@@ -139,6 +140,23 @@ REASONS: Mapping[str, Promise] = {
     "identity.taken": pgettext_lazy(
         "reason.identity.taken", "We said no because another record is joined there."
     ),
+    **dict.fromkeys(
+        ("request.400", "request.404", "request.405", "request.406", "request.413", "request.415"),
+        pgettext_lazy("reason.request", "We said no because nobody can ask for it in that way."),
+    ),
+    "request.403": pgettext_lazy("reason.request.403", "We said no because the request was not safe."),
+    "request.428": pgettext_lazy(
+        "reason.request.428", "We said no because it did not say what it wanted to change."
+    ),
+    "token.unknown": pgettext_lazy("reason.token.unknown", "We said no because we do not know the key."),
+    "cursor.invalid": pgettext_lazy(
+        "reason.cursor.invalid", "We said no because the link to the page was too old."
+    ),
+    "ehr.busy": pgettext_lazy("reason.ehr.busy", "The clinic system had too much to do."),
+    "ehr.error": pgettext_lazy("reason.ehr.error", "The clinic system had a problem."),
+    "ehr.not-found": pgettext_lazy("reason.ehr.not-found", "The clinic system did not find it."),
+    "ehr.refused": pgettext_lazy("reason.ehr.refused", "The clinic system did not take the request."),
+    "ehr.no-answer": pgettext_lazy("reason.ehr.no-answer", "The clinic system did not answer."),
     "policy.down": pgettext_lazy(
         "reason.policy.down", "We could not check the rules just now, so we said no to be safe."
     ),

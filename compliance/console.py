@@ -12,7 +12,8 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.urls import reverse
+from django.urls import path, reverse
+from django.utils.module_loading import import_string
 
 from accounts.models import StaffRole
 from audit.events import EventType, Outcome, Role
@@ -22,6 +23,16 @@ from compliance.readonly import ReadOnlyAdmin
 View = Callable[..., HttpResponse]
 
 MAY_OPEN = (StaffRole.Role.COMPLIANCE, StaffRole.Role.PRIVACY_OFFICER, StaffRole.Role.ADMINISTRATOR)
+# The pages that are no table: address, view (in `compliance.cases`), name.
+OWN_PAGES = (
+    ("log/", "log_search_page", "log-search"),
+    ("cases/", "cases", "cases"),
+    ("cases/<uuid:case_id>/", "case", "case"),
+    ("cases/<uuid:case_id>/change/", "case_change", "case-change"),
+    ("cases/<uuid:case_id>/pack/", "case_pack", "case-pack"),
+    ("disclosures/", "disclosure_queue", "disclosures"),
+    ("disclosures/<uuid:request_id>/", "disclosure", "disclosure"),
+)
 A_PATIENT = re.compile(r"Patient/[0-9a-f-]{36}")
 
 
@@ -68,7 +79,11 @@ class Console(admin.AdminSite):
     def get_urls(self) -> list[Any]:
         """Without the two pages that no table here has a use for."""
         unused = {"autocomplete", "view_on_site"}
-        return [url for url in super().get_urls() if getattr(url, "name", "") not in unused]
+        own = [
+            path(route, self.admin_view(import_string(f"compliance.cases.{view}")), name=name)
+            for route, view, name in OWN_PAGES
+        ]
+        return own + [url for url in super().get_urls() if getattr(url, "name", "") not in unused]
 
     def login(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         """Sign-in is the portal's, with its second factors."""

@@ -69,8 +69,8 @@ def parse(
     parts = path.strip("/").split("/")
     if parts[1:] == ["_search"] and method == "POST":
         parts, method = parts[:-1], "GET"
-    if parts[0] == "Consent":
-        raise Refusal(404, "Consent is served at its own address, and not in a batch.")
+    if parts[0] in ("AuditEvent", "Consent"):
+        raise Refusal(404, f"{parts[0]} is served at its own address, and not in a batch.")
     if parts[0] not in SERVED:
         raise Refusal(404, "This resource type is not served here. See /fhir/r4/metadata.")
     if method != "GET":

@@ -9,7 +9,7 @@ from fhirproxy.models import Source
 from fhirproxy.served import COMMON, REFERENCES, REVINCLUDES, SERVED
 
 EVERYTHING_DEFINITION = "http://hl7.org/fhir/OperationDefinition/Patient-everything"
-# Kept here and not at the EHR (`fhirproxy.consents`), so it is on no allow-list of the gate.
+# Kept here and not at the EHR (`fhirproxy.consents`, `.audit_events`), so on no allow-list of the gate.
 CONSENT = {
     "type": "Consent",
     "interaction": [
@@ -28,6 +28,20 @@ CONSENT = {
         {"name": "status", "type": "token"},
     ],
 }
+AUDIT_EVENT = {
+    "type": "AuditEvent",
+    "interaction": [{"code": "read"}, {"code": "search-type"}],
+    "searchParam": [
+        {"name": "_id", "type": "token"},
+        {"name": "action", "type": "token"},
+        {"name": "agent", "type": "reference"},
+        {"name": "altid", "type": "token"},
+        {"name": "date", "type": "date"},
+        {"name": "outcome", "type": "token"},
+        {"name": "patient", "type": "reference"},
+        {"name": "type", "type": "token"},
+    ],
+}
 OAUTH_URIS = "http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris"
 
 
@@ -42,6 +56,7 @@ def capability_statement(source: Source | None = None) -> dict[str, Any]:
 def _statement(name: str, url: str, types: str, *, consents: bool = False) -> dict[str, Any]:
     served = set(types.split())
     resources = [entry for entry in _resources() if not served or entry["type"] in served]
+    resources += [AUDIT_EVENT, CONSENT] if consents else []
     return {
         "resourceType": "CapabilityStatement",
         "status": "active",
@@ -55,7 +70,7 @@ def _statement(name: str, url: str, types: str, *, consents: bool = False) -> di
             {
                 "mode": "server",
                 "security": _security(),
-                "resource": sorted(resources + [CONSENT] * consents, key=lambda entry: str(entry["type"])),
+                "resource": sorted(resources, key=lambda entry: str(entry["type"])),
                 "interaction": [{"code": "batch"}, {"code": "transaction"}],
             }
         ],

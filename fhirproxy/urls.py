@@ -1,6 +1,6 @@
 from django.urls import path, re_path
 
-from fhirproxy import brands, consents, views
+from fhirproxy import audit_events, brands, consents, views
 
 app_name = "fhirproxy"
 urlpatterns = [
@@ -13,6 +13,9 @@ urlpatterns = [
     path("r4/Consent/<str:consent_id>", consents.instance, name="consent"),
     path("r4/Consent/<str:consent_id>/_history", consents.history, name="consent-history"),
     path("r4/Consent/<str:consent_id>/_history/<str:version>", consents.version, name="consent-version"),
+    path("r4/AuditEvent", audit_events.type_level, name="audit-events"),
+    path("r4/AuditEvent/_search", audit_events.type_level, name="audit-event-search"),
+    path("r4/AuditEvent/<str:event_id>", audit_events.instance, name="audit-event"),
     path("r4/<path:path>", views.fhir, name="fhir"),
     # One base for each EHR. (No slug is r4: see Source.problem.)
     path(

@@ -79,6 +79,17 @@ KINDS = {
         pgettext_lazy("notice.limit_answered.line", "Your clinic answered the limit that you asked for."),
         path="/sharing/",
     ),
+    "question_answered": Kind(
+        pgettext_lazy("notice.question_answered.subject", "Your clinic answered you"),
+        pgettext_lazy(
+            "notice.question_answered.body",
+            "There is an answer to a question of yours. Sign in to see what it says.",
+        ),
+        pgettext_lazy(
+            "notice.question_answered.line", "There is an answer to your question about your activity."
+        ),
+        path="/activity/questions/",
+    ),
     "export_ready": Kind(
         pgettext_lazy("notice.export_ready.subject", "Your file is ready"),
         pgettext_lazy(

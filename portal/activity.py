@@ -5,7 +5,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from itertools import islice
 
-from accounts.models import User
+from django.utils.functional import Promise
+from django.utils.translation import pgettext_lazy
+
+from accounts.models import Patient
 from audit.events import EventType, Role
 from audit.models import AuditEvent
 from smart.models import Client
@@ -17,6 +20,13 @@ OWN_READING: dict[str, str] = {
     EventType.RECORD_SEARCH: "read",
     EventType.EXPORT_READ: "export",
     EventType.RECORD_PREVIEW: "preview",
+}
+# By what the log calls the device class.
+DEVICES: Mapping[str, Promise] = {
+    "phone": pgettext_lazy("activity.device.phone", "It came from a phone."),
+    "tablet": pgettext_lazy("activity.device.tablet", "It came from a tablet."),
+    "computer": pgettext_lazy("activity.device.computer", "It came from a computer."),
+    "program": pgettext_lazy("activity.device.program", "It came from a program, like an app."),
 }
 
 
@@ -78,12 +88,7 @@ def _key(event: AuditEvent) -> tuple[object, ...]:
     return (event.actor, kind, event.outcome, tuple(event.reasons), event.consent, categories, event.target)
 
 
-def names_of(events: Iterable[AuditEvent]) -> Mapping[str, str]:
-    """ "User/…" and "Client/…" → the name to show; two queries, whatever the number of events."""
-    events = list(events)
-    references = {r for e in events for r in (e.actor, e.on_behalf_of, e.client) if r}
-    users = [r.removeprefix("User/") for r in references if r.startswith("User/") and len(r) == 41]
-    clients = [r.removeprefix("Client/") for r in references if r.startswith("Client/")]
-    names = {f"User/{pk}": name for pk, name in User.objects.filter(pk__in=users).values_list("pk", "name")}
-    rows = Client.objects.filter(client_id__in=clients).values_list("client_id", "name")
-    return names | {f"Client/{client_id}": name for client_id, name in rows}
+def clients_of(patient: Patient) -> dict[str, str]:
+    """The apps that the patient ever shared with, by client id: the ones a list can be asked for."""
+    clients = Client.objects.filter(consents__patient=patient).order_by("name").distinct()
+    return dict(clients.values_list("client_id", "name"))

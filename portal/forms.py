@@ -1,14 +1,18 @@
 """Forms: what a person may type, and what we say when it cannot be right."""
 
-from datetime import timedelta
-from typing import Any
+from collections.abc import Mapping
+from datetime import date, datetime, time, timedelta
+from typing import Any, cast
 
 from django import forms
 from django.utils import timezone
 from django.utils.translation import pgettext_lazy
 
+from audit.feed import Filters
 from consent.vocabulary import Category
 from consent.words import CATEGORY
+
+DAY_NEEDED = pgettext_lazy("activity.day", "Choose a day, like 2026-06-12.")
 
 
 class BloodPressureForm(forms.Form):
@@ -154,7 +158,87 @@ class ActivityFilter(forms.Form):
             ("failed", pgettext_lazy("activity.failed", "Did not work")),
         ],
     )
-    after = forms.CharField(widget=forms.HiddenInput, required=False, max_length=200)
+    app = forms.ChoiceField(label=pgettext_lazy("activity.app", "App"), required=False)
+    category = forms.ChoiceField(
+        label=pgettext_lazy("activity.category", "Kind of record"),
+        required=False,
+        choices=[("", pgettext_lazy("activity.all", "All")), *((c.value, CATEGORY[c]) for c in Category)],
+    )
+    since = forms.DateField(
+        label=pgettext_lazy("activity.since", "From"),
+        required=False,
+        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
+        error_messages={"invalid": DAY_NEEDED},
+    )
+    until = forms.DateField(
+        label=pgettext_lazy("activity.until", "Up to"),
+        required=False,
+        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
+        error_messages={"invalid": DAY_NEEDED},
+    )
+    after = forms.CharField(widget=forms.HiddenInput, required=False)
+
+    def __init__(self, *args: Any, apps: Mapping[str, str], **kwargs: Any):
+        """`apps`: the client ids that can be asked for, and their names."""
+        super().__init__(*args, **kwargs)
+        app = cast(forms.ChoiceField, self.fields["app"])
+        app.choices = [("", pgettext_lazy("activity.all", "All")), *apps.items()]
+        for name in ("who", "result", "app", "category"):
+            self.fields[name].error_messages["invalid_choice"] = pgettext_lazy(
+                "activity.unknown", "Choose one from the list."
+            )
 
     def clean_who(self) -> str:
         return self.cleaned_data["who"] or "others"
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or {}
+        since, until = data.get("since"), data.get("until")
+        if since and until and until < since:
+            self.add_error(
+                "until",
+                pgettext_lazy("activity.order", "The first day must come before the last day."),
+            )
+        return data
+
+    @property
+    def filters(self) -> Filters:
+        """What the list is asked for; days are those of the time zone in force, both of them whole."""
+        data = self.cleaned_data
+        return Filters(
+            who="" if data["who"] == "everyone" else data["who"],
+            result=data["result"],
+            client=f"Client/{data['app']}" if data["app"] else "",
+            category=data["category"],
+            since=_midnight(data["since"]) if data["since"] else None,
+            until=_midnight(data["until"] + timedelta(days=1)) if data["until"] else None,
+        )
+
+    @property
+    def chosen(self) -> dict[str, str]:
+        """What stands in the address, but for the place in the list."""
+        names = ("who", "result", "app", "category", "since", "until")
+        return {name: str(value) for name in names if (value := self.cleaned_data[name])}
+
+    @property
+    def is_filtered(self) -> bool:
+        return bool(self.chosen.keys() - {"who"}) or self.cleaned_data["who"] not in ("others", "everyone")
+
+
+def _midnight(day: date) -> datetime:
+    return timezone.make_aware(datetime.combine(day, time.min))
+
+
+class QuestionForm(forms.Form):
+    """A person asks about one line of the list."""
+
+    text = forms.CharField(
+        label=pgettext_lazy("question.text", "Is there something that we should know?"),
+        help_text=pgettext_lazy("question.text_help", "You can leave this empty."),
+        required=False,
+        max_length=1000,
+        widget=forms.Textarea(attrs={"rows": 4}),
+        error_messages={
+            "max_length": pgettext_lazy("question.long", "Write at most %(limit_value)d letters.")
+        },
+    )

@@ -1,9 +1,12 @@
 """Who saw or changed a record, from the audit log itself."""
 
+from collections.abc import Sequence
+from urllib.parse import urlencode
 from uuid import UUID
 
 from django.http import HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import get_object_or_404, render
+from django.utils.translation import pgettext
 from django.views.decorators.http import require_GET
 
 from audit import feed, sentences
@@ -11,7 +14,10 @@ from audit.events import EventType
 from audit.log import Entry, Outcome, record
 from audit.models import AuditEvent
 from audit.paragraphs import paragraph
-from portal.activity import entries_behind, fold, names_of
+from compliance import investigations
+from compliance.names import names_of
+from consent.models import ConsentVersion
+from portal.activity import DEVICES, clients_of, entries_behind, fold
 from portal.forms import ActivityFilter
 from portal.guards import PatientRequest, patient_required
 from portal.pages import page
@@ -23,34 +29,39 @@ from portal.states import Kind
 @patient_required
 def activity(request: PatientRequest) -> HttpResponse:
     """The list, newest first; of others, unless asked for more. Looking at it stands in it too."""
-    chosen = ActivityFilter(request.GET)
-    if not chosen.is_valid():
-        return redirect("portal:activity")
-    filters = {"who": chosen.cleaned_data["who"], "result": chosen.cleaned_data["result"]}
-    reference, who = f"Patient/{request.patient.pk}", filters["who"]
+    form = ActivityFilter(request.GET, apps=clients_of(request.patient))
+    if not form.is_valid():
+        return render(request, "portal/activity.html", {"form": form}, status=422)
+    reference = f"Patient/{request.patient.pk}"
     try:
-        found = feed.page(
-            reference,
-            cursor=chosen.cleaned_data["after"],
-            who="" if who == "everyone" else who,
-            result=filters["result"],
-        )
+        found = feed.page(reference, form.filters, cursor=form.cleaned_data["after"])
     except feed.BadCursor:
-        return redirect("portal:activity")
-    _log_reading(request, reference)
-    names = names_of(found.events)
-    viewer = f"User/{request.user.pk}"
-    lines = [
+        text = pgettext("activity.cursor", "This link does not work any more. Start at the top of the list.")
+        form.add_error(None, text)
+        return render(request, "portal/activity.html", {"form": form}, status=422)
+    log_reading(request)
+    context = {
+        "form": form,
+        "lines": _lines(request, found.events),
+        "first": not form.cleaned_data["after"],
+        "who": form.cleaned_data["who"],
+        "filtered": form.is_filtered,
+        "older": urlencode(form.chosen | {"after": found.next_cursor}) if found.next_cursor else "",
+        "looked_back_to": found.looked_back_to,
+    }
+    return render(request, f"portal/activity.html{'#lines' if request.htmx else ''}", context)
+
+
+def _lines(request: PatientRequest, events: Sequence[AuditEvent]) -> list[dict[str, object]]:
+    names, viewer = names_of(events), f"User/{request.user.pk}"
+    return [
         {
             "line": line,
             "sentence": sentences.sentence(line.event, names, viewer),
             "query": "?line" if len(line.ids) > 1 else "",
         }
-        for line in fold(found.events)
+        for line in fold(events)
     ]
-    context = {"lines": lines, "form": chosen, "filters": filters, "next": found.next_cursor}
-    filtered = bool(filters["result"]) or who not in {"others", "everyone"}
-    return render(request, "portal/activity.html", context | {"filtered": filtered})
 
 
 @page("activity-event", reads=("AuditEvent",))
@@ -58,33 +69,49 @@ def activity(request: PatientRequest) -> HttpResponse:
 @patient_required
 def event(request: PatientRequest, event_id: UUID) -> HttpResponse:
     """One event; with `?line`, also the others that its line of the list stands for."""
-    reference, viewer = f"Patient/{request.patient.pk}", f"User/{request.user.pk}"
-    found = get_object_or_404(AuditEvent.objects.filter(patient=reference), id=event_id)
+    found = own_event(request, event_id)
     entries = entries_behind(found) if "line" in request.GET else []
-    _log_reading(request, reference)
-    names = names_of([found, *entries])
+    log_reading(request)
+    names, viewer = names_of([found, *entries]), f"User/{request.user.pk}"
     told = [{"event": entry, "sentence": sentences.sentence(entry, names, viewer)} for entry in entries]
     context = {
         "event": found,
         "entries": told if len(told) > 1 else [],
         "sentence": sentences.sentence(found, names, viewer),
         "paragraph": paragraph(found),
-        "consent": request.patient.consents.filter(id__in=_consent_ids(found)).first(),
+        "version": _version(request, found),
+        "device": DEVICES.get(str(found.context.get("device", ""))),
+        "question": request.patient.investigations.filter(
+            events__event_id=found.id, status__in=investigations.OPEN, origin="patient"
+        ).first(),
+        "own": found.actor == viewer,
     }
     return render(request, "portal/activity_event.html", context)
 
 
-def _consent_ids(found: AuditEvent) -> list[UUID]:
-    return [UUID(found.consent.removeprefix("Consent/"))] if found.consent else []
+def own_event(request: PatientRequest, event_id: UUID) -> AuditEvent:
+    """An event of the patient's own list. Raises Http404."""
+    return get_object_or_404(AuditEvent.objects.filter(patient=f"Patient/{request.patient.pk}"), id=event_id)
 
 
-def _log_reading(request: PatientRequest, reference: str) -> None:
+def _version(request: PatientRequest, found: AuditEvent) -> ConsentVersion | None:
+    """What the patient had agreed to when it happened."""
+    if not found.consent:
+        return None
+    versions = ConsentVersion.objects.filter(consent__patient=request.patient).select_related("consent")
+    consent_id = UUID(found.consent.removeprefix("Consent/"))
+    return versions.filter(consent=consent_id, number=found.consent_number).first()
+
+
+def log_reading(request: PatientRequest, event: EventType = EventType.AUDIT_READ, **fields: str) -> None:
+    """A look at one's own list stands in the list."""
     record(
         Entry(
-            type=EventType.AUDIT_READ,
+            type=event,
             outcome=Outcome.DONE,
             actor=f"User/{request.user.pk}",
             role="patient",
-            patient=reference,
+            patient=f"Patient/{request.patient.pk}",
+            detail=fields,
         )
     )

@@ -32,7 +32,8 @@ def points_down(room: str, target: str) -> bool:
         ("consent", "consent", True),
         ("accounts", "auth", True),
         ("smart", "consent", False),
-        ("portal", "compliance", False),
+        ("portal", "compliance", True),
+        ("compliance", "portal", False),
         ("fhirproxy", "fhirstore", False),
         ("fhirstore", "audit", False),
         ("consent", "account", False),  # allauth's tables are reached through accounts

@@ -1,11 +1,13 @@
 """The activity list is the log: the same rows, in words, folded and never lost."""
 
+from functools import partial
 from uuid import UUID
 
 import pytest
 from django.urls import reverse
 from django.utils import timezone
 
+from audit import feed
 from audit.models import AuditEvent
 from consent import commands
 from portal.activity import fold
@@ -103,11 +105,93 @@ def test_nobody_sees_the_activity_of_another(alice, client):
     assert client.get(reverse("portal:activity-event", args=[event.id])).status_code == 404
 
 
-@pytest.mark.parametrize("query", ["who=strangers", "result=odd", "after=made-up", "after=" + "x" * 500])
-def test_a_filter_that_does_not_exist_leads_back_to_the_list(alice, client, query):
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ("who=strangers", "Choose one from the list."),
+        ("result=odd", "Choose one from the list."),
+        ("app=not-mine", "Choose one from the list."),
+        ("category=x", "Choose one from the list."),
+        ("since=yesterday", "Choose a day, like 2026-06-12."),
+        ("since=2026-06-12&until=2026-06-11", "The first day must come before the last day."),
+        ("after=made-up", "This link does not work any more."),
+        ("after=" + "x" * 500, "This link does not work any more."),
+    ],
+)
+def test_bad_input_gets_a_clear_message_and_no_list(alice, client, query, words):
+    factories.create_consent(alice)
     answer = client.get(f"{reverse('portal:activity')}?{query}")
 
-    assert (answer.status_code, answer["Location"]) == (302, reverse("portal:activity"))
+    assert answer.status_code == 422
+    assert words in answer.text
+    assert 'href="/activity/"' in answer.text
+    assert "lines" not in answer.context
+    assert not AuditEvent.objects.filter(type="audit:read").exists()
+
+
+def test_filters_by_app_kind_of_record_and_days(alice, client):
+    consent = factories.create_consent(alice)
+    app = consent.client.client_id
+    today = timezone.localdate().isoformat()
+
+    def types(**query):
+        page = client.get(reverse("portal:activity"), {"who": "everyone"} | query)
+        return [row["line"].event.type for row in page.context["lines"]]
+
+    assert "consent:grant" in types(app=app)
+    assert "consent:grant" in types(category="test-results", since=today, until=today)
+    assert types(app=app, category="insurance") == []
+    assert types(until="2001-01-01") == []
+
+
+def test_a_day_is_a_day_of_the_persons_time_zone(alice, client):
+    alice.user.time_zone = "Pacific/Kiritimati"  # 14 hours ahead
+    alice.user.save()
+    form = client.get(reverse("portal:activity"), {"since": "2026-06-12", "until": "2026-06-12"}).context[
+        "form"
+    ]
+    with timezone.override("Pacific/Kiritimati"):
+        filters = form.filters
+
+    assert filters.since.isoformat() == "2026-06-12T00:00:00+14:00"
+    assert filters.until.isoformat() == "2026-06-13T00:00:00+14:00"
+
+
+def test_pages_go_on_with_the_same_filters_and_htmx_gets_lines_alone(alice, client, monkeypatch):
+    factories.create_consent(alice)
+    for path in ("/results/", "/medicines/", "/vaccines/"):
+        client.get(path)
+    monkeypatch.setattr(feed, "page", partial(feed.page, size=2))
+    first = client.get(reverse("portal:activity"), {"who": "me"})
+    older = first.context["older"]
+    more = client.get(f"{reverse('portal:activity')}?{older}", headers={"HX-Request": "true"})
+
+    assert "who=me" in older
+    assert more.status_code == 200
+    assert "<html" not in more.text
+    ids = [str(row["line"].event.id) for row in first.context["lines"]]
+    assert ids
+    assert 'id="event-' in more.text
+    assert not [event_id for event_id in ids if event_id in more.text]
+
+
+def test_A17_a_name_is_text_and_nothing_else(alice, client):
+    consent = factories.create_consent(alice)
+    type(consent.client).objects.filter(pk=consent.client_id).update(name="<script>alert(1)</script>")
+    everywhere = client.get(reverse("portal:activity"), {"who": "everyone"}).text
+
+    assert "<script>alert" not in everywhere
+    assert "&lt;script&gt;alert(1)" in everywhere
+
+
+def test_an_event_says_why_and_under_which_version(alice, client):
+    consent = factories.create_consent(alice)
+    event = AuditEvent.objects.get(type="consent:grant")
+    page = client.get(reverse("portal:activity-event", args=[event.id])).text
+
+    assert "You allowed this on" in page
+    assert "(version 1 of your choices)" in page
+    assert reverse("portal:app", args=[consent.id]) in page
 
 
 def test_reading_the_log_stands_in_the_log(alice, client):
@@ -119,5 +203,5 @@ def test_reading_the_log_stands_in_the_log(alice, client):
 def test_the_list_asks_the_database_a_fixed_number_of_times(alice, client, django_assert_max_num_queries):
     for _ in range(8):
         factories.create_consent(alice)
-    with django_assert_max_num_queries(8):
+    with django_assert_max_num_queries(10):
         client.get(reverse("portal:activity"))

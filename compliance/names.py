@@ -1,0 +1,18 @@
+"""Names for the references that the log keeps."""
+
+from collections.abc import Iterable, Mapping
+
+from accounts.models import User
+from audit.models import AuditEvent
+from smart.models import Client
+
+
+def names_of(events: Iterable[AuditEvent]) -> Mapping[str, str]:
+    """ "User/…" and "Client/…" → the name to show; two queries, whatever the number of events."""
+    events = list(events)
+    references = {r for e in events for r in (e.actor, e.on_behalf_of, e.client) if r}
+    users = [r.removeprefix("User/") for r in references if r.startswith("User/") and len(r) == 41]
+    clients = [r.removeprefix("Client/") for r in references if r.startswith("Client/")]
+    names = {f"User/{pk}": name for pk, name in User.objects.filter(pk__in=users).values_list("pk", "name")}
+    rows = Client.objects.filter(client_id__in=clients).values_list("client_id", "name")
+    return names | {f"Client/{client_id}": name for client_id, name in rows}
