@@ -5,18 +5,23 @@ that a change whose answer was lost can be found and is never sent blindly again
 """
 
 import json
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+from django.core.cache import cache
 from django.db import transaction
 from django.utils import timezone
+from redis.exceptions import RedisError
 
 from audit.events import EventType
 from audit.log import Entry, Outcome, record
-from fhirproxy import upstream
-from fhirproxy.models import WriteCommand
+from fhirproxy import asking, upstream
+from fhirproxy.models import Source, WriteCommand
+from fhirproxy.outcomes import EhrFailure
 from fhirproxy.upstream import FHIR_JSON, FhirRequest, FhirResponse
+from fhirproxy.upstream.http import wait_of
 from fhirproxy.writes.commands import Status, move, tell
 from fhirproxy.writes.states import WrongState
 
@@ -24,6 +29,7 @@ IDENTIFIER = "https://chartkey.example/fhir/write-command"
 PROVENANCE_AGENT = "http://terminology.hl7.org/CodeSystem/provenance-participant-type"
 DATA_OPERATION = "http://terminology.hl7.org/CodeSystem/v3-DataOperation"
 STUCK = timedelta(seconds=60)
+CONFLICTS = frozenset({409, 412})  # it stands against what is in the chart: for a person to look at
 
 
 def send(command_id: UUID) -> WriteCommand:
@@ -35,13 +41,24 @@ def send(command_id: UUID) -> WriteCommand:
         answer = upstream.of(command.source).send(_transaction(command))
     except upstream.UpstreamUnavailable:
         return _finish(command, Status.UNKNOWN, reason="ehr.no-answer")
+    _wait(command.source, wait_of(answer))
+    return _judge(command, answer)
+
+
+def _judge(command: WriteCommand, answer: FhirResponse) -> WriteCommand:
+    """Only what the EHR names is in the chart; only what it refused is not. All else is looked for."""
     if answer.status >= 500:
         return _finish(command, Status.UNKNOWN, reason="ehr.error")
     if answer.status == 429:  # not refused, only not now: the sweep looks, and sends it later
         return _finish(command, Status.UNKNOWN, reason="ehr.busy")
+    if answer.status in CONFLICTS:
+        return _finish(command, Status.CONFLICT, reason="ehr.conflict")
     if answer.status >= 400:
         return _finish(command, Status.FAILED, reason="ehr.refused")
-    return _finish(command, Status.APPLIED, result=_location(answer))
+    where = _location(answer)
+    if not where:
+        return _finish(command, Status.UNKNOWN, reason="ehr.no-answer")
+    return _finish(command, Status.APPLIED, result=where)
 
 
 def reconcile(command_id: UUID) -> WriteCommand:
@@ -49,15 +66,13 @@ def reconcile(command_id: UUID) -> WriteCommand:
     command = WriteCommand.objects.get(id=command_id)
     query = (("identifier", f"{IDENTIFIER}|{command.id}"),)
     try:
-        answer = upstream.of(command.source).send(FhirRequest("GET", command.resource_type, query))
-    except upstream.UpstreamUnavailable:
-        return command
-    if answer.status != 200:
-        return command
-    entries = json.loads(answer.body).get("entry", [])
-    if entries:
-        found = entries[0]["resource"]
-        return _finish(command, Status.APPLIED, result=f"{found['resourceType']}/{found['id']}")
+        bodies = list(asking.pages(command.source, command.resource_type, query))
+        resources = [asking.decode(body) for body in bodies]
+    except EhrFailure:
+        return command  # that it was not found would have to be certain
+    for found in resources:
+        if _has_id(found, command):
+            return _finish(command, Status.APPLIED, result=f"{found['resourceType']}/{found['id']}")
     return _finish(command, Status.APPROVED, reason="ehr.not-found")
 
 
@@ -69,7 +84,7 @@ def sweep() -> int:
     ).distinct()
     for command in rows:
         newest = command.events.last()
-        if newest is None or newest.at >= before:
+        if newest is None or newest.at >= before or _is_waiting(command.source):
             continue
         if command.status == Status.SUBMITTING:
             command = _finish(command, Status.UNKNOWN, reason="ehr.no-answer")
@@ -157,9 +172,37 @@ def _provenance(command: WriteCommand, target: str, patient: dict[str, Any]) -> 
 
 
 def _location(answer: FhirResponse) -> str:
-    """Type/id/_history/version of what the EHR made, out of its transaction-response."""
-    entry = json.loads(answer.body)["entry"][0]["response"]
-    return entry.get("location", "").split("/r4/")[-1]
+    """Type/id/_history/version of what the EHR made, by its transaction-response; empty: it does not say."""
+    try:
+        response = json.loads(answer.body)["entry"][0]["response"]
+        made = str(response["status"]).startswith("2")
+        return str(response["location"]).split("/r4/")[-1] if made else ""
+    except (ValueError, KeyError, IndexError, TypeError):
+        return ""
+
+
+def _has_id(resource: dict[str, Any], command: WriteCommand) -> bool:
+    """An EHR that passes `identifier` over shows everything it has."""
+    identifiers = resource.get("identifier")
+    wanted = {"system": IDENTIFIER, "value": str(command.id)}
+    return resource.get("resourceType") == command.resource_type and any(
+        isinstance(one, dict) and wanted.items() <= one.items()
+        for one in (identifiers if isinstance(identifiers, list) else [])
+    )
+
+
+def _wait(source: Source, seconds: int) -> None:
+    """An EHR that says when to come again to a write (RFC 9110, 10.2.3) is left alone until then."""
+    if seconds:
+        with suppress(RedisError):
+            cache.set(f"ehr-writes-wait:{source.slug}", 1, timeout=seconds)
+
+
+def _is_waiting(source: Source) -> bool:
+    try:
+        return cache.get(f"ehr-writes-wait:{source.slug}") is not None
+    except RedisError:
+        return True  # it may have asked for that, and the next sweep is near
 
 
 def _log_applied(command: WriteCommand) -> None:
