@@ -26,7 +26,7 @@ from exports import commands, files, readme
 from exports.models import ExportFile, ExportJob
 from fhirproxy import gate, interactions
 from fhirproxy.interactions import Interaction
-from fhirproxy.outcomes import Refusal
+from fhirproxy.outcomes import EhrFailure, Refusal
 from notices import commands as notices
 
 Status = ExportJob.Status
@@ -115,6 +115,8 @@ def _pages(job: ExportJob, resource_type: str) -> Any:
     while True:
         answer = gate.serve(_requester(job), interaction, event=EventType.EXPORT_READ)
         page = msgspec.json.decode(answer.body, type=Page)
+        if any(b'"outcome"' in bytes(entry.get("search", b"")) for entry in page.entry):
+            raise EhrFailure(502, "The EHR gave a part only, and a part is no copy of a record.")
         yield page
         following = next((x["url"] for x in page.link if x["relation"] == "next"), "")
         if not following:

@@ -62,10 +62,13 @@ def _contained(raw: msgspec.Raw, redacted: Collection[str]) -> bytes:
     return msgspec.json.encode([_without(p, kind, redacted) for p, kind in zip(parts, kinds, strict=True)])
 
 
-def searchset(asked: Interaction, passed: Passed, cursor: str, base: str = "") -> FhirResponse:
+def searchset(
+    asked: Interaction, passed: Passed, cursor: str, base: str = "", *, in_part: str = ""
+) -> FhirResponse:
     """A searchset without `total`: what was left out must not be countable.
 
     `base` is our own address of the source (`Source.fhir_url`); the primary one's, where it is not said.
+    `in_part` is the name of an EHR that says that its answer is not all: apps are told, in our words.
     """
     bundle: dict[str, Any] = {"resourceType": "Bundle", "type": "searchset"}
     if security := _security(passed):
@@ -79,7 +82,16 @@ def searchset(asked: Interaction, passed: Passed, cursor: str, base: str = "") -
         *(_entry(asked, *pair, base, mode="match") for pair in passed.matches.values()),
         *(_entry(asked, *pair, base, mode="include") for pair in passed.included.values()),
     ]
+    if in_part:
+        entries.append({"resource": _incomplete(in_part), "search": {"mode": "outcome"}})
     return _bundle(bundle, entries)
+
+
+def _incomplete(name: str) -> dict[str, Any]:
+    """FHIR R4, 3.1.1.4.3. Nothing of what the EHR said: it could be about what must not leave."""
+    words = f"{name} did not give all that was asked for. Something may be missing here."
+    issue = {"severity": "warning", "code": "incomplete", "diagnostics": words}
+    return {"resourceType": "OperationOutcome", "issue": [issue]}
 
 
 def history(asked: Interaction, versions: Iterable[tuple[Seen, Decision]], base: str = "") -> FhirResponse:

@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterator
 from typing import Any
 
 import msgspec
+import structlog
 
 from fhirproxy import adapters, cursors, upstream
 from fhirproxy.cursors import EhrPage
@@ -17,6 +18,8 @@ from smart.resource_types import R4
 AT_ONCE = 100  # ids in one search,
 LONGEST = 4000  # and characters, so that the address stays one that servers take
 GONE = frozenset({400, 404, 410})  # what EHRs answer when a link of theirs is too old
+NOT_HAD = frozenset({404, 405, 501})  # and to a search of a type that they do not have
+log = structlog.get_logger("chartkey.upstream")
 
 
 class NotUnderstood(EhrFailure):
@@ -59,17 +62,23 @@ class Page(msgspec.Struct):
     def bodies(self) -> list[bytes]:
         return [body for match in self.entry if (body := bytes(match.resource))]
 
-    def without_outcomes(self) -> "Page":
-        """The page without what the EHR says of it. Raises ValueError where that is that it failed."""
-        kept = []
+    def without_outcomes(self) -> tuple["Page", bool]:
+        """(the page without what the EHR says of it, whether it says that this is all there is).
+
+        Warnings and information change nothing (FHIR R4, 3.1.1.4.3). Raises ValueError where it says that
+        the search failed.
+        """
+        kept, severities = [], set[str]()
         for match in self.entry:
             body = bytes(match.resource)
             if body and msgspec.json.decode(body, type=Kind).resourceType == "OperationOutcome":
-                if any(i.severity in ("error", "fatal") for i in msgspec.json.decode(body, type=Said).issue):
-                    raise ValueError("the EHR says that the answer is not whole")
+                severities |= {issue.severity for issue in msgspec.json.decode(body, type=Said).issue}
             else:
                 kept.append(match)
-        return self if len(kept) == len(self.entry) else msgspec.structs.replace(self, entry=kept)
+        if "fatal" in severities:
+            raise ValueError("the EHR says that the search failed")
+        page = self if len(kept) == len(self.entry) else msgspec.structs.replace(self, entry=kept)
+        return page, "error" not in severities
 
     @property
     def next(self) -> str:
@@ -88,15 +97,25 @@ def ask(source: Source, path: str, query: Params = (), *, onward: bool = False) 
 def page(source: Source, path: str, query: Params = (), *, onward: bool = False) -> Page:
     """One page of a search or a history; of a type that the EHR does not have, an empty one.
 
-    Raises EhrFailure.
+    Raises EhrFailure, also where the EHR says that this is only a part.
     """
+    found, is_whole = part(source, path, query, onward=onward)
+    if not is_whole:
+        raise failure(source)
+    return found
+
+
+def part(source: Source, path: str, query: Params = (), *, onward: bool = False) -> tuple[Page, bool]:
+    """(as `page`, whether it is whole): for those who tell whoever asked. Raises EhrFailure."""
     if path in R4 and not source.serves(path):
-        return Page()
+        return Page(), True
     answer = ask(source, path, query, onward=onward)
     if onward and answer.status in GONE:
         raise EhrFailure(400, "The page link is not valid any more. Start the search again.")
     if answer.status == 400:
         raise NotUnderstood(400, f"{source.name} did not understand a search value.")
+    if source.types and answer.status in NOT_HAD and path in R4 and not onward:
+        raise _lied(source, path)
     if answer.status != 200:
         raise failed(source, answer)
     try:
@@ -132,6 +151,16 @@ def failure(source: Source, status: int = 502, retry_after: int = 30) -> EhrFail
         status,
         f"{source.name} did not answer{late}. Try again in a few minutes.",
         {"Retry-After": str(retry_after)},
+    )
+
+
+def _lied(source: Source, kind: str) -> EhrFailure:
+    """Its CapabilityStatement has a type that it has not: `manage.py ehr check` says so with the cure."""
+    log.error("upstream has not what it says it has", source=source.slug, resource_type=kind)
+    return EhrFailure(
+        502,
+        f"{source.name} says that it has {kind}, and it cannot be searched there. Tell the clinic.",
+        {"Retry-After": "3600"},
     )
 
 

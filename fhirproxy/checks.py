@@ -71,6 +71,7 @@ class Passed:
     # The last that permitted, or the last denial where nothing passed.
     decision: Decision = field(default_factory=lambda: Decision(True, ()))
     withheld: int = 0
+    is_whole: bool = True  # else the EHR itself says that something is missing
 
     def take(self, seen: Seen, decision: Decision, *, included: bool = False) -> None:
         if not decision.permitted:

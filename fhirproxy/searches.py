@@ -78,7 +78,8 @@ def _answer(call: Call, place: Place) -> FhirResponse:
         including.include_provenance(call, passed)
     cursor = cursors.seal(following, call.requester, asked) if following else ""
     release.let_out(call, passed)
-    return answers.searchset(asked, passed, cursor, call.fhir_url)
+    said_so = "" if passed.is_whole else call.source.name
+    return answers.searchset(asked, passed, cursor, call.fhir_url, in_part=said_so)
 
 
 def _collect(call: Call, place: Place) -> tuple[Passed, Place | None]:
@@ -91,7 +92,8 @@ def _collect(call: Call, place: Place) -> tuple[Passed, Place | None]:
     while place.types:
         kind = place.types[0]
         there = place.page or _first(call, kind, place.count)
-        found = asking.page(call.source, there.path, there.params, onward=there.onward)
+        found, is_whole = asking.part(call.source, there.path, there.params, onward=there.onward)
+        passed.is_whole &= is_whole and len(found.bodies) == len(found.entry)
         seen = see(call, found.bodies)
         ids = [each.id for each in seen]
         for each in seen[ids.index(place.after) + 1 if place.after in ids else 0 :]:

@@ -78,9 +78,11 @@ def _state(request: PatientRequest, told: Sequence[Told], labels: Sequence[str])
 
 def _source_state(told: Told, labels: Sequence[str]) -> SourceState:
     name, answers = told.source.name, told.answers
-    missing = tuple(label for label, answer in zip(labels, answers, strict=True) if answer is None)
+    missing = tuple(
+        label for label, answer in zip(labels, answers, strict=True) if answer is None or not answer.is_whole
+    )
     at = _oldest(answers)
-    if len(missing) == len(answers):
+    if not any(answers):
         return SourceState(name=name, kind=Kind.ERROR)
     if missing:
         return SourceState(name=name, kind=Kind.PARTIAL, at=at, missing=missing)

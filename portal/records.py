@@ -62,6 +62,13 @@ class Answer:
 
     items: tuple[Item, ...] = ()
     at: datetime | None = None
+    is_whole: bool = True  # else there is more, which did not come
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    resources: list[Resource]
+    is_whole: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,9 +114,12 @@ def everywhere(request: PatientRequest, *searches: Search) -> list[Told]:
 def search_as(requester: Requester, resource_type: str, *params: tuple[str, str]) -> list[Resource]:
     """All matches in the primary EHR, for a requester who is not the patient, such as a clinician.
 
-    Raises Unavailable.
+    Raises Unavailable, also where these are not all.
     """
-    return _all_pages(requester, None, Search(resource_type, params))
+    found = _all_pages(requester, None, Search(resource_type, params))
+    if not found.is_whole:
+        raise Unavailable("a part only", of_ehr=True)
+    return found.resources
 
 
 def read(request: PatientRequest, resource_type: str, resource_id: str) -> Resource:
@@ -185,14 +195,16 @@ def _live(
     asked = _interaction(search)
     found = partial(_all_pages, requester, source, search)
     try:
-        resources = _patiently(requester, source, asked, found, until)
+        got = _patiently(requester, source, asked, found, until)
     except Unavailable:
         return None
     except Http404:  # it does not take the search: of the primary EHR that is how the page is
         if source.is_primary:
             raise
         return None
-    return Answer(tuple(Item(resource, origin) for resource in resources))
+    if not got.resources and not got.is_whole:
+        return None  # it says that it failed, and has nothing: an older answer is better
+    return Answer(tuple(Item(resource, origin) for resource in got.resources), is_whole=got.is_whole)
 
 
 def _patiently(
@@ -216,7 +228,8 @@ def _patiently(
             sources.late.note(source.slug)
         raise
     sources.late.answered(source.slug)
-    kept.save(source, requester, asked, tape)
+    if not (isinstance(found, Found) and not found.is_whole):
+        kept.save(source, requester, asked, tape)
     return found
 
 
@@ -248,7 +261,7 @@ def _replayed(requester: Requester, origin: Origin, source: Source, search: Sear
             found = _all_pages(requester, source, search)
     except Unavailable:
         return None
-    return Answer(tuple(Item(resource, origin) for resource in found), tape.at)
+    return Answer(tuple(Item(resource, origin) for resource in found.resources), tape.at)
 
 
 def _interaction(search: Search) -> Interaction:
@@ -256,17 +269,22 @@ def _interaction(search: Search) -> Interaction:
         return interactions.search(search.resource_type, [*search.params, ("_count", "200")])
 
 
-def _all_pages(requester: Requester, source: Source | None, search: Search) -> list[Resource]:
-    interaction, found = _interaction(search), []
+def _all_pages(requester: Requester, source: Source | None, search: Search) -> Found:
+    """What the gate lets through; not whole where the EHR says so, or where there is no end to it."""
+    interaction, found, is_whole = _interaction(search), list[Resource](), True
     for _ in range(MOST_PAGES):
         bundle = _serve(requester, interaction, source)
-        found += [entry["resource"] for entry in bundle.get("entry", [])]
+        for entry in bundle.get("entry", []):
+            if entry.get("search", {}).get("mode") == "outcome":
+                is_whole = False
+            else:
+                found.append(entry["resource"])
         following = next((x["url"] for x in bundle.get("link", []) if x["relation"] == "next"), "")
         if not following:
-            break
+            return Found(found, is_whole)
         cursor = following.split("_cursor=", 1)[1]
         interaction = interactions.search(search.resource_type, [("_cursor", cursor)])
-    return found
+    return Found(found, is_whole=False)
 
 
 def _serve(requester: Requester, interaction: Interaction, source: Source | None = None) -> Resource:

@@ -57,6 +57,6 @@ BODIES: dict[str, Callable[[str, str], bytes | Iterator[bytes]]] = {
     "utf8": lambda base, asked: b'{"resourceType":"Bundle","id":"\xff\xfe"}',
     "endless": lambda base, asked: bundle(next_link=f"{base}/Observation?again={uuid.uuid4().hex}"),
     "failed-inside": lambda base, asked: bundle(
-        {"resourceType": "OperationOutcome", "issue": [{"severity": "error", "code": "timeout"}]}
+        {"resourceType": "OperationOutcome", "issue": [{"severity": "fatal", "code": "timeout"}]}
     ),
 }
