@@ -46,9 +46,13 @@ OAUTH_URIS = "http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-u
 
 
 def capability_statement(source: Source | None = None) -> dict[str, Any]:
-    """Of the base of one EHR; of the primary one, which has the consents too, where none is named."""
+    """Of the base of one EHR; of the primary one, which has the consents too, where none is named.
+
+    Only types that the EHR says it has, once it was asked (`fhirproxy.health`).
+    """
     if source is None:
-        return _statement(settings.CLINIC_NAME, settings.FHIR_BASE_URL, "", consents=True)
+        types = Source.primary().types
+        return _statement(settings.CLINIC_NAME, settings.FHIR_BASE_URL, types, consents=True)
     return _statement(source.name, source.fhir_url, source.types)
 
 
@@ -56,6 +60,8 @@ def capability_statement(source: Source | None = None) -> dict[str, Any]:
 def _statement(name: str, url: str, types: str, *, consents: bool = False) -> dict[str, Any]:
     served = set(types.split())
     resources = [entry for entry in _resources() if not served or entry["type"] in served]
+    if served and "Provenance" not in served:
+        resources = [{k: v for k, v in entry.items() if k != "searchRevInclude"} for entry in resources]
     resources += [AUDIT_EVENT, CONSENT] if consents else []
     return {
         "resourceType": "CapabilityStatement",

@@ -5,6 +5,7 @@ from django.test import Client as Browser
 
 from accounts.models import PatientIdentity
 from fhirproxy.models import Source
+from fhirproxy.served import SERVED
 from tests import factories
 from tests.smart.app import App, answer_of
 
@@ -60,3 +61,24 @@ def test_a_base_of_no_ehr_is_no_audience(app):
     Source.objects.filter(slug="far").delete()
 
     assert answer_of(app.ask(aud=FAR))["error"] == "invalid_request"
+
+
+@pytest.mark.parametrize("base", ["/fhir/r4", "/fhir/far/r4"])
+def test_metadata_has_no_type_that_the_ehr_does_not_say_it_has(client, base):
+    primary = factories.create_source()
+    for source in (primary, Source(slug="far", name="Far", kind="http", base_url="http://127.0.0.1:9/")):
+        source.types = "Basic Observation Patient"
+        source.save()
+
+    entries = client.get(f"{base}/metadata").json()["rest"][0]["resource"]
+
+    assert {entry["type"] for entry in entries} - {"AuditEvent", "Consent"} == {"Observation", "Patient"}
+    assert not any("searchRevInclude" in entry for entry in entries)  # it has no Provenance
+
+
+def test_before_an_ehr_was_asked_metadata_has_all_that_is_served(client):
+    factories.create_source()
+
+    entries = client.get("/fhir/r4/metadata").json()["rest"][0]["resource"]
+
+    assert {entry["type"] for entry in entries} == {*SERVED, "AuditEvent", "Consent"}
