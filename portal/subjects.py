@@ -6,7 +6,7 @@ from uuid import UUID
 from django.db.models import Q
 from django.utils import timezone
 
-from accounts.models import Patient, User
+from accounts.models import Patient, StaffRole, User
 from consent.authority import HELPING
 from fhirproxy import treating
 from smart.models import AuthorizationRequest, Launch
@@ -23,7 +23,8 @@ class Subject:
 def subjects(user: User) -> list[Subject]:
     """Their own record first."""
     own = Patient.objects.filter(user=user).first()
-    treated = treating.patients_of(user).order_by("name", "pk").distinct()[:MOST]
+    clinician = user.staff_roles.filter(role=StaffRole.Role.CLINICIAN).exists()
+    treated = treating.patients_of(user).order_by("name", "pk").distinct()[:MOST] if clinician else ()
     return [
         *([Subject(own, as_staff=False)] if own else []),
         *(Subject(patient, as_staff=True) for patient in treated),
