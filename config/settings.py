@@ -275,6 +275,7 @@ SMART_PATIENT_AT = "fhirproxy.brands.patient_at"  # and who a patient is there
 
 # The EHR behind the gate. Nothing imports fhirstore: this name is the one wire to it.
 FHIRSTORE_ENTRY_POINT = "fhirstore.server.handle"
+FHIRSTORE_MAX_BODY = 32 * 1024 * 1024  # bytes of one request, a transaction as any other
 # EHRs that may be spoken to without TLS, by host name: where no wire leads, as in one compose network.
 EHR_PLAIN_HOSTS = env.listing("EHR_PLAIN_HOSTS")
 PAGE_DEADLINE = env.number("PAGE_DEADLINE", 5)  # seconds that all EHRs together may take for one page

@@ -53,7 +53,9 @@ def process(request: Request, route: Route) -> Answer:
     bundle = documents.parse(request.body)
     kind = bundle.get("type")
     if documents.check(bundle) != "Bundle" or kind not in ("batch", "transaction"):
-        raise Refused(400, "invalid", "What is sent to the base is a Bundle, batch or transaction.")
+        raise Refused(
+            400, "invalid", "What is sent to the base is a Bundle, batch or transaction.", "Bundle.type"
+        )
     entries = bundle.get("entry", [])
     if not isinstance(entries, list) or len(entries) > MAX_ENTRIES:
         raise Refused(400, "too-costly", f"A Bundle has at most {MAX_ENTRIES} entries.", "Bundle.entry")
@@ -72,16 +74,20 @@ def _read(raw: Any, number: int, prefer: dict[str, str]) -> _Entry:
     place = f"Bundle.entry[{number}]"
     asked = raw.get("request") if isinstance(raw, dict) else None
     if not isinstance(asked, dict) or not all(isinstance(asked.get(k), str) for k in ("method", "url")):
-        raise Refused(400, "required", "An entry has a request with a method and a url.", place)
+        raise Refused(400, "required", "An entry has a request with a method and a url.", f"{place}.request")
     if not asked["url"].strip("/"):
-        raise Refused(400, "not-supported", "A Bundle within a Bundle is not processed.", place)
+        raise Refused(
+            400, "not-supported", "A Bundle within a Bundle is not processed.", f"{place}.request.url"
+        )
     if asked["method"] not in _ORDER:
-        raise Refused(400, "not-supported", "The method is GET, POST, PUT or DELETE.", place)
+        raise Refused(
+            400, "not-supported", "The method is GET, POST, PUT or DELETE.", f"{place}.request.method"
+        )
     headers = {header: str(asked[name]) for name, header in _HEADERS.items() if name in asked}
     request = replace(Request.to(asked["method"], asked["url"], headers | prefer), method=asked["method"])
     document = raw.get("resource")
     if request.method in {"POST", "PUT"} and not isinstance(document, dict):
-        raise Refused(400, "required", "This entry has a resource.", place)
+        raise Refused(400, "required", "This entry has a resource.", f"{place}.resource")
     full_url = raw.get("fullUrl")
     return _Entry(place, full_url if isinstance(full_url, str) else "", request, document)
 
@@ -90,6 +96,9 @@ def _batch_answer(raw: Any, number: int, prefer: dict[str, str], route: Route) -
     """Each entry for itself, in a savepoint of its own."""
     try:
         entry = _read(raw, number, prefer)
+    except Refused as refused:
+        return _refusal(refused)
+    try:
         body = b""
         if entry.document is not None and entry.request.method in {"POST", "PUT"}:
             _resolve(Links.of(entry.document))
@@ -97,7 +106,7 @@ def _batch_answer(raw: Any, number: int, prefer: dict[str, str], route: Route) -
         with transaction.atomic():
             status, headers, answered = route(replace(entry.request, body=body))
     except Refused as refused:
-        return _refusal(refused.within(f"Bundle.entry[{number}]"))
+        return _refusal(refused.within(entry.place))
     return _response(status, headers, answered)
 
 
@@ -191,7 +200,9 @@ def _write_id(entry: _Entry, document: documents.Document) -> str:
     path, criteria = entry.request.path, _criteria(entry)
     if entry.request.method == "PUT" and len(path) == 2:
         if document.get("id") != path[1]:
-            raise Refused(400, "invalid", "The id in the resource is not the id in the url.")
+            raise Refused(
+                400, "invalid", "The id in the resource is not the id in the url.", f"{entry.type}.id"
+            )
         return path[1]
     if len(path) != 1 or (entry.request.method == "PUT" and not criteria):
         raise Refused(

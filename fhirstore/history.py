@@ -22,15 +22,16 @@ _LARGEST = 2**31 - 1
 def of_resource(request: Request, kind: str, fhir_id: str) -> Answer:
     """One statement. The cursor is the version to go on below."""
     asked = _asked(request)
-    below = int(asked.get("_cursor", _LARGEST)) if asked.get("_cursor", "0").isdigit() else -1
+    cursor = asked.get("_cursor", str(_LARGEST))
+    below = int(cursor) if cursor.isascii() and cursor.isdigit() and len(cursor) < 20 else -1
     if not 0 <= below <= _LARGEST:
         raise values.bad_value("_cursor", "what a next link of this server gave")
     count, since = _count(asked), _since(asked)
     found = fetch_versions(kind, fhir_id, since=since, below=below, limit=count + 1)
     if not found and fetch_versions(kind, fhir_id, since=BEGINNING, below=_LARGEST, limit=1) == []:
         raise Refused(404, "not-found", f"There is no such {kind}.")
-    cursor = str(found[count - 1].version) if len(found) > count else ""
-    return _bundle(f"{kind}/{fhir_id}/_history", asked, found[:count], cursor)
+    onward = str(found[count - 1].version) if len(found) > count else ""
+    return _bundle(f"{kind}/{fhir_id}/_history", asked, found[:count], onward)
 
 
 def of_type(request: Request, kind: str) -> Answer:

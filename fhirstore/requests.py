@@ -57,7 +57,9 @@ class Request:
         try:
             return parse_qsl(self.body.decode(), keep_blank_values=True, max_num_fields=1000)
         except ValueError:
-            raise Refused(400, "structure", "The body is not a form in UTF-8.") from None
+            raise Refused(
+                400, "structure", "The body is not a form in UTF-8, of at most 1000 fields."
+            ) from None
 
     def parameters(self) -> dict[str, str]:
         """Those of an operation: of the URL, and of Parameters in the body. Raises Refused (400, 415)."""
@@ -67,6 +69,12 @@ class Request:
             listed = parse(self.body).get("parameter", [])
             found |= dict(map(_plain_parameter, listed if isinstance(listed, list) else []))
         return found
+
+    def check_size(self, limit: int) -> None:
+        """Raises Refused (413) for a body of more than `limit` bytes, before any of it is read."""
+        if len(self.body) > limit:
+            told = f"A request holds at most {limit} bytes: send several, or load a file with fhirstore_load."
+            raise Refused(413, "too-long", told)
 
     def check_accept(self) -> None:
         """Raises Refused (406) where the client takes something, and JSON is not among it."""

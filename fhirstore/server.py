@@ -4,6 +4,7 @@ import traceback
 from collections.abc import Callable, Mapping, Sequence
 
 import structlog
+from django.conf import settings
 from django.db import DataError, OperationalError, transaction
 from psycopg.errors import DeadlockDetected
 
@@ -33,6 +34,7 @@ def handle(
     segments = tuple(segment for segment in path.split("/") if segment)
     request = Request(method.upper(), segments, tuple(query), names, body)
     try:
+        request.check_size(settings.FHIRSTORE_MAX_BODY)
         request.check_accept()
         if _writes(request):
             with transaction.atomic():
