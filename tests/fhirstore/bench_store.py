@@ -17,7 +17,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[2]
 VAR = Path(os.environ.get("CHARTKEY_VAR", ROOT / "var")) / "bench-store"
 DATA = ROOT.parent / "shared/data/patients"
-ROUNDS, REPEATS = 3, 60
+ROUNDS, REPEATS = 3, 100
 SMALL, LARGE = "small", "large"
 RARE, FEW = "bench-rare", 20
 # What the gate asks: it writes the patient into every search (docs/architecture.md).
@@ -182,17 +182,17 @@ def ask(url: str) -> bytes:
     return result.body
 
 
-def requests() -> dict[str, str]:
+def requests(only: str = "") -> dict[str, str]:
     """Kind of request -> its URL, on either database."""
     turn_to(SMALL)
     values = samples()
-    return {kind: url.format(**values) for kind, url in KINDS.items()}
+    return {kind: url.format(**values) for kind, url in KINDS.items() if only in kind}
 
 
-def measure() -> Iterator[dict[str, Any]]:
+def measure(only: str = "") -> Iterator[dict[str, Any]]:
     """One row for each kind of request, with R1, one SELECT by key: the least of three rounds, both databases
     in turn. `client` and `server` are CPU-us of this process and of its PostgreSQL backend."""
-    calls = {"R1": one_select} | {kind: partial(ask, url) for kind, url in requests().items()}
+    calls = {"R1": one_select} | {kind: partial(ask, url) for kind, url in requests(only).items()}
     sizes = {}
     costs: dict[tuple[str, str], list[tuple[float, ...]]] = {}
     for _ in range(ROUNDS):
@@ -241,6 +241,7 @@ def backend_cpu() -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--large", type=int, default=1_000_000, help="resources in the large database")
+    parser.add_argument("--only", default="", help="kinds of search with this in their name")
     parser.add_argument("--plans", action="store_true", help="print the plan of each search instead")
     asked = parser.parse_args()
     postgres = start()
@@ -248,9 +249,9 @@ def main() -> None:
         fill(postgres, asked.large)
         add_rare()
         if asked.plans:
-            plans()
+            plans(asked.only)
         else:
-            report(list(measure()))
+            report(list(measure(asked.only)))
     finally:
         from django.db import connections
 
@@ -258,10 +259,10 @@ def main() -> None:
         postgres.stop()
 
 
-def plans() -> None:
+def plans(only: str) -> None:
     from tests.fhirstore.plans import explain
 
-    urls = requests()
+    urls = requests(only)
     turn_to(LARGE)
     for kind, url in urls.items():
         print(f"== {kind}: {url}", *explain(lambda url=url: ask(url)), sep="\n")

@@ -113,6 +113,22 @@ def test_the_next_page_does_not_either(large, url):
     assert sequential(explain(lambda: get(following)), large) == []
 
 
+@pytest.mark.parametrize("url", [
+    "Observation?patient=p1&category=laboratory&_summary=count", "Observation?category=laboratory&patient=p1",
+    "Observation?patient=p1&code=1-1,2-1", "Observation?patient=p1&code:not=1-1",
+    "Observation?_id=lab-p1-1&code=1-1",
+    "Observation?patient=p1&date:missing=true", "Observation?patient=p1&code-value-quantity=1-1$gt5",
+    "Observation?patient=p1&value-string:contains=zebra", "Observation?patient=p1,p2&status=final",
+    "Observation?patient.identifier=urn:mrn|p1&status=final",
+])  # fmt: skip
+def test_a_search_of_a_record_reads_no_index_of_what_everybody_has(large, url):
+    (line, *others) = [each for each in explain(lambda: get(url)) if "resource_terms" in each] or [""]
+
+    # The chain looks its patient up by the identifier, and for nothing else.
+    assert others == []
+    assert bool(line) == ("identifier" in url)
+
+
 def test_the_check_would_see_it(large):
     with connection.cursor() as cursor:
         cursor.execute("EXPLAIN (COSTS OFF) SELECT max(length(body)) FROM fhirstore_resource")
