@@ -27,7 +27,13 @@ FHIR_VERSIONS = frozenset({"4.0.0", "4.0.1"})
 UP, DOWN, UNKNOWN = "up", "down", "unknown"
 CURES: Mapping[Trouble, str] = {
     Trouble.CONNECT: "Nobody answers at its address. Check base_url, the network and that it runs.",
-    Trouble.TLS: "Its certificate is not trusted. Check base_url, and the certificate's date and issuer.",
+    Trouble.TLS: "Its certificate is not trusted. Check base_url, and the certificate's issuer.",
+    Trouble.TLS_OWN: "Its certificate is not trusted: it made it itself, or its issuer is not known here. "
+    "It needs one of a known issuer, or SSL_CERT_FILE must name a file that has that issuer too.",
+    Trouble.TLS_EXPIRED: "Its certificate is not trusted: it has expired, or is not valid yet. "
+    "Ask its operators to renew it, and check this machine's clock.",
+    Trouble.TLS_NAME: "Its certificate is not trusted: it is for another name. "
+    "Set base_url to the name in the certificate, or ask its operators for one with this name.",
     Trouble.TIMEOUT: "It takes too long. Ask its operators; deadline and read_timeout can be raised.",
     Trouble.CUT_OFF: "It ends the connection before its answer. Ask its operators, and whoever runs proxies.",
     Trouble.TOO_LARGE: "Its answers are larger than max_bytes.",
@@ -37,6 +43,8 @@ CURES: Mapping[Trouble, str] = {
     Trouble.BUSY: "As many requests as concurrency allows wait for it. Ask its operators why it is slow.",
     Trouble.RESTING: "It failed several times in a row, and is tried again within seconds.",
 }
+# What reading a statement that is none can raise.
+MALFORMED = (ValueError, RecursionError, TypeError, AttributeError, KeyError)
 log = structlog.get_logger("chartkey.upstream")
 
 
@@ -68,9 +76,8 @@ def _asked(source: Source) -> Finding:
         return _finding(source, [f"GET metadata gave {answer.status}. Check base_url and our credentials."])
     try:
         statement = msgspec.json.decode(answer.body, type=dict[str, Any])
-        types = _types(statement)
-        return _finding(source, _lies(statement, types), " ".join(_searched(types)))
-    except (ValueError, RecursionError, TypeError, AttributeError, KeyError):
+        return _finding(source, lies(statement), " ".join(_searched(types_of(statement))))
+    except MALFORMED:
         return _finding(source, [CURES[Trouble.NOT_FHIR]])
 
 
@@ -105,7 +112,8 @@ def _finding(source: Source, problems: Iterable[str], types: str = "") -> Findin
     return Finding(DOWN if problem else UP, problem, types, timezone.now().isoformat(timespec="seconds"))
 
 
-def _interactions(entry: Mapping[str, Any]) -> set[str]:
+def codes_of(entry: Mapping[str, Any]) -> set[str]:
+    """FHIR's codes of what can be done with a type."""
     return {interaction["code"] for interaction in entry.get("interaction", [])}
 
 
@@ -114,25 +122,25 @@ def _searched(types: Mapping[str, Mapping[str, Any]]) -> list[str]:
     return sorted(
         name
         for name, entry in types.items()
-        if "search-type" in _interactions(entry) or not SERVED.get(name, TypeRule()).searchable
+        if "search-type" in codes_of(entry) or not SERVED.get(name, TypeRule()).searchable
     )
 
 
-def _types(statement: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
-    """What it says it has, by type."""
+def types_of(statement: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """What it says it has, by type. Raises one of MALFORMED."""
     servers = [rest for rest in statement.get("rest", []) if rest.get("mode") == "server"]
     entries = [entry for rest in servers for entry in rest.get("resource", [])]
     return {entry["type"]: entry for entry in entries if entry["type"] in R4}
 
 
-def _lies(statement: Mapping[str, Any], types: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """Why the EHR cannot be used by what it says of itself."""
+def lies(statement: Mapping[str, Any]) -> list[str]:
+    """Why the EHR cannot be used by what it says of itself. Raises one of MALFORMED."""
     if statement.get("resourceType") != "CapabilityStatement":
         return [CURES[Trouble.NOT_FHIR]]
     problems = []
     if (version := str(statement.get("fhirVersion"))[:20]) not in FHIR_VERSIONS:
         problems.append(f"It speaks FHIR {version}, and we need 4.0.1. Set base_url to its R4 base.")
-    codes = _interactions(types.get("Patient", {}))
+    codes = codes_of(types_of(statement).get("Patient", {}))
     if not {"read", "search-type"} <= codes:
         problems.append("It has no read and search of Patient. Check what our client may do there.")
     return problems

@@ -34,6 +34,9 @@ class Trouble(StrEnum):
 
     CONNECT = "connect"  # nobody there
     TLS = "tls"  # somebody, without a certificate that we trust
+    TLS_OWN = "tls-own"  # with one that it made itself
+    TLS_EXPIRED = "tls-expired"
+    TLS_NAME = "tls-name"  # with somebody else's
     TIMEOUT = "timeout"
     CUT_OFF = "cut-off"  # the connection ended before the answer did
     TOO_LARGE = "too-large"

@@ -1,5 +1,6 @@
 """One request to one server and its whole answer, within bounds; failures as UpstreamUnavailable."""
 
+import ssl
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -98,6 +99,19 @@ def within(seconds: float) -> Iterator[None]:
         wire.DEADLINE.at = before
 
 
+# OpenSSL's codes of what is wrong with a certificate (X509_V_ERR_…, openssl-verification-options).
+CERTIFICATES = {
+    **dict.fromkeys((9, 10), Trouble.TLS_EXPIRED),
+    **dict.fromkeys((18, 19, 20, 21), Trouble.TLS_OWN),
+    **dict.fromkeys((62, 64), Trouble.TLS_NAME),
+}
+
+
+def _of_tls(error: exceptions.SSLError) -> Trouble:
+    cause = next((a for a in error.args if isinstance(a, ssl.SSLCertVerificationError)), None)
+    return CERTIFICATES.get(cause.verify_code, Trouble.TLS) if cause else Trouble.TLS
+
+
 @contextmanager
 def _named() -> Iterator[None]:
     try:
@@ -109,6 +123,6 @@ def _named() -> Iterator[None]:
     except exceptions.NewConnectionError as error:
         raise UpstreamUnavailable(type(error).__name__, Trouble.CONNECT) from error
     except exceptions.SSLError as error:
-        raise UpstreamUnavailable(type(error).__name__, Trouble.TLS) from error
+        raise UpstreamUnavailable(type(error).__name__, _of_tls(error)) from error
     except (exceptions.HTTPError, OSError) as error:
         raise UpstreamUnavailable(type(error).__name__, Trouble.CUT_OFF) from error

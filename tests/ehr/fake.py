@@ -8,8 +8,10 @@ script makes it misbehave, see `Rule`. What it was asked, and how often, it tell
 
 import argparse
 import json
+import os
 import socket
 import ssl
+import struct
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -32,7 +34,8 @@ class Rule:
 
     do: status, headers, body; `send`, a name of `tests.ehr.mischief`; `delay`, seconds before the answer;
     `drip`, seconds before each byte of the body, or with `drip_headers` of all; `hang`, no answer for so
-    long; `lose`, do what was asked and hang up; `cut`, hang up after so many bytes; `refuse`, hang up.
+    long; `lose`, do what was asked and hang up; `cut`, hang up after so many bytes, with `reset` by a RST,
+    with `chunked` in the middle of a chunk; `refuse`, hang up.
     """
 
     match: str = ""
@@ -166,6 +169,11 @@ class Handler(BaseHTTPRequestHandler):
     ) -> None:
         whole = isinstance(content, bytes)
         ends = {"Content-Length": str(len(content))} if whole else {"Connection": "close"}
+        if do.get("chunked"):
+            ends, content = (
+                {"Transfer-Encoding": "chunked"},
+                b"%x\r\n%s\r\n0\r\n\r\n" % (len(content), content),
+            )
         headers = {"Content-Type": "application/fhir+json", **ends, **headers}
         if not whole:
             self.close_connection = True
@@ -178,7 +186,7 @@ class Handler(BaseHTTPRequestHandler):
             return self._drip(b" " + content if whole else b"", do["drip"])
         if "cut" in do:
             self.wfile.write(content[: do["cut"]] if whole else b"")
-            return self._hang_up()
+            return self._hang_up(reset=bool(do.get("reset")))
         for part in _parts(content):
             self.wfile.write(part)
         return None
@@ -189,10 +197,13 @@ class Handler(BaseHTTPRequestHandler):
             self.wfile.flush()
             time.sleep(pause)
 
-    def _hang_up(self) -> None:
+    def _hang_up(self, *, reset: bool = False) -> None:
         self.close_connection = True
         self.wfile.flush()
-        self.connection.shutdown(socket.SHUT_RDWR)
+        if reset:
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            return os.close(self.connection.detach())
+        return self.connection.shutdown(socket.SHUT_RDWR)
 
 
 def _parts(content: bytes | Iterable[bytes]) -> Iterator[bytes]:

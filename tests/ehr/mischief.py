@@ -3,6 +3,7 @@
 import json
 import uuid
 from collections.abc import Callable, Iterator
+from itertools import repeat
 from typing import Any
 
 MB = 1024 * 1024
@@ -48,6 +49,7 @@ BODIES: dict[str, Callable[[str, str], bytes | Iterator[bytes]]] = {
     "prefix-next": lambda base, asked: bundle(next_link=base.replace("/fhir", ".attacker.example/fhir")),
     "above-next": lambda base, asked: bundle(next_link=f"{base}/../admin"),
     "huge": lambda base, asked: _huge(),
+    "forever": lambda base, asked: repeat(b" " * MB),
     "deep": lambda base, asked: _deep(),
     "twice": lambda base, asked: (
         b'{"resourceType":"Bundle","entry":[{"resource":{"resourceType":"Observation","id":"1",'

@@ -92,11 +92,43 @@ def test_F8_nobody_at_home(app, source):
     refused(app.get(LABS), 502)
 
 
-@pytest.mark.parametrize("do", [{"cut": 900}, {"headers": {"Content-Length": "99999"}, "cut": 99999}])
-def test_F8_an_answer_that_is_cut_off_is_no_answer(app, fake, do):
+LONGER = {"headers": {"Content-Length": "99999"}, "cut": 99999}
+SHORTER = {"headers": {"Content-Length": "900"}}
+CUT = {
+    "in the middle": {"cut": 900},
+    "by a reset": {"cut": 900, "reset": True},
+    "within a chunk": {"chunked": True, "cut": 900},
+    "before the last chunk": {"chunked": True, "cut": -5},
+    "less than it says": LONGER,
+    "more than it says": SHORTER,
+}
+
+
+@pytest.mark.parametrize("path", [LABS, "Observation/alice-o1"])
+@pytest.mark.parametrize("do", CUT.values(), ids=CUT)
+def test_F8_an_answer_that_is_cut_off_is_no_answer(app, fake, do, path):
+    if path != LABS:
+        do = {name: min(value, 90) if name == "cut" else value for name, value in do.items()}
+    if do == SHORTER and path != LABS:
+        do = {"headers": {"Content-Length": "90"}}
     fake.script({"match": "/Observation", "times": 0, "do": do})
 
+    refused(app.get(path), 502)
+
+
+def test_F8_the_rest_of_an_answer_is_not_the_next_one(app, fake):
+    """More came than was announced: the connection is not used again."""
+    fake.script({"match": "/Observation", "times": 1, "do": SHORTER})
     refused(app.get(LABS), 502)
+
+    assert app.get("Condition").status_code == 200
+    assert len(app.get(LABS).json()["entry"]) == 5
+
+
+def test_F8_a_whole_chunked_answer_is_one(app, fake):
+    fake.script({"match": "/Observation", "times": 1, "do": {"chunked": True}})
+
+    assert len(app.get(LABS).json()["entry"]) == 5
 
 
 def test_F8_a_page_that_fails_leaves_no_half_record(app, fake):
@@ -133,6 +165,14 @@ def test_F9_an_answer_that_does_not_end_is_ended(app, fake, do):
     assert asked(fake) == 1  # what was slow once is not asked again
 
 
+def test_F9_a_body_without_end_is_ended(app, fake, source):
+    source.max_bytes = 1_000_000
+    source.save()
+    fake.script({"match": "/Observation", "times": 0, "do": {"send": "forever"}})
+
+    refused(app.get(LABS), 502)
+
+
 @pytest.mark.django_db(transaction=True)
 def test_F9_a_revoke_does_not_wait_for_an_ehr_that_drips(app, fake):
     fake.script({"match": "/Observation", "times": 0, "do": {"drip": 0.2}})
@@ -158,7 +198,7 @@ def _and_close(app, path):
         connection.close()
 
 
-WRONG = sorted(set(BODIES) - {"others", "other-patient", "lying-total", "endless"})
+WRONG = sorted(set(BODIES) - {"others", "other-patient", "lying-total", "endless", "forever"})
 
 
 @pytest.mark.parametrize("name", WRONG)
