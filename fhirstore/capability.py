@@ -18,6 +18,30 @@ _OPERATIONS = {
     "Patient": ("everything", "http://hl7.org/fhir/OperationDefinition/Patient-everything"),
     "DocumentReference": ("docref", "http://hl7.org/fhir/us/core/OperationDefinition/docref"),
 }
+# Search parameter type -> modifiers. Composites, _id and _lastUpdated take none.
+MODIFIERS = {
+    "token": ("not", "missing"),
+    "string": ("exact", "contains", "missing"),
+    "date": ("missing",),
+    "reference": ("[type]", "identifier", "missing"),
+    "quantity": ("missing",),
+    "number": ("missing",),
+    "uri": ("missing",),
+}
+_SEARCHES = """
+Every search parameter takes lists (or) and repetition (and). Dates, quantities and numbers take the prefixes
+eq, ne, gt, lt, ge, le, sa, eb and ap; _lastUpdated does not take ap. Chains and _has go one level, _include
+and _revinclude too. _sort takes _id, _lastUpdated and parameters that are dates or strings.
+An unknown parameter is refused, or with Prefer: handling=lenient ignored.
+
+Modifiers, by the type of the parameter; identifier takes :of-type too; composites, _id and _lastUpdated
+take none:
+
+{modifiers}
+
+:contains is answered only where another parameter narrows the search, as patient, _id, identifier, a code
+or the start of a name; alone it is refused as too costly.
+"""
 _PATIENT = "http://hl7.org/fhir/CompartmentDefinition/patient"
 MAX_REVINCLUDE_TARGETS = 20  # a parameter that leads anywhere is named by Provenance:target alone
 
@@ -37,6 +61,7 @@ def statement() -> bytes:
             "rest": [
                 {
                     "mode": "server",
+                    "documentation": _searches(),
                     "resource": [_resource(kind) for kind in PARAMETERS],
                     "interaction": [{"code": "transaction"}, {"code": "batch"}],
                     "compartment": [_PATIENT],
@@ -44,6 +69,11 @@ def statement() -> bytes:
             ],
         }
     )
+
+
+def _searches() -> str:
+    listed = (f"- {kind}: {', '.join(f':{each}' for each in names)}" for kind, names in MODIFIERS.items())
+    return _SEARCHES.format(modifiers="\n".join(listed)).strip()
 
 
 def _resource(kind: str) -> dict[str, Any]:

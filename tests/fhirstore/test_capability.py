@@ -1,6 +1,7 @@
 """The CapabilityStatement says what the server does, and the server does what it says: each line is tried."""
 
 import json
+import re
 from functools import cache
 from typing import Any
 
@@ -117,14 +118,95 @@ def test_each_include_that_is_named_works(kind):
             assert (result.status, result.ids) == (200, ["x"]), include
 
 
-def test_what_is_not_named_is_not_served():
-    for kind, each in described().items():
-        names = {parameter["name"] for parameter in each["searchParam"]}
-        assert names >= PARAMETERS[kind].keys()
-        assert call("PATCH", f"{kind}/x", {}).status == 405
-    assert get("Observation?_text=x").status == 400
-    assert get("Observation?code:text=x").status == 400
-    assert get("Patient?family:contains=x").status == 400
+ALL_MODIFIERS = (
+    "missing", "exact", "contains", "not", "text", "in", "below", "above", "not-in", "identifier", "of-type",
+    "Patient", "iterate",
+)  # fmt: skip
+
+
+def modifiers() -> dict[str, set[str]]:
+    """Search parameter type -> modifiers, as the statement's documentation lists them."""
+    lines = re.findall(r"^- (\w+): (.*)$", statement()["rest"][0]["documentation"], re.MULTILINE)
+    return {kind: {each.strip(" :") for each in names.split(",")} for kind, names in lines}
+
+
+@pytest.mark.parametrize("kind", sorted(TYPES))
+def test_each_modifier_that_is_named_works_and_every_other_is_refused(kind):
+    named = modifiers()
+    for parameter in described()[kind]["searchParam"]:
+        name, type_ = parameter["name"], parameter["type"]
+        taken = set() if name in {"_id", "_lastUpdated"} else set(named.get(type_, ()))
+        taken |= {"Patient"} if "[type]" in taken else set()
+        taken |= {"of-type"} if name == "identifier" and type_ == "token" else set()
+        for modifier in ALL_MODIFIERS:
+            asked = {"missing": "true", "of-type": "urn:x|a|b"}.get(modifier) or VALUES.get(type_, "x$y")
+            result = get(f"{kind}?{name}:{modifier}={asked}&_id=x")
+            assert (result.status == 200) == (modifier in taken), (name, modifier, result.body)
+
+
+def test_contains_alone_is_refused_as_the_statement_says():
+    assert "alone it is refused as too costly" in statement()["rest"][0]["documentation"].replace("\n", " ")
+    for kind, parameters in PARAMETERS.items():
+        for parameter in parameters.values():
+            if parameter.kind == "string":
+                result = get(f"{kind}?{parameter.code}:contains=x")
+                assert (result.status, result.json["issue"][0]["code"]) == (400, "too-costly")
+
+
+@pytest.mark.parametrize("kind", sorted(TYPES))
+def test_no_search_parameter_of_any_other_type_and_no_control_beside_those_named_is_served(kind):
+    named = {parameter["name"] for parameter in described()[kind]["searchParam"]}
+    everywhere = {code for parameters in PARAMETERS.values() for code in parameters} | COMPOSITES.keys()
+    unnamed = {
+        "_text",
+        "_content",
+        "_list",
+        "_filter",
+        "_query",
+        "_type",
+        "_contained",
+        "_containedType",
+        "_at",
+    }
+
+    assert named >= PARAMETERS[kind].keys()
+    for name in (everywhere | unnamed) - named:
+        assert get(f"{kind}?{name}=x").status == 400, name
+
+
+@pytest.mark.parametrize("kind", sorted(TYPES))
+def test_no_operation_and_no_other_way_to_a_type_is_served(kind):
+    put(smallest(kind) | {"id": "x"})
+    operations = {each["name"] for each in described()[kind].get("operation", [])}
+
+    assert call("PATCH", f"{kind}/x", {}).status == 405
+    assert call("POST", f"{kind}/x", {}).status == 405
+    for name in {
+        "everything",
+        "docref",
+        "validate",
+        "meta",
+        "lastn",
+        "expand",
+        "export",
+        "match",
+    } - operations:
+        assert get(f"{kind}/${name}").status == 404
+        assert get(f"{kind}/x/${name}").status == 404
+    for other in {"Patient", "Encounter", "Practitioner", "RelatedPerson", "Device"} - {"Patient"}:
+        assert get(f"{other}/x/{kind}").status == 404  # a compartment that is not named
+    assert (get(f"Patient/x/{kind}").status == 200) == (kind in COMPARTMENT)
+    for include in ("_include", "_revinclude"):
+        stated = described()[kind].get("searchInclude" if include == "_include" else "searchRevInclude", [])
+        assert get(f"{kind}?{include}={kind}:nonsense").status == 400
+        assert f"{kind}:nonsense" not in stated
+
+
+@pytest.mark.parametrize(
+    "url", ["", "_history", "?_id=x", "_search", "$export", "$everything", "Unicorn", "Unicorn/1"]
+)
+def test_nothing_of_the_whole_system_is_served_beside_bundles(url):
+    assert get(url).status in {404, 405}
 
 
 @pytest.mark.parametrize("kind", ["batch", "transaction"])
