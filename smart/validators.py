@@ -40,6 +40,11 @@ class SmartValidator(OAuth2Validator):
     # Who the client is
 
     def client_authentication_required(self, request: Request, *args: Any, **kwargs: Any) -> bool:
+        if request.grant_type == "refresh_token" and not request.client_id:
+            # RFC 6749, 6 asks public clients for no client_id, and npm's fhirclient sends none.
+            found = tokens.find_refresh(request.refresh_token or "")
+            if found and found.application.client_type == Client.CLIENT_PUBLIC:
+                request.client_id = found.application.client_id
         return _asserts(request) or bool(super().client_authentication_required(request, *args, **kwargs))
 
     def authenticate_client(self, request: Request, *args: Any, **kwargs: Any) -> bool:

@@ -386,3 +386,15 @@ def test_what_is_of_no_use_is_swept(own):
 
     assert launches.sweep(timezone.now() + timedelta(days=1)) == 2
     assert AuthorizationRequest.objects.exists()
+
+
+def test_a_public_client_may_leave_its_client_id_out_of_a_refresh_and_no_other(app):
+    refresh_token = app.connect()["refresh_token"]
+    body = {"grant_type": "refresh_token", "refresh_token": refresh_token}
+
+    assert app.post("/o/token/", body).status_code == 200
+    assert app.post("/o/token/", body | {"refresh_token": "made-up"}).status_code == 401
+    type(app.client).objects.update(client_type="confidential")
+    latest = RefreshToken.objects.get(revoked=None)
+    assert latest.application.client_type == "confidential"
+    assert app.post("/o/token/", body).status_code == 401
