@@ -4,7 +4,8 @@ The caller holds the patient's lock (`consent.versions.lock`), so that no answer
 that has just ended: see `fhirproxy.identities` and `consent.merging`.
 """
 
-from collections.abc import Collection
+import uuid
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING
 
 from django.utils import timezone
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
 LONGEST = 255  # characters of an id
 MAY_DECIDE = (StaffRole.Role.COMPLIANCE, StaffRole.Role.PRIVACY_OFFICER, StaffRole.Role.ADMINISTRATOR)
 Status, Method = IdentityMatch.Status, IdentityMatch.Method
+
+
+# What rooms above keep of a link, by the kind of thing: (patient, source) is told when it ends.
+on_end: dict[str, Callable[[uuid.UUID, str], None]] = {}
 
 
 class Refused(ValueError):
@@ -99,6 +104,8 @@ def end(identity: PatientIdentity, *, by: "User | None", reason: str) -> None:
         return
     identity.ended_at = timezone.now()
     identity.save(update_fields=["ended_at"])
+    for forget in on_end.values():
+        forget(identity.patient_id, identity.source)
     match = identity.matches.filter(status=Status.LINKED).first() or IdentityMatch(
         patient=identity.patient,
         identity=identity,

@@ -1,8 +1,8 @@
-"""Two of our patients who are one person become one record, and nobody sees more than before.
+"""Records are joined to a patient's, or two patients become one, and nobody sees more than before.
 
-Whoever one of the two let in was never asked about the records of the other. So every grant is
-paused, and those of the patient who is merged away are proposed anew to the one who is kept: docs/adr/0010.
-What either denied holds for the whole record from then on.
+Whoever was let in was let in to the records of that day. So every grant is paused, and those of a
+patient who is merged away are proposed anew to the one who is kept: docs/adr/0010. What either denied
+holds for the whole record from then on.
 """
 
 import uuid
@@ -19,6 +19,7 @@ from accounts.models import IdentityMatch, Patient, PatientIdentity, RelatedPers
 from audit.events import EventType
 from consent.models import Consent, Epoch
 from consent.versions import OPERATIONAL, Act, append, lock
+from notices import commands as notices
 from smart import tokens
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 Kind, Status = Consent.Kind, Consent.Status
 CHANNEL = "merge"  # of a version that a merge made: why it is paused, or asked for
+JOINED = "join"  # and of one that a new record at an EHR made
 LIVING = (RelatedPerson.Status.ASKED, RelatedPerson.Status.CONFIRMED, RelatedPerson.Status.NARROWED)
 INHERITED = ("period", "actor", "purpose")  # by an exception, of a root that permits
 
@@ -39,6 +41,21 @@ def change_identities(*patients: uuid.UUID) -> None:
         lock(patient_id)
         Epoch.objects.get_or_create(patient_id=patient_id)
         Epoch.objects.filter(patient_id=patient_id).update(number=F("number") + 1)
+
+
+def pause_for_new_records(patient: Patient, by: "User | None") -> None:
+    """Whoever was let in waits for a new yes: records come that the patient was not asked about.
+
+    In the caller's transaction, after `change_identities`. The patient is told.
+    """
+    role = "compliance" if identities.may_decide(by) else "system"
+    _tell(patient, waits=_narrow(patient, Act(by=by, channel=JOINED, role=role)))
+
+
+def is_new_records(consent: Consent) -> bool:
+    """Whether a consent waits for the patient since records were joined, by whatever way."""
+    waits = consent.status in (Status.PAUSED, Status.PROPOSED)
+    return waits and consent.current.channel in (CHANNEL, JOINED)
 
 
 def merge(actor: "User", kept: Patient, merged: Patient, reason: str) -> Patient:
@@ -73,10 +90,9 @@ def _merge(actor: "User", kept_id: uuid.UUID, merged_id: uuid.UUID, reason: str)
     _check(actor, kept, merged)
     act = Act(by=actor, channel=CHANNEL, role="compliance")
     coming, own = list(merged.identities.all()), kept.identities.exists()
-    if coming:
-        _narrow(kept, act)
+    waits = bool(coming) and _narrow(kept, act)
     helpers = {relation.pk: _helper(relation, kept) for relation in merged.helpers.filter(status__in=LIVING)}
-    _carry_over(merged, kept, helpers, act, limits=bool(coming) or own)
+    waits |= _carry_over(merged, kept, helpers, act, limits=bool(coming) or own)
     for identity in coming:
         identities.move(identity, kept, by=actor, reason=reason)
     merged.helpers.filter(status__in=LIVING).update(status=RelatedPerson.Status.ENDED)
@@ -86,6 +102,8 @@ def _merge(actor: "User", kept_id: uuid.UUID, merged_id: uuid.UUID, reason: str)
     merged.save(update_fields=["merged_into"])
     _log(EventType.PATIENT_MERGE, kept, merged, actor)
     _log(EventType.PATIENT_MERGE, merged, kept, actor)
+    if coming or waits:
+        _tell(kept, waits=waits)
     return kept
 
 
@@ -110,22 +128,31 @@ def _check(actor: "User", kept: Patient, merged: Patient) -> None:
         )
 
 
-def _narrow(kept: Patient, act: Act) -> None:
-    """What `kept` permitted was said of its own records: it does not reach those that come."""
-    for consent in _active(kept):
-        if consent.kind not in OPERATIONAL:
-            _keep_limits(consent, kept, act)
-            append(consent, Status.PAUSED, None, act, EventType.CONSENT_PAUSE)
-        elif _permits(consent):
-            _keep_limits(consent, kept, act)
+def _narrow(kept: Patient, act: Act) -> bool:
+    """What `kept` permitted was said of its own records: it does not reach those that come.
+
+    True where something changed. What is paused already says from now on that records came.
+    """
+    active = _active(kept)
+    paused = list(kept.consents.filter(status=Status.PAUSED).order_by("created_at", "pk"))
+    permits = [consent for consent in active if consent.kind not in OPERATIONAL or _permits(consent)]
+    for consent in permits:
+        _keep_limits(consent, kept, act)
+        if consent.kind in OPERATIONAL:
             consent.revoked_at, consent.revoked_by = timezone.now(), act.by
             append(consent, Status.INACTIVE, None, act, EventType.CONSENT_CHOOSE)
+    for consent in (*permits, *paused):
+        if consent.kind not in OPERATIONAL:
+            append(consent, Status.PAUSED, None, act, EventType.CONSENT_PAUSE)
+    return bool(permits or paused)
 
 
 def _carry_over(
     merged: Patient, kept: Patient, helpers: dict[uuid.UUID, RelatedPerson | None], act: Act, *, limits: bool
-) -> None:
-    """The choices of `merged`, for `kept`. Those that deny stay in force at `merged` too, for an undo."""
+) -> bool:
+    """The choices of `merged`, for `kept`; True where one waits for an answer now. Those that deny stay
+    in force at `merged` too, for an undo."""
+    asked = False
     for consent in _active(merged):
         if limits:
             _keep_limits(consent, kept, act)
@@ -134,11 +161,13 @@ def _carry_over(
         helper = helpers.get(consent.helper_id) if consent.helper_id else None
         if consent.kind != Kind.HELPER or helper:
             _ask_again(consent, kept, helper, act)
+            asked = True
         append(consent, Status.PAUSED, None, act, EventType.CONSENT_PAUSE)
         tokens.revoke_all(consent.pk)
     # Those that were paused before keep living tokens, which would work again.
     for paused in merged.consents.filter(status=Status.PAUSED, kind=Kind.APP):
         tokens.revoke_all(paused.pk)
+    return asked
 
 
 def _ask_again(consent: Consent, kept: Patient, helper: RelatedPerson | None, act: Act) -> None:
@@ -234,6 +263,18 @@ def _came_with(merged: Patient, kept_id: uuid.UUID) -> list[PatientIdentity]:
 
 def _active(patient: Patient) -> list[Consent]:
     return list(patient.consents.filter(status=Status.ACTIVE).order_by("created_at", "pk"))
+
+
+def _tell(patient: Patient, *, waits: bool) -> None:
+    """Who has no log-in is told nothing, as of every change."""
+    if user := patient.user:
+        notices.enqueue(
+            "sharing_waits" if waits else "records_joined",
+            recipient=f"User/{user.pk}",
+            email=user.email,
+            language=user.language,
+            context={},
+        )
 
 
 def _log(event: EventType, patient: Patient, other: Patient, actor: "User", *, refused: str = "") -> None:

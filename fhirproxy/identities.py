@@ -16,10 +16,11 @@ from accounts.identities import Refused
 from accounts.matching import Candidate, Comparison, Demographics, Verdict
 from accounts.models import IdentityMatch, Patient, PatientIdentity
 from audit.events import EventType
-from consent.merging import change_identities
+from consent.merging import change_identities, pause_for_new_records
 from fhirproxy import asking
 from fhirproxy.messages import Params
 from fhirproxy.models import Source
+from fhirproxy.outcomes import EhrFailure
 
 if TYPE_CHECKING:
     from accounts.models import User
@@ -33,6 +34,7 @@ Status, Method = IdentityMatch.Status, IdentityMatch.Method
 class Found:
     verdict: Verdict
     candidates: tuple[Comparison, ...]
+    partial: bool = False  # the EHR did not answer each question: there may be more
 
     def of(self, fhir_id: str) -> Comparison | None:
         return next((c for c in self.candidates if c.candidate.fhir_id == fhir_id), None)
@@ -41,11 +43,13 @@ class Found:
 def find(actor: "User | None", patient: Patient, slug: str, *, keep: bool = True) -> Found:
     """Ask a source who the patient could be there; keep proposals unless told not to.
 
-    The question itself always stands in the log. Raises Refused, and EhrFailure where an EHR is down.
+    The question itself always stands in the log. Raises Refused, and EhrFailure where an EHR is down; of
+    one that does not answer some of the questions, what it did answer.
     """
     source = _source(actor, patient, slug)
     ours = known(patient, but_not=slug)
-    verdict, compared = matching.judge(ours, _candidates(source, ours))
+    candidates, partial = _candidates(source, ours)
+    verdict, compared = matching.judge(ours, candidates)
     with transaction.atomic():
         if keep:
             identities.propose(patient, slug, compared, by=actor)
@@ -56,21 +60,23 @@ def find(actor: "User | None", patient: Patient, slug: str, *, keep: bool = True
             by=actor,
             verdict=verdict,
             candidates=sum(c.verdict is not Verdict.NONE for c in compared),
+            partial=int(partial),
         )
-    return Found(verdict, compared)
+    return Found(verdict, compared, partial)
 
 
 def link(actor: "User | None", patient: Patient, slug: str, fhir_id: str, reason: str) -> PatientIdentity:
     """Join a record to the patient's. The EHR is asked again: evidence of yesterday is none.
 
-    Without a privacy or administrator role only a match is joined; what is ambiguous by nobody.
-    Raises Refused, which stands in the log, and EhrFailure.
+    Without a privacy or administrator role only a match is joined, and only where the EHR answered each
+    question; what is ambiguous by nobody. All that the patient shares is paused: docs/adr/0010. Raises
+    Refused, which stands in the log, and EhrFailure.
     """
     try:
         _source(actor, patient, slug)
         identities.check_free(patient, slug, fhir_id)
-        one = find(actor, patient, slug).of(fhir_id)
-        method = _method(actor, one)
+        found = find(actor, patient, slug)
+        method = _method(actor, found.of(fhir_id), partial=found.partial)
         return _join(actor, patient, slug, fhir_id, method, reason)
     except Refused as error:
         _refuse(EventType.IDENTITY_LINK, actor, patient, slug, error)
@@ -124,12 +130,14 @@ def follow(actor: "User | None", identity: PatientIdentity, reason: str) -> Pati
         into = survivor(identity)
         if not into or into == identity.fhir_id:
             raise Refused("identity.lives", "The EHR has not merged this record into another.")
-        one = find(actor, patient, slug).of(into) or _survivor_alone(patient, slug, into)
-        _method(actor, one)
+        found = find(actor, patient, slug)
+        _method(actor, found.of(into) or _survivor_alone(patient, slug, into), partial=found.partial)
         with transaction.atomic():
             change_identities(identity.patient_id)
             identities.end(identity, by=actor, reason=reason)
-            return _begin(actor, patient, slug, into, Method.SURVIVOR, reason)
+            moved = _begin(actor, patient, slug, into, Method.SURVIVOR, reason)
+            pause_for_new_records(patient, actor)
+            return moved
     except Refused as error:
         _refuse(EventType.IDENTITY_LINK, actor, patient, slug, error)
         raise
@@ -165,17 +173,25 @@ def _source(actor: "User | None", patient: Patient, slug: str) -> Source:
     return source
 
 
-def _candidates(source: Source, ours: Demographics) -> list[Candidate]:
-    found = {}
-    for query in _questions(ours):
-        answers = list(islice(asking.pages(source, "Patient", (*query, ("_count", str(MOST)))), MOST + 1))
+def _candidates(source: Source, ours: Demographics) -> tuple[list[Candidate], bool]:
+    """(whom the EHR has, whether a question is open). Raises EhrFailure where all of them are."""
+    found: dict[bytes, Candidate] = {}
+    questions, failures = list(_questions(ours)), list[EhrFailure]()
+    for query in questions:
+        try:
+            answers = list(islice(asking.pages(source, "Patient", (*query, ("_count", str(MOST)))), MOST + 1))
+        except EhrFailure as error:  # not every EHR takes every search
+            failures.append(error)
+            continue
         if len(answers) > MOST:
             raise Refused("identity.many", f"{source.name} has too many people who could be meant.")
         for body in answers:
             resource = asking.decode(body)
             if resource.get("resourceType") == "Patient":
                 found[body] = matching.of_resource(resource)
-    return list(found.values())
+    if failures and len(failures) == len(questions):
+        raise failures[-1]
+    return list(found.values()), bool(failures)
 
 
 def _questions(ours: Demographics) -> Iterator[Params]:
@@ -199,7 +215,7 @@ def _survivor_alone(patient: Patient, slug: str, into: str) -> Comparison | None
     return matching.judge(known(patient, but_not=slug), [here])[1][0]
 
 
-def _method(actor: "User | None", one: Comparison | None) -> str:
+def _method(actor: "User | None", one: Comparison | None, *, partial: bool) -> str:
     """How a candidate may be joined. Raises Refused where it may not."""
     if one is None or one.verdict is Verdict.NONE:
         raise Refused("identity.evidence", "The EHR has no such record that could be this patient's.")
@@ -209,7 +225,7 @@ def _method(actor: "User | None", one: Comparison | None) -> str:
         )
     if one.candidate.replaced_by:
         raise Refused("identity.replaced", "The EHR merged that record away. Join the one that survived.")
-    if one.verdict is Verdict.MATCH:
+    if one.verdict is Verdict.MATCH and not partial:
         return Method.AUTOMATIC
     if not identities.may_decide(actor):
         raise Refused("identity.evidence", "A person of the privacy staff must look at this one.")
@@ -221,7 +237,9 @@ def _join(
 ) -> PatientIdentity:
     with transaction.atomic():
         change_identities(patient.pk)
-        return _begin(actor, Patient.objects.get(pk=patient.pk), slug, fhir_id, method, reason)
+        identity = _begin(actor, Patient.objects.get(pk=patient.pk), slug, fhir_id, method, reason)
+        pause_for_new_records(identity.patient, actor)
+        return identity
 
 
 def _begin(

@@ -11,6 +11,7 @@ from django.utils.translation import pgettext_lazy
 
 from consent.decision import Reason
 from consent.explain import Kind, Viewer
+from consent.merging import is_new_records
 from consent.models import Consent
 from portal import consent_facts
 from portal.dates import date_words
@@ -29,6 +30,11 @@ USUAL_SHARE = pgettext_lazy("viewer.why.usual_share", "{name} can see this to ca
 PAUSED_SHARE = pgettext_lazy(
     "viewer.why.paused_share", "You paused this. If they treat you, they see what your care team sees."
 )
+JOINED_SHARE = pgettext_lazy(
+    "viewer.why.joined_share",
+    "We paused this when more records came to yours. If they treat you, they see what your care team sees.",
+)
+JOINED = pgettext_lazy("viewer.no.joined", "We paused this when more records came to yours.")
 CHOSEN = pgettext_lazy("viewer.why.chosen", "You said yes to this.")
 SAID_NO = pgettext_lazy("viewer.why.said_no", "You said no to this.")
 USUAL = pgettext_lazy("viewer.why.usual", "This is the usual rule. You chose nothing else.")
@@ -123,6 +129,7 @@ class Row:
     url: str = ""  # where it is changed
     what: str | Promise = ""  # what a use is, which kinds of record are shared
     paused: bool = False
+    joined: bool = False  # paused by us, since records were joined
 
     @property
     def chip(self) -> tuple[Promise, str]:
@@ -140,14 +147,16 @@ def row(viewer: Viewer, names: Mapping[str, str], *, whole: bool = False) -> Row
     """
     name = _name(viewer, names)
     paused = viewer.consent is not None and viewer.consent.status == Consent.Status.PAUSED
+    joined = paused and viewer.consent is not None and is_new_records(viewer.consent)
     return Row(
         kind=viewer.kind,
         name=name,
         permitted=viewer.permitted,
-        why=_why(viewer, name, whole=whole, paused=paused),
+        why=_why(viewer, name, whole=whole, paused=paused, joined=joined),
         url=_url(viewer),
         what=_what(viewer) if whole else "",
         paused=paused,
+        joined=joined,
     )
 
 
@@ -171,7 +180,7 @@ def _name(viewer: Viewer, names: Mapping[str, str]) -> str | Promise:
     return viewer.name
 
 
-def _why(viewer: Viewer, name: str | Promise, *, whole: bool, paused: bool) -> SafeString:
+def _why(viewer: Viewer, name: str | Promise, *, whole: bool, paused: bool, joined: bool) -> SafeString:
     """One sentence. A choice of the patient's own is what speaks, where there is one."""
     until = date_words(Moment(viewer.until, "time")) if viewer.until else ""
     text: str | Promise
@@ -180,12 +189,14 @@ def _why(viewer: Viewer, name: str | Promise, *, whole: bool, paused: bool) -> S
         text = ALWAYS
     elif viewer.reason is Reason.DENIED and viewer.chosen is False:
         text = SAID_NO
+    elif viewer.reason is Reason.PAUSED and joined:
+        text = JOINED
     elif viewer.reason is not None:
         text = WHY_NOT[viewer.reason]
     elif viewer.kind in (Kind.CARE_TEAM, Kind.USE):
         text = CHOSEN if viewer.chosen else USUAL
     elif paused:
-        text = PAUSED_SHARE
+        text = JOINED_SHARE if joined else PAUSED_SHARE
     elif whole:
         text = SHARING_UNTIL if until else SHARING
     elif viewer.kind is Kind.SHARE and viewer.by_default:

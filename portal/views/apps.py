@@ -25,7 +25,8 @@ from smart.models import Client
 @patient_required
 def apps(request: PatientRequest) -> HttpResponse:
     shown = [_app(consent) for consent in _consents(request).order_by("status", "-created_at")]
-    return render(request, "portal/apps.html", {"apps": shown})
+    waiting = request.patient.consents.filter(client__isnull=False, status=Consent.Status.PROPOSED)
+    return render(request, "portal/apps.html", {"apps": shown, "waiting": waiting.exists()})
 
 
 @page("app", reads=("Consent", "AuditEvent"))

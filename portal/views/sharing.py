@@ -14,6 +14,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from consent import commands, explain
 from consent.directives import directives
 from consent.explain import TREATMENT, Kind
+from consent.merging import is_new_records
 from consent.models import Consent
 from consent.versions import Act
 from consent.vocabulary import TOPICS, Category
@@ -51,6 +52,7 @@ def sharing(request: PatientRequest) -> HttpResponse:
         "people": [row for row in rows if row.kind in (Kind.HELPER, Kind.SHARE)],
         "uses": [row for row in rows if row.kind in (Kind.CARE_TEAM, Kind.USE)],
         "paused": any(row.paused for row in rows),
+        "joined": any(row.joined for row in rows),
         "goes_on": goes_on,
         "proposals": [_proposal(consent) for consent in _proposals(request)],
         "limits": [_limit(consent) for consent in asked],
@@ -125,9 +127,13 @@ def pause(request: PatientRequest) -> HttpResponse:
 @require_POST
 @patient_required
 def resume(request: PatientRequest) -> HttpResponse:
-    shown = render_to_string("portal/sharing_pause.html", {"paused": True}, request)
+    joined = any(map(is_new_records, _own(request).filter(status=Status.PAUSED)))
+    shown = render_to_string("portal/sharing_pause.html", {"paused": True, "joined": joined}, request)
     commands.resume_all(request.patient, act=_act(request, shown))
-    messages.success(request, pgettext("sharing.resumed", "Sharing is on again, as it was before."))
+    text = pgettext("sharing.resumed", "Sharing is on again, as it was before.")
+    if joined:
+        text = pgettext("sharing.resumed.joined", "Sharing is on again, now with the records that came.")
+    messages.success(request, text)
     return redirect("portal:sharing")
 
 
@@ -203,7 +209,7 @@ def _act(request: PatientRequest, shown: str) -> Act:
 def _proposal(consent: Consent) -> dict[str, Any]:
     shown = facts(consent)
     named = viewers.use(consent.directive) if consent.directive else None
-    return {"facts": shown, "use": named}
+    return {"facts": shown, "use": named, "joined": is_new_records(consent)}
 
 
 def _limit(consent: Consent) -> dict[str, Any]:

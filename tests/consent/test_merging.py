@@ -5,7 +5,7 @@ from itertools import product
 
 import pytest
 from django.utils import timezone
-from hypothesis import given, settings
+from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
@@ -18,9 +18,11 @@ from consent.directives import directives
 from consent.models import Consent, Epoch
 from consent.versions import Act
 from consent.vocabulary import Category
+from notices.models import Notice
 from smart import tokens
 from smart.models import AccessToken
 from tests import factories
+from tests.consent.test_history import together
 from tests.fhirproxy.conftest import issue
 
 OTHER = "north"
@@ -289,9 +291,18 @@ SIDE = st.fixed_dictionaries(
 )
 
 
+WIDE = {"categories": {Category.TEST_RESULTS, Category.MEDICINES}, "labels": {"PSY", "ETH"}}
+ALL = {"app": WIDE, "helper": WIDE, "share": WIDE, "limit": None, "choice": True}
+NONE = {"app": None, "helper": None, "share": None, "limit": None, "choice": None}
+
+
 class NothingWidens(TestCase):
     @given(SIDE, SIDE)
-    @settings(max_examples=25, deadline=None)
+    @example(ALL, NONE)
+    @example(NONE, ALL)
+    @settings(
+        max_examples=8, deadline=None, phases=(Phase.explicit, Phase.generate)
+    )  # to shrink takes minutes
     def test_whatever_the_two_had_allowed_a_merge_permits_nothing_new(self, first, second):
         cora = factories.create_staff("Cora", "compliance")
         doctor = factories.create_staff("Dr Osei", "clinician", practitioner=RECIPIENT)
@@ -371,3 +382,59 @@ def _permitted(patient, token, amir, doctor):
 
 def test_every_kind_of_consent_is_thought_of():
     assert set(Consent.Kind.values) == {"app", "helper", "share", "preference", "restriction"}
+
+
+# Told, and at once
+
+
+def test_the_patient_is_told_that_sharing_waits(pair, cora):
+    alice, row = pair
+    grant(alice, factories.acme_client(), alice.user)
+
+    merging.merge(cora, alice, row, WHY)
+
+    told = Notice.objects.filter(recipient=f"User/{alice.user.pk}")
+    assert [n.kind for n in told if n.kind != "app_connected"] == ["sharing_waits"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_merges_of_a_pair_at_once_are_one_whichever_way_round(cora):
+    one, two = other_row(source="one"), other_row(source="two")
+
+    answers = together(*[tried(cora, kept, merged) for kept, merged in [(one, two), (two, one)] * 2])
+
+    assert sorted(answers) == ["done", "merge.tombstone", "merge.tombstone", "merge.tombstone"]
+    assert Patient.objects.filter(pk__in=[one.pk, two.pk]).exclude(merged_into=None).count() == 1
+    assert PatientIdentity.objects.values("patient").distinct().count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("times", range(3))
+def test_what_is_stopped_during_a_merge_does_not_come_back(cora, times):
+    alice, row = make_pair()
+    app, other = factories.acme_client(), factories.acme_client()
+    kept, moved = grant(alice, app, alice.user), grant(row, other, cora)
+
+    together(
+        tried(cora, alice, row),
+        lambda: commands.revoke(kept, by=alice.user),
+        lambda: commands.revoke(moved, by=cora),
+    )
+
+    for consent in (kept, moved):
+        consent.refresh_from_db()
+        assert consent.status == "inactive"
+        numbers = list(consent.versions.order_by("number").values_list("number", flat=True))
+        assert numbers == list(range(1, consent.current_number + 1))
+    assert not alice.consents.filter(status="active").exists()
+
+
+def tried(cora, kept, merged):
+    def act():
+        try:
+            merging.merge(cora, kept, merged, WHY)
+        except Refused as error:
+            return error.code
+        return "done"
+
+    return act

@@ -163,9 +163,21 @@ def _test(name: str, wanted: set[str]) -> Any:
         return lambda resource: any(
             f"{i.get('system')}|{i.get('value')}" in wanted for i in resource.get("identifier", [])
         )
+    if name == "birthdate":
+        return lambda resource: resource.get("birthDate") in wanted
+    if name in ("family", "given"):
+        return lambda resource: any(
+            _begins(human.get(name, ""), wanted) for human in resource.get("name", [])
+        )
     if name in TOKENS:
         return lambda resource: bool(_codes(resource.get(TOKENS[name])) & wanted)
     return None
+
+
+def _begins(names: str | list[str], wanted: set[str]) -> bool:
+    """A string search: the beginning, whatever the case (FHIR R4, 3.1.1.4.8)."""
+    said = [names] if isinstance(names, str) else names
+    return any(name.casefold().startswith(value.casefold()) for name in said for value in wanted)
 
 
 def _codes(value: Any) -> set[str]:

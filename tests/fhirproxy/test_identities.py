@@ -5,15 +5,20 @@ from io import StringIO
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
+from django.utils import timezone
 
 from accounts.identities import Refused
 from accounts.matching import Verdict
 from accounts.models import IdentityMatch, Patient, PatientIdentity
 from audit.models import AuditEvent
+from consent import commands, merging
+from consent.versions import Act
 from fhirproxy import identities
-from fhirproxy.models import Source
+from fhirproxy.models import LastCopy, Source
 from fhirproxy.outcomes import EhrFailure
+from notices.models import Notice
 from tests import factories
+from tests.consent.test_history import together
 from tests.fhirproxy.conftest import issue
 
 WHY = "She asked at the desk"
@@ -253,3 +258,97 @@ def test_the_command_joins_parts_and_merges(alice, cora):
 def test_the_command_says_what_is_not_there(cora, arguments):
     with pytest.raises(CommandError, match="no person, patient or identity"):
         run(cora, *arguments)
+
+
+# A new record does not reach whoever was let in before it
+
+
+def test_a_new_record_waits_for_a_yes_of_the_patient(alice, get):
+    consent = factories.create_consent(alice)
+    token = issue(consent)
+
+    identity = join(alice)
+
+    consent.refresh_from_db()
+    assert (consent.status, consent.current.channel) == ("paused", "join")
+    assert get(token, f"Patient/{identity.fhir_id}").status_code in (401, 403)
+    assert [n.kind for n in notices_of(alice)] == ["sharing_waits"]
+
+    commands.resume_all(alice, act=Act(by=alice.user, channel="portal"))
+    assert get(token, f"Patient/{identity.fhir_id}").status_code == 200
+
+
+def test_what_was_paused_before_says_that_records_came(alice):
+    consent = factories.create_consent(alice)
+    commands.pause_all(alice, act=Act(by=alice.user, channel="portal"))
+
+    join(alice)
+
+    consent.refresh_from_db()
+    assert merging.is_new_records(consent)
+
+
+def test_who_shares_with_nobody_is_told_of_the_records_only(alice):
+    join(alice)
+
+    assert [n.kind for n in notices_of(alice)] == ["records_joined"]
+
+
+def test_a_survivor_that_is_followed_waits_for_a_yes_too(alice):
+    identity = join(alice)
+    consent = factories.create_consent(alice)
+    gone(alice, identity, record(alice))
+
+    identities.follow(None, identity, "The EHR merged them")
+
+    consent.refresh_from_db()
+    assert merging.is_new_records(consent)
+
+
+def test_copies_of_a_record_go_with_its_link(alice, cora):
+    identity = join(alice)
+    source = Source.objects.get(slug=factories.SOURCE)
+    LastCopy.objects.create(source=source, patient=alice, request="x", at=timezone.now(), content="y")
+
+    identities.unlink(cora, identity, "A wrong link")
+
+    assert not LastCopy.objects.filter(patient=alice).exists()
+
+
+def notices_of(patient):
+    told = Notice.objects.filter(recipient=f"User/{patient.user.pk}")
+    return [n for n in told if n.kind in ("sharing_waits", "records_joined")]
+
+
+# Many at once
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_links_of_one_record_at_once_make_one(alice, cora):
+    other = Patient.objects.create(name=alice.name, birth_date=alice.birth_date)
+    fhir_id = record(alice)
+
+    def link(patient):
+        return lambda: tried(lambda: identities.link(cora, patient, factories.SOURCE, fhir_id, WHY))
+
+    answers = together(link(alice), link(other), link(alice), link(other))
+
+    assert sorted(answers) == ["done", "identity.taken", "identity.taken", "identity.taken"]
+    assert PatientIdentity.objects.filter(source=factories.SOURCE, fhir_id=fhir_id).count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_undo_many_times_at_once_is_one(alice, cora):
+    identity = join(alice)
+
+    together(*[lambda: identities.unlink(cora, identity, WHY)] * 4)
+
+    assert AuditEvent.objects.filter(type="identity:unlink", outcome="done").count() == 1
+
+
+def tried(act):
+    try:
+        act()
+    except Refused as error:
+        return error.code
+    return "done"

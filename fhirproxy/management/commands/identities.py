@@ -48,6 +48,10 @@ class Command(BaseCommand):
                 agreed, differed = " ".join(sorted(one.agreed)), " ".join(sorted(one.differed))
                 said = f"agreed: {agreed or '-'}; differed: {differed or '-'}"
                 self.stdout.write(f"  {one.candidate.fhir_id} {one.verdict} ({said})")
+        if found.partial:
+            self.stdout.write(
+                "The EHR did not answer each question: this is partial, and only staff can join it."
+            )
         self.stdout.write("Kept as proposals." if keep else "Nothing was kept. Say --keep to keep proposals.")
 
     def link(self, actor: User, *, patient: str, source: str, fhir_id: str, reason: str, **_: Any) -> None:
