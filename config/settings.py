@@ -355,5 +355,6 @@ JURISDICTION = env.text("JURISDICTION", "US")  # whose law holds here: consent/j
 EMERGENCY_NUMBER = env.text("EMERGENCY_NUMBER", "911")
 CLINIC_NAME = env.text("CLINIC_NAME", "Riverside Clinic")
 CLINIC_PHONE = env.text("CLINIC_PHONE", "555-0100")
+CLINIC_WEBSITE = env.text("CLINIC_WEBSITE", "")  # where people know it from; else this portal
 LAKESIDE_URL = env.text("LAKESIDE_URL", "") if DEMO else ""  # the demo's second EHR
 DEMO_CLIENT_URL = env.text("DEMO_CLIENT_URL", "http://127.0.0.1:8001") if DEMO else ""

@@ -104,7 +104,7 @@ def _organization(source: Source, primary: Source | None, all_sources: list[Sour
     ]
     # Nobody told us where other clinics have their public pages, and that is said (SMART 2.2).
     unknown = {"extension": [{"url": f"{EXTENSION}data-absent-reason", "valueCode": "asked-unknown"}]}
-    website = {"value": settings.BASE_URL} if source == primary else {"_value": unknown}
+    website = {"value": _website()} if source == primary else {"_value": unknown}
     organization = {
         "resourceType": "Organization",
         "id": source.slug,
@@ -140,8 +140,13 @@ def _identifier(source: Source | None) -> dict[str, str]:
     """Ours alone: the address by which people know the primary brand, and each other one's base."""
     return {
         "system": "urn:ietf:rfc:3986",
-        "value": settings.BASE_URL if source is None or source.is_primary else source.fhir_url,
+        "value": _website() if source is None or source.is_primary else source.fhir_url,
     }
+
+
+def _website() -> str:
+    """Of the clinic whose portal this is: apps put brands of many lists together by it (SMART 2.2)."""
+    return settings.CLINIC_WEBSITE or settings.BASE_URL
 
 
 def _changed_at(digest: str) -> str:

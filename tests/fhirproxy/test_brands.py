@@ -76,6 +76,22 @@ def test_brands_and_endpoints_are_as_the_profiles_ask(client, far):
     assert b"secret-host" not in body.content
 
 
+@pytest.mark.parametrize("website", ["", "https://clinic.example"])
+def test_the_primary_brand_is_known_by_the_clinics_website(client, far, settings, website):
+    settings.CLINIC_WEBSITE = website
+
+    body = client.get("/.well-known/user-access-brands.json").json()
+
+    [primary] = [
+        e["resource"] for e in body["entry"] if e["resource"].get("telecom") and "partOf" not in e["resource"]
+    ]
+    known_by = website or "http://testserver"
+    assert primary["telecom"] == [{"system": "url", "value": known_by}]
+    assert primary["identifier"] == [{"system": "urn:ietf:rfc:3986", "value": known_by}]
+    said = client.get("/fhir/r4/.well-known/smart-configuration").json()
+    assert said["user_access_brand_identifier"] == primary["identifier"][0]
+
+
 @pytest.mark.parametrize("base", ["/fhir/r4", "/fhir/far/r4"])
 def test_each_base_says_which_brand_it_is(client, far, base):
     said = client.get(f"{base}/.well-known/smart-configuration").json()

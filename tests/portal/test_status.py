@@ -25,6 +25,11 @@ def far():
     return source
 
 
+def test_it_is_found_from_every_page(client, far):
+    for page in ("/help/", "/accounts/login/", "/status/"):
+        assert 'href="/status/"' in client.get(page, headers=BROWSER).text
+
+
 def test_nobody_knows_before_it_was_asked(client, far):
     page = client.get("/status/", headers=BROWSER)
 
