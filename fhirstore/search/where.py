@@ -3,6 +3,7 @@
 No text of the caller's ever stands in the SQL; it is all in the parameters.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -64,11 +65,12 @@ class Where:
         return f"{self.alias}.type || '' = %s" if by_terms else f"{self.alias}.type = %s"
 
     def _looked_at(self, condition: str) -> str:
-        """For a record, terms are looked at in each of its resources: `|| '{}'` keeps PostgreSQL from
+        """For a record, terms are looked at in each of its resources: `IS TRUE` keeps PostgreSQL from
         reading everybody's from the index of terms, which costs more the larger the store is."""
         if not (self.in_one_record and self._is_by_key):
             return condition
-        return condition.replace(f"{self.alias}.terms ", f"({self.alias}.terms || '{{}}') ")
+        own_terms = rf"\b{self.alias}\.terms (?:@>|&&) %s::bigint\[\]"
+        return re.sub(own_terms, r"((\g<0>) IS TRUE)", condition)
 
     def sql(self) -> tuple[str, list[Any]]:
         """The condition and its parameters. Raises Refused (400) where it would read the whole store."""
