@@ -53,9 +53,12 @@ def pause_for_new_records(patient: Patient, by: "User | None") -> None:
 
 
 def is_new_records(consent: Consent) -> bool:
-    """Whether a consent waits for the patient since records were joined, by whatever way."""
-    waits = consent.status in (Status.PAUSED, Status.PROPOSED)
-    return waits and consent.current.channel in (CHANNEL, JOINED)
+    """Whether a consent waits for the patient since records were joined, also where it was changed since."""
+    if consent.status not in (Status.PAUSED, Status.PROPOSED):
+        return False
+    waiting = consent.versions.filter(channel__in=(CHANNEL, JOINED), status=consent.status)
+    before = consent.versions.exclude(status=consent.status).order_by("-number").first()
+    return waiting.filter(number__gt=before.number if before else 0).exists()
 
 
 def merge(actor: "User", kept: Patient, merged: Patient, reason: str) -> Patient:

@@ -397,6 +397,21 @@ def test_the_patient_is_told_that_sharing_waits(pair, cora):
     assert [n.kind for n in told if n.kind != "app_connected"] == ["sharing_waits"]
 
 
+def test_a_pause_that_is_given_another_end_still_says_that_records_came(pair, cora):
+    alice, row = pair
+    consent = grant(alice, factories.acme_client(), alice.user)
+    merging.merge(cora, alice, row, WHY)
+
+    commands.renew(consent, until=until() + timedelta(days=9), act=act(alice))
+    consent.refresh_from_db()
+    assert merging.is_new_records(consent)
+
+    commands.resume_all(alice, act=act(alice))
+    commands.pause_all(alice, act=act(alice))
+    consent.refresh_from_db()
+    assert not merging.is_new_records(consent)
+
+
 @pytest.mark.django_db(transaction=True)
 def test_merges_of_a_pair_at_once_are_one_whichever_way_round(cora):
     one, two = other_row(source="one"), other_row(source="two")
