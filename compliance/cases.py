@@ -153,9 +153,9 @@ def disclosure_queue(request: HttpRequest) -> HttpResponse:
 
 
 @require_http_methods(["GET", "POST"])
-def disclosure(request: HttpRequest, request_id: UUID) -> HttpResponse:
+def disclosure(request: HttpRequest, asked_id: UUID) -> HttpResponse:
     """What would be answered now; by a button it is, or it takes 30 days more."""
-    asked = get_object_or_404(DisclosureRequest.objects.select_related("patient"), pk=request_id)
+    asked = get_object_or_404(DisclosureRequest.objects.select_related("patient"), pk=asked_id)
     if request.method == "POST":
         by: Any = request.user
         try:

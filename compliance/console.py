@@ -31,7 +31,7 @@ OWN_PAGES = (
     ("cases/<uuid:case_id>/change/", "case_change", "case-change"),
     ("cases/<uuid:case_id>/pack/", "case_pack", "case-pack"),
     ("disclosures/", "disclosure_queue", "disclosures"),
-    ("disclosures/<uuid:request_id>/", "disclosure", "disclosure"),
+    ("disclosures/<uuid:asked_id>/", "disclosure", "disclosure"),
 )
 A_PATIENT = re.compile(r"Patient/[0-9a-f-]{36}")
 

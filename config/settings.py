@@ -52,7 +52,8 @@ AUDIT_BUCKET_KEY = env.text("AUDIT_BUCKET_KEY", "")  # access key:secret key
 AUDIT_ON_BROKEN = env.text("AUDIT_ON_BROKEN", "serve")  # or stop: what a log that does not verify does
 if AUDIT_ON_BROKEN not in {"serve", "stop"}:
     raise env.BadVariable("AUDIT_ON_BROKEN takes serve or stop.")
-AUDIT_HOLD_CHECK = env.text("AUDIT_HOLD_CHECK", "")  # a function of ours that keeps a month from being dropped
+# A function of ours that keeps a month from being dropped.
+AUDIT_HOLD_CHECK = env.text("AUDIT_HOLD_CHECK", "compliance.investigations.holds_month")
 
 INSTALLED_APPS = [
     *(["demo"] if DEMO else []),

@@ -233,7 +233,7 @@ class QuestionForm(forms.Form):
     """A person asks about one line of the list."""
 
     text = forms.CharField(
-        label=pgettext_lazy("question.text", "Is there something that we should know?"),
+        label=pgettext_lazy("question.text", "What else do we need to know?"),
         help_text=pgettext_lazy("question.text_help", "You can leave this empty."),
         required=False,
         max_length=1000,

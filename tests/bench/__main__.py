@@ -22,7 +22,8 @@ PARTS = {
     "P5": "decisions",
     "P8": "audit_seal",
     "S1": "store",
-    "P7": "audit_writes",  # the last: its events are none that verify
+    "P7": "audit_writes",  # the last two: their events are none that verify
+    "P11": "activity",
 }  # in this order
 
 

@@ -5,6 +5,8 @@ from datetime import date, timedelta
 from django.utils import timezone
 
 from accounts.models import Patient, RelatedPerson, StaffRole, User
+from audit.models import AuditEvent
+from compliance import disclosures, investigations
 from consent import commands as consents
 from consent.vocabulary import Category
 from exports.models import ExportFile, ExportJob
@@ -106,12 +108,18 @@ def create_things(alice: User, client_id: str = "walk-app") -> dict[str, str]:
     notice = notices.enqueue(
         "app_connected", recipient=f"User/{alice.id}", email="", language="en", context={"app": MARKER}
     )
+    event = AuditEvent.objects.filter(patient=f"Patient/{patient.pk}").latest("recorded_at")
+    case = investigations.ask(event, patient=patient, by=alice, text=MARKER)
+    accounting = disclosures.answer(disclosures.ask(patient, by=alice), by=alice)
     asked = create_request(create_client(f"asking-{client_id}", "An app that asks"))
     return {
         "patient_id": str(patient.pk),
         "consent_id": str(consent.pk),
         "job_id": str(job.pk),
         "file_id": str(file.pk),
+        "event_id": str(event.pk),
+        "case_id": str(case.pk),
+        "asked_id": str(accounting.pk),
         "command_id": str(write.pk),
         "helper_id": str(helper.pk),
         "notice_id": str(notice.pk),

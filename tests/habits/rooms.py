@@ -8,18 +8,19 @@ from django.db.models import Model
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
-# Each room may know those below it (a greater number). portal and compliance stand side by side.
+# Each room may know those below it (a greater number). A patient's question is an investigation, so
+# portal knows compliance.
 HEIGHT = {
     "demo": 0,
     "portal": 1,
-    "compliance": 1,
-    "exports": 2,
-    "fhirproxy": 3,
-    "consent": 4,
-    "smart": 5,
-    "accounts": 6,
-    "notices": 7,
-    "audit": 8,
+    "compliance": 2,
+    "exports": 3,
+    "fhirproxy": 4,
+    "consent": 5,
+    "smart": 6,
+    "accounts": 7,
+    "notices": 8,
+    "audit": 9,
 }
 ALONE = ("fhirstore", "config")
 OURS = (*HEIGHT, *ALONE)

@@ -81,7 +81,8 @@ class Visitor:
         with transaction.atomic():
             response = self.client.generic(method, path)
             if response.streaming:
-                response.content = b"".join(response.streaming_content)
+                content = b"".join(response.streaming_content)
+                response = HttpResponse(content, status=response.status_code, headers=response.headers)
             transaction.set_rollback(True)
         return response
 

@@ -1,0 +1,95 @@
+"""P11: the activity list of one patient with very many events, over HTTP: the first page, and deep pages."""
+
+import http.client
+import time
+from statistics import median
+
+from django.conf import settings
+from django.core.management import call_command
+from django.test import Client
+from django.utils.http import urlencode
+
+from audit import feed
+from audit.models import AuditEvent
+from tests.bench import people
+from tests.bench.load import HOST
+from tests.bench.report import Kind, Report
+from tests.bench.sizes import Sizes
+from tests.bench.stack import Stack
+
+FIRST_PAGE = 50.0  # milliseconds
+FLAT = 1.5  # times the first page, at any depth
+DEEP = 0.9  # of all events are newer than the deep page
+
+
+def run(stack: Stack, sizes: Sizes) -> Report:
+    report = Report("P11", f"the activity list of one patient with {sizes.many:,} events; ms over HTTP")
+    (reading,) = people.readings(1, name="Activity")
+    newest = AuditEvent.objects.filter(patient=f"Patient/{reading.patient.pk}").latest("recorded_at")
+    _fill(stack, newest, sizes.many)
+    browser = Client()
+    browser.force_login(reading.patient.user)
+    cookie = f"{settings.SESSION_COOKIE_NAME}={browser.session.session_key}"
+    call_command("collectstatic", interactive=False, verbosity=0)  # pages name their styles
+    stack.start("web")
+    took, others = {}, 0
+    for name, query in _pages(newest, sizes).items():
+        times, refused = _ask(stack.port, f"/activity/?{urlencode(query)}", cookie, sizes.calls)
+        took[name] = min(times)  # machines are shared: what is over it is waiting
+        others += refused
+        report.rows.append(
+            {"what": name, "least ms": min(times), "median ms": median(times), "slowest ms": max(times)}
+        )
+    first = took["first page, everyone"]
+    report.check("first page, everyone, ms", first, FIRST_PAGE, Kind.TIME)
+    report.check("first page, of others, ms", took["first page, of others"], FIRST_PAGE, Kind.TIME)
+    report.check(f"page at {DEEP:.0%} of the depth, × the first", took["deep page"] / first, FLAT, Kind.RATIO)
+    report.check("answers other than 200", others, 0, Kind.COUNT)
+    return report
+
+
+def _fill(stack: Stack, newest: AuditEvent, count: int) -> None:
+    """That many events, a millisecond from one to the next, older than the newest real one."""
+    with stack.superuser() as superuser, superuser.cursor() as cursor:
+        people.copies(cursor, newest, count, **CHANGES)
+        cursor.execute("ANALYZE audit_event")
+
+
+# No two alike, so that none are folded into one line; every second one is the patient's own.
+CHANGES = {
+    "id": "gen_random_uuid()",
+    "recorded_at": "of_one.recorded_at - n * interval '1 millisecond'",
+    "type": "'record:search'",
+    "outcome": "'permit'",
+    "role": "(ARRAY['client', 'patient'])[1 + mod(n, 2)]",
+    "target": "'Observation/' || n",
+}
+
+
+def _pages(newest: AuditEvent, sizes: Sizes) -> dict[str, dict[str, str]]:
+    events = AuditEvent.objects.filter(patient=newest.patient)
+    at = newest.recorded_at - (newest.recorded_at - events.earliest("recorded_at").recorded_at) * DEEP
+    place = events.filter(recorded_at__lte=at).latest("recorded_at")
+    deep = feed.write_cursor(place.recorded_at, place.id, newest.patient)
+    return {
+        "first page, everyone": {"who": "everyone"},
+        "first page, of others": {},
+        "deep page": {"who": "everyone", "after": deep},
+        "deep page, of others": {"after": deep},
+        "nothing matches": {"who": "everyone", "category": "insurance"},
+    }
+
+
+def _ask(port: int, path: str, cookie: str, calls: int) -> tuple[list[float], int]:
+    """Milliseconds of each answer on one connection, after some to warm up; how many were not 200."""
+    connection = http.client.HTTPConnection(HOST, port, timeout=60)
+    times, others = [], 0
+    for number in range(min(calls, 60)):
+        began = time.perf_counter()
+        connection.request("GET", path, headers={"Cookie": cookie})
+        answer = connection.getresponse()
+        answer.read()
+        others += answer.status != 200
+        if number >= 10:
+            times.append((time.perf_counter() - began) * 1000)
+    return times, others
