@@ -108,7 +108,7 @@ def remember(grant: Grant, *, session_key: str, acr: str, amr: list[str]) -> Non
 
 
 def sign_in_of(token_family: UUID | None) -> SignIn | None:
-    return SignIn.objects.filter(token_family=token_family).first()
+    return SignIn.objects.filter(token_family=token_family).first() if token_family else None
 
 
 def may_refresh(source: Grant | RefreshToken) -> bool:
