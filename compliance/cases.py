@@ -63,9 +63,8 @@ def _save(request: HttpRequest, search: SearchForm) -> HttpResponse:
     """A case with the events that were ticked, or with the search alone."""
     ids = [pk for pk in map(_uuid, request.POST.getlist("event")) if pk]
     events = AuditEvent.objects.filter(id__in=ids[: investigations.MOST_EVENTS])
-    patient = Patient.objects.filter(
-        pk=_uuid(search.cleaned_data["patient"].removeprefix("Patient/"))
-    ).first()
+    named = _uuid(search.cleaned_data["patient"].removeprefix("Patient/"))
+    patient = Patient.objects.filter(pk=named).first() if named else None
     case = investigations.open_case(
         by=request.user,  # type: ignore[arg-type]  # the console's guard let no one else in
         origin=Investigation.Origin.SEARCH,

@@ -107,7 +107,7 @@ def _asked(request: HttpRequest) -> Interaction:
 
 def read(call: Call) -> FhirResponse:
     """One event of the patient's own. What is another's is not found."""
-    event = _own(call).filter(id=as_uuid(call.interaction.id)).first()
+    event = _of_id(_own(call), call.interaction.id)
     if event is None:
         raise release.refuse(call, ("record.not-found",), 404)
     decision = _decide(call)
@@ -171,6 +171,11 @@ def _own(call: Call) -> QuerySet[AuditEvent]:
     return AuditEvent.objects.filter(patient=f"Patient/{call.requester.patient_id}")
 
 
+def _of_id(events: QuerySet[AuditEvent], text: str) -> AuditEvent | None:
+    event_id = as_uuid(text)
+    return events.filter(id=event_id).first() if event_id else None
+
+
 def _decide(call: Call) -> Decision:
     """On all of them at once: an AuditEvent has no labels, and is of one category."""
     access = Access(
@@ -206,7 +211,7 @@ def _is_auditor(request: HttpRequest) -> bool:
 def _for_auditor(request: HttpRequest, asked: Interaction) -> FhirResponse:
     """A search names its patient; what was found, or not, the look at it is in the log first."""
     if asked.code == "read":
-        event = AuditEvent.objects.filter(id=as_uuid(asked.id)).first()
+        event = _of_id(AuditEvent.objects.all(), asked.id)
         _log_look(request, event.patient if event else "", asked)
         if event is None:
             raise Refusal(404, NOT_FOUND)

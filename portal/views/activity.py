@@ -96,7 +96,7 @@ def own_event(request: PatientRequest, event_id: UUID) -> AuditEvent:
 
 def _version(request: PatientRequest, found: AuditEvent) -> ConsentVersion | None:
     """What the patient had agreed to when it happened."""
-    if not found.consent:
+    if not found.consent or found.consent_number is None:
         return None
     versions = ConsentVersion.objects.filter(consent__patient=request.patient).select_related("consent")
     consent_id = UUID(found.consent.removeprefix("Consent/"))

@@ -54,7 +54,7 @@ def file(request: PatientRequest, kind: str) -> HttpResponseBase:
 @page("activity-print", reads=("AuditEvent",))
 @require_GET
 @patient_required
-def printed(request: PatientRequest) -> HttpResponse:
+def printed(request: PatientRequest) -> HttpResponseBase:
     """The list as a page for paper: in every script, and with its structure for screen readers."""
     form = _form(request)
     if not form.is_valid():

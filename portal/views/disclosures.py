@@ -43,9 +43,7 @@ def disclosures(request: PatientRequest) -> HttpResponse:
 @require_GET
 @patient_required
 def file(request: PatientRequest, asked_id: UUID) -> HttpResponse:
-    answered = get_object_or_404(
-        request.patient.disclosure_requests, pk=asked_id, answered_at__isnull=False
-    )
+    answered = get_object_or_404(request.patient.disclosure_requests, pk=asked_id, answered_at__isnull=False)
     log_reading(request, EventType.AUDIT_DOWNLOAD, format="csv")
     lines = accounting.accounting(request.patient, at=answered.answered_at)
     return csv_file("disclosures.csv", disclosure_rows(lines))
