@@ -62,6 +62,7 @@ PUBLIC = {
     "smart:protected-resource-path",
     "source-protected-resource",
     "smart:revoke",
+    "smart:style",
     "smart:token",
     # what CDS Hooks publishes
     "cds-services",
