@@ -5,11 +5,11 @@ SMART App Launch 2.2, "User-access Brands and Endpoints"; RFC 9728.
 
 import hashlib
 import json
-from typing import Any
+from typing import Any, cast
 
 from django.conf import settings
 from django.core.cache import cache
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 from redis.exceptions import RedisError
@@ -49,21 +49,22 @@ def bundle(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 @answering
-def smart_configuration(request: HttpRequest, source: str = "") -> HttpResponseBase:
+def smart_configuration(request: HttpRequest, source: str = "") -> HttpResponse:
     """Tokens are given in one place; which brand it is, each base says for itself."""
     brand = {
         "user_access_brand_bundle": settings.BASE_URL + PATH,
         "user_access_brand_identifier": _identifier(named(source)),
     }
-    return discovery.smart_configuration(request, brand)
+    return cast("HttpResponse", discovery.smart_configuration(request, brand))
 
 
 @require_safe
 @answering
-def protected_resource(request: HttpRequest, source: str) -> HttpResponseBase:
+def protected_resource(request: HttpRequest, source: str) -> HttpResponse:
     """RFC 9728, 3.1: the metadata of one EHR's base."""
     found = named(source)
-    return discovery.protected_resource(request, f"{settings.BASE_URL}/fhir/{found.slug}/r4" if found else "")
+    base = f"{settings.BASE_URL}/fhir/{found.slug}/r4" if found else ""
+    return cast("HttpResponse", discovery.protected_resource(request, base))
 
 
 def is_base(url: str) -> bool:

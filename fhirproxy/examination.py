@@ -4,7 +4,7 @@ For whoever sets one up (`manage.py ehr check`). It asks for a patient who does 
 nobody's record.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
@@ -64,7 +64,7 @@ class Refused(Exception):
     """It answers, and does not let us in."""
 
 
-def _statement(source: Source) -> Iterator[Step]:
+def _statement(source: Source) -> Generator[Step, None, dict[str, Any] | None]:
     """Yields what the EHR says of itself; returns it where it will do."""
     answer = _ask(source, "metadata")
     yield Step(Mark.OK, "Connection", _connected(source))
