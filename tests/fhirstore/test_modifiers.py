@@ -84,3 +84,19 @@ def test_a_transaction_deletes_by_criteria_too():
 
     assert [each["response"]["status"] for each in result.json["entry"]] == ["204 No Content"] * 2
     assert get("Patient/alice").status == 410
+
+
+@pytest.mark.parametrize(("value", "ids"), [
+    ("urn:q", ["a"]), ("urn:q|1", ["a"]), ("urn:q|2", []), ("urn:q|", []), ("urn", []),
+])  # fmt: skip
+def test_a_canonical_is_found_with_its_version_and_without(value, ids):
+    put(
+        {
+            "resourceType": "QuestionnaireResponse",
+            "id": "a",
+            "status": "completed",
+            "questionnaire": "urn:q|1",
+        }
+    )
+
+    assert get(f"QuestionnaireResponse?questionnaire={value}").ids == ids
