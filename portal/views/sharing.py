@@ -209,7 +209,9 @@ def _act(request: PatientRequest, shown: str) -> Act:
 def _proposal(consent: Consent) -> dict[str, Any]:
     shown = facts(consent)
     named = viewers.use(consent.directive) if consent.directive else None
-    return {"facts": shown, "use": named, "joined": is_new_records(consent)}
+    same = {name: getattr(consent, name) for name in ("kind", "client", "helper", "recipient", "directive")}
+    replaces = consent.patient.consents.filter(status__in=OPEN, **same).exists()
+    return {"facts": shown, "use": named, "joined": is_new_records(consent), "replaces": replaces}
 
 
 def _limit(consent: Consent) -> dict[str, Any]:

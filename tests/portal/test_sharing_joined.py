@@ -86,6 +86,19 @@ def test_an_app_of_the_other_record_is_asked_about_and_answered(alice, cora, cli
     assert ASKED not in client.get(reverse("portal:sharing")).text
 
 
+def test_a_yes_that_takes_the_place_of_another_says_so(alice, cora, client):
+    app = factories.acme_client()
+    merged_into(alice, cora, app)
+    words = "this takes the place of what you share with them now"
+    assert words not in client.get(reverse("portal:sharing")).text
+
+    commands.grant(
+        patient=alice, client=app, categories=[Category.MEDICINES], labels=[], by=alice.user,
+        channel="portal", until=timezone.now() + timedelta(days=30), text_shown="Share?", language="en",
+    )  # fmt: skip
+    assert words in client.get(reverse("portal:sharing")).text
+
+
 def test_starting_again_agrees_to_nothing_that_was_asked(alice, cora, client):
     factories.create_consent(alice)
     app = factories.acme_client()
