@@ -107,7 +107,9 @@ def _sign_in(source: Source) -> Iterator[Step]:
         Source.Auth.BASIC: "Name and password are taken.",
         Source.Auth.SMART: "A token is given, and taken.",
     }
-    yield Step(Mark.OK, "Sign-in", how[Source.Auth(source.auth)])
+    none_needed = source.kind == Source.Kind.EMBEDDED
+    words = "Nobody else can reach it." if none_needed else how[Source.Auth(source.auth)]
+    yield Step(Mark.OK, "Sign-in", words)
 
 
 def _types(statement: Mapping[str, Any]) -> Iterator[Step]:

@@ -15,8 +15,10 @@ def rows() -> list[tuple[str, str, str]]:
 
 
 def names_in(file: str) -> set[str]:
-    [path] = [ROOT / folder / file for folder in FOLDERS if (ROOT / folder / file).is_file()]
-    return {one or other for one, other in ANY.findall(path.read_text())}
+    """Of all files of that name in FOLDERS."""
+    paths = [ROOT / folder / file for folder in FOLDERS]
+    text = "".join(path.read_text() for path in paths if path.is_file())
+    return {one or other for one, other in ANY.findall(text)}
 
 
 def test_every_test_in_the_table_is_there():
