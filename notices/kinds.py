@@ -85,30 +85,6 @@ KINDS = {
         ),
         path="/sharing/",
     ),
-    "records_joined": Kind(
-        pgettext_lazy("notice.records_joined.subject", "More records are with yours now"),
-        pgettext_lazy(
-            "notice.records_joined.body",
-            "Records of yours at one more clinic are now with the others. Sign in to see them. "
-            "If they are not yours, call your clinic.",
-        ),
-        pgettext_lazy(
-            "notice.records_joined.line", "Your records at one more clinic are now with the others."
-        ),
-    ),
-    "sharing_waits": Kind(
-        pgettext_lazy("notice.sharing_waits.subject", "We paused your sharing"),
-        pgettext_lazy(
-            "notice.sharing_waits.body",
-            "More records are with yours now. So we paused your sharing until you look at it. "
-            "Sign in to start it again.",
-        ),
-        pgettext_lazy(
-            "notice.sharing_waits.line",
-            "More records are with yours now. We paused your sharing until you start it again.",
-        ),
-        path="/sharing/",
-    ),
     "sharing_asked": Kind(
         pgettext_lazy("notice.sharing_asked.subject", "A request waits for your answer"),
         pgettext_lazy(

@@ -108,7 +108,7 @@ def test_A9_a_refusal_of_another_patients_record_is_logged(alice, token, get):
         ("Observation?_cursor=a&patient=b", 400),
         ("Practitioner", 403),
         ("Practitioner?name=Osei", 403),
-        ("AuditEvent", 404),
+        ("Account", 404),
         ("Binary/1", 404),
         ("Nonsense/1", 404),
         ("Observation/1/_history", 404),

@@ -12,7 +12,7 @@ from tests.fhirproxy.proof.records import ACTIVE, TARGET, id_of
 
 OWNED = tuple(sorted(kind for kind, rule in SERVED.items() if rule.searchable))
 REACHED = ("Binary", "Medication", "Provenance")
-OURS = frozenset({"Consent"})  # kept here and not in the EHR
+OURS = frozenset({"AuditEvent", "Consent"})  # kept here and not in the EHR
 UNSERVED = tuple(sorted(R4 - set(SERVED) - OURS))
 BASE = "http://testserver/fhir/r4"
 # Parameters of FHIR R4 for every type, and what others add, none of which is served.

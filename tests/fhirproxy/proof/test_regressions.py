@@ -325,7 +325,7 @@ def test_a_denial_and_a_lack_of_consent_stand_in_the_patients_log(alice):
         (f"Observation/{alice.mallory}-x", ["record.not-found"]),
         (f"Patient/{alice.mallory}-patient/$everything", ["record.not-yours"]),
         (f"Observation?patient={alice.mallory}", ["record.not-yours"]),
-        ("AuditEvent", ["request.404"]),
+        ("Account", ["request.404"]),
         ("Observation?x=1", ["request.400"]),
     ):
         alice.app.get(path)

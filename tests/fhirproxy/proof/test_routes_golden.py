@@ -32,7 +32,7 @@ pytestmark = pytest.mark.django_db
 # Who asks: without anything, with a token that nobody was given, with one that has run out, with one whose
 # consent was stopped, with a scope that does not reach, signed in in a browser, and with all it needs.
 ASKERS = ("none", "unknown", "expired", "stopped", "no-scope", "session", "good")
-GROUPS = {"owned": "Observation", "reached": "Medication", "shared": "Practitioner", "unserved": "AuditEvent"}
+GROUPS = {"owned": "Observation", "reached": "Medication", "shared": "Practitioner", "unserved": "Account"}
 HEADER = """\
 # Every address below /fhir/: method, path, who asks (see ASKERS), what decides, what the log says, status.
 # {owned} is a type of the patient's own, {reached} one that is read through others, {shared} the clinic's,
@@ -65,6 +65,11 @@ CONSENTS = (
     *(("GET", "Consent/{consent}/_history/1"), ("GET", "Consent/nobody"), ("DELETE", "Consent/{consent}")),
     *(("PATCH", "Consent/{consent}"), ("GET", "Consent/{consent}/$everything")),
 )
+AUDIT_EVENTS = (
+    *(("GET", "AuditEvent"), ("POST", "AuditEvent/_search"), ("GET", "AuditEvent?unknown=x")),
+    *(("GET", "AuditEvent/nobody"), ("POST", "AuditEvent"), ("PUT", "AuditEvent/nobody")),
+    *(("DELETE", "AuditEvent/nobody"), ("GET", "AuditEvent/nobody/_history")),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +87,7 @@ class Row:
 
 def asked(base: str) -> Iterator[tuple[str, str, str]]:
     """Method, pattern and body."""
-    for one in (*OF_ALL, *CONSENTS):
+    for one in (*OF_ALL, *CONSENTS, *AUDIT_EVENTS):
         method, path, *body = one
         yield method, f"{base}{path}", body[0] if body else ""
     for group in GROUPS:
