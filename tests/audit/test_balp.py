@@ -14,7 +14,7 @@ from audit.events import EventType, Outcome, Role
 from audit.models import AuditEvent
 from tests.audit.cast import ALICE_USER, AMIR_USER, entry
 
-EXAMPLES = Path("/work/shared/data/examples/ihe-balp-audit/AuditEvent.ndjson.gz")
+EXAMPLES = Path(__file__).resolve().parents[3] / "shared/data/examples/ihe-balp-audit/AuditEvent.ndjson.gz"
 needs_examples = pytest.mark.skipif(not EXAMPLES.exists(), reason="the examples of IHE BALP are not here")
 # What a profile demands: type, action, roles of agents, and (type, role) of entities; from BALP 1.1.4.
 PATIENT, DATA, QUERY, REPORT = ("1", "1"), ("2", "4"), ("2", "24"), ("2", "3")
