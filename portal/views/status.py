@@ -65,7 +65,7 @@ def _page(request: HttpRequest) -> HttpResponse:
 
 def _without_database(*, html: bool) -> HttpResponse:
     """Nobody is known, and no session: a page that asks for neither."""
-    parts = {"identity": False, "queue": False, "cache": _answers_cache(), "log": False}
+    parts = {"identity": False, "queue": None, "cache": _answers_cache(), "log": False}
     if not html:
         return JsonResponse({"sources": [], "parts": parts}, status=503)
     names = ("CLINIC_NAME", "CLINIC_PHONE", "EMERGENCY_NUMBER")
@@ -74,7 +74,7 @@ def _without_database(*, html: bool) -> HttpResponse:
     return HttpResponse(page, status=503)
 
 
-def _code(found: list[tuple[Source, Finding]], parts: dict[str, bool]) -> int:
+def _code(found: list[tuple[Source, Finding]], parts: dict[str, bool | None]) -> int:
     down = any(finding.state == DOWN for _, finding in found)
     return 503 if down or not (parts["identity"] and parts["cache"]) else 200
 
@@ -95,15 +95,16 @@ def _shown(source: Source, finding: Finding, *, staff: bool) -> Shown:
     return Shown(source.name, state, since, finding.problem if staff else "")
 
 
-def _parts(found: list[Finding]) -> dict[str, bool]:
-    """Our own parts, and whether each works. `identity`: sign-in, whose data this process has just reached.
+def _parts(found: list[Finding]) -> dict[str, bool | None]:
+    """Our own parts, and whether each works; None where nobody knows.
 
-    `queue`: whether work in the background was done lately.
+    `identity`: sign-in, whose data this process has just reached. `queue`: whether work in the background
+    was done lately.
     """
     times = [datetime.fromisoformat(finding.at) for finding in found if finding.at]
     return {
         "identity": True,
-        "queue": bool(times) and max(times) > timezone.now() - WORKED_LATELY,
+        "queue": max(times) > timezone.now() - WORKED_LATELY if times else None,
         "cache": _answers_cache(),
         "log": _is_log_in_time(int(time.monotonic() // 60)),
     }

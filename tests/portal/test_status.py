@@ -68,6 +68,16 @@ def test_a_slow_one_is_called_slow(client, monkeypatch):
     assert "It works, but it is slow." in page.text
 
 
+def test_before_any_work_in_the_background_nobody_says_that_it_is_late(client):
+    factories.create_source()
+    cache.clear()
+
+    page = client.get("/status/", headers=BROWSER)
+
+    assert "We do not know yet if messages and downloads are being sent." in page.text
+    assert client.get("/status/").json()["parts"]["queue"] is None
+
+
 def test_programs_get_json(client, far):
     for accept in ("*/*", "application/json"):
         answer = client.get("/status/", headers={"accept": accept})
