@@ -53,7 +53,7 @@ AUDIT_ON_BROKEN = env.text("AUDIT_ON_BROKEN", "serve")  # or stop: what a log th
 if AUDIT_ON_BROKEN not in {"serve", "stop"}:
     raise env.BadVariable("AUDIT_ON_BROKEN takes serve or stop.")
 # A function of ours that keeps a month from being dropped.
-AUDIT_HOLD_CHECK = env.text("AUDIT_HOLD_CHECK", "compliance.investigations.holds_month")
+AUDIT_HOLD_CHECK = "compliance.investigations.holds_month"
 
 INSTALLED_APPS = [
     *(["demo"] if DEMO else []),

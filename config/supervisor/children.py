@@ -132,7 +132,9 @@ def remember(pid_file: Path, pid: int) -> None:
     pid_file.parent.mkdir(parents=True, exist_ok=True)
     with contextlib.suppress(psutil.NoSuchProcess):  # it ended at once
         note = {"pid": pid, "created": psutil.Process(pid).create_time()}
-        pid_file.write_text(json.dumps(note))
+        whole = pid_file.with_suffix(".new")  # who reads it meanwhile finds the old one, not a part
+        whole.write_text(json.dumps(note))
+        whole.replace(pid_file)
 
 
 def end_left_over(run: Path) -> list[str]:

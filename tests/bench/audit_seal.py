@@ -25,7 +25,6 @@ def run(stack: Stack, sizes: Sizes) -> Report:
     report = Report("P8", f"{sizes.events:,} events")
     with tempfile.TemporaryDirectory() as folder:
         settings.AUDIT_ANCHOR_FILE = Path(folder) / "checkpoints.txt"
-        settings.AUDIT_JOURNAL_FOLDER = Path(folder) / "journal"
         sequencer.catch_up()
         inserts = _fill(sizes)
         began = time.perf_counter()

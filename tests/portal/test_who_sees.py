@@ -194,10 +194,12 @@ def test_every_answer_has_a_sentence(kind, language):
         *(Decision(False, (r,)) for r in Reason),
     ]
     with translation.override(language):
-        for decision, chosen, whole, paused in product(decisions, (None, True, False), BOTH, BOTH):
+        for decision, chosen, whole, paused, joined in product(
+            decisions, (None, True, False), BOTH, BOTH, BOTH
+        ):
             viewer = Viewer(
                 kind=kind, reference="x", name="Ann", decision=decision, consent=consent, chosen=chosen
             )
-            said = viewers._why(viewer, "Ann", whole=whole, paused=paused)
+            said = viewers._why(viewer, "Ann", whole=whole, paused=paused, joined=joined)
             assert said.endswith(".")
             assert "{" not in said

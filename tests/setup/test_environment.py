@@ -14,7 +14,7 @@ from config.supervisor import demo_env
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 READERS = re.compile(r'env\.(?:text|flag|numbers?|listing|path|key)\(\s*"([A-Z_]+)"')
-ONLY_IN_THE_DEMO = {"DEMO_CLIENT_URL"}
+ONLY_IN_THE_DEMO = {"DEMO_CLIENT_URL", "LAKESIDE_URL"}
 
 
 class Server:
