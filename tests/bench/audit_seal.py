@@ -15,7 +15,7 @@ from audit.verification import verify
 from tests.audit.cast import ALICE, entry
 from tests.bench.report import Kind, Report
 from tests.bench.sizes import Sizes
-from tests.bench.stack import Stack
+from tests.bench.stack import DATABASE, Stack
 
 BAR_VERIFY = 80_000
 TOGETHER = 500  # events in a transaction, for filling
@@ -24,7 +24,12 @@ TOGETHER = 500  # events in a transaction, for filling
 def run(stack: Stack, sizes: Sizes) -> Report:
     report = Report("P8", f"{sizes.events:,} events")
     with tempfile.TemporaryDirectory() as folder:
+        # A log of its own: the journals of other parts tell of other databases.
         settings.AUDIT_ANCHOR_FILE = Path(folder) / "checkpoints.txt"
+        settings.AUDIT_JOURNAL_FOLDER = Path(folder) / "journal"
+        stack.stop()
+        connection.close()
+        stack.fresh_database(DATABASE)
         sequencer.catch_up()
         inserts = _fill(sizes)
         began = time.perf_counter()
