@@ -74,7 +74,7 @@ def instance(request: HttpRequest, event_id: str) -> HttpResponse:
 def _answer(request: HttpRequest, asked: Callable[[HttpRequest], Interaction]) -> HttpResponse:
     views.accepts_json(request)
     if _is_auditor(request):
-        return views.http(_for_auditor(request, asked(request)))
+        return views.http(_for_auditor(request, _asked_by_auditor(request, asked)))
     requester = consents.person_or_client(request)
     interaction = views.refusing(requester, lambda: asked(request))
     answer = read if interaction.code == "read" else search
@@ -208,6 +208,19 @@ def _is_auditor(request: HttpRequest) -> bool:
     return user.staff_roles.filter(role__in=AUDITORS).exists()
 
 
+def _asked_by_auditor(request: HttpRequest, asked: Callable[[HttpRequest], Interaction]) -> Interaction:
+    """A search names one patient. Raises Refusal, which stands in the log."""
+    try:
+        interaction = asked(request)
+        named = [value for name, value in interaction.params if name == "patient"]
+        if interaction.code != "read" and (len(named) != 1 or not A_PATIENT.fullmatch(named[0])):
+            raise Refusal(400, "Name the patient: patient=Patient/<id>.")
+    except Refusal as refusal:
+        _log_look(request, "", None, (f"request.{refusal.status}",))
+        raise
+    return interaction
+
+
 def _for_auditor(request: HttpRequest, asked: Interaction) -> FhirResponse:
     """A search names its patient; what was found, or not, the look at it is in the log first."""
     if asked.code == "read":
@@ -217,11 +230,8 @@ def _for_auditor(request: HttpRequest, asked: Interaction) -> FhirResponse:
             raise Refusal(404, NOT_FOUND)
         body = json.dumps(_resource(event, _known_as(event.patient), whole=True)).encode()
         return FhirResponse(200, {"Content-Type": FHIR_JSON}, body)
-    named = [A_PATIENT.fullmatch(value) for name, value in asked.params if name == "patient"]
-    if len(named) != 1 or named[0] is None:
-        raise Refusal(400, "Name the patient: patient=Patient/<id>.")
-    slug = Source.primary().slug
-    identity = PatientIdentity.objects.filter(source=slug, fhir_id=named[0][1]).first()
+    known = next(value for name, value in asked.params if name == "patient").removeprefix("Patient/")
+    identity = PatientIdentity.objects.filter(source=Source.primary().slug, fhir_id=known).first()
     reference = f"Patient/{identity.patient_id}" if identity else ""
     _log_look(request, reference, asked)
     passed, page = Passed(), feed.Page([], "")
@@ -232,7 +242,7 @@ def _for_auditor(request: HttpRequest, asked: Interaction) -> FhirResponse:
         except feed.BadCursor:
             raise Refusal(400, release.SAID[400]) from None
     for event in page.events:
-        resource = _resource(event, f"Patient/{named[0][1]}", whole=True)
+        resource = _resource(event, f"Patient/{known}", whole=True)
         passed.take(
             Seen(json.dumps(resource).encode(), resource, frozenset(), frozenset()), Decision(True, ())
         )
@@ -247,17 +257,21 @@ def _known_as(patient: str) -> str:
     return f"Patient/{found}" if found else ""
 
 
-def _log_look(request: HttpRequest, patient: str, asked: Interaction) -> None:
+def _log_look(
+    request: HttpRequest, patient: str, asked: Interaction | None, refused: tuple[str, ...] = ()
+) -> None:
+    names = {name for name, _ in asked.params} if asked else set()
     record(
         Entry(
             type=EventType.AUDIT_READ,
-            outcome=Outcome.DONE,
+            outcome=Outcome.DENY if refused else Outcome.DONE,
             actor=f"User/{request.user.pk}",
             role=Role.COMPLIANCE,
             patient=patient,
-            interaction=asked.code,
+            interaction=asked.code if asked else "",
             resource_types=("AuditEvent",),
-            detail={"filters": "|".join(sorted({name for name, _ in asked.params}))[:199]},
+            reasons=refused,
+            detail={"filters": "|".join(sorted(names))[:199]} if names else {},
         )
     )
 

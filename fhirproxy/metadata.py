@@ -51,7 +51,10 @@ def capability_statement(source: Source | None = None) -> dict[str, Any]:
     Only types that the EHR says it has, once it was asked (`fhirproxy.health`).
     """
     if source is None:
-        types = Source.primary().types
+        try:
+            types = Source.primary().types
+        except Source.DoesNotExist:  # nobody has set one up yet
+            types = ""
         return _statement(settings.CLINIC_NAME, settings.FHIR_BASE_URL, types, consents=True)
     return _statement(source.name, source.fhir_url, source.types)
 

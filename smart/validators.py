@@ -18,14 +18,24 @@ from oauth2_provider.oauth2_validators import OAuth2Validator
 from oauthlib.common import Request
 from oauthlib.oauth2.rfc6749 import errors
 
-from smart import assertions, authorizations, dpop, exchange, identity, launches, scopes, tokens, trail
+from smart import (
+    assertions,
+    authorizations,
+    dpop,
+    exchange,
+    identity,
+    launches,
+    rotation,
+    scopes,
+    tokens,
+    trail,
+)
 from smart.authorizations import Authorization
 from smart.jwts import BadToken
 from smart.models import AccessToken, Client, Grant, RefreshToken
 
 CODE_VERIFIER = re.compile(r"[A-Za-z0-9\-._~]{43,128}")  # RFC 7636, 4.1
 REPLAYED = "token.replayed"
-RETRY = timedelta(seconds=60)  # in which a client whose answer was lost may refresh once more
 log = structlog.get_logger("chartkey.oauth")
 
 
@@ -160,16 +170,16 @@ class SmartValidator(OAuth2Validator):
         if found.application_id == client.pk and found.jkt and found.jkt != _jkt(request):
             trail.refused(found, "proof.mismatch")
             return False
-        now = _lock(found)
+        now = rotation.lock(found)
         if (now.revoked, now.retried_at) != (found.revoked, found.retried_at):
             trail.refused(found, "token.raced")
             return False
-        if found.application_id == client.pk and _retries(found):
+        if found.application_id == client.pk and rotation.retries(found):
             request.user, request.refresh_token = found.user, refresh_token
             request.refresh_token_instance = found
             found.revoked = None  # here only: its end, and what stands behind it, are looked at below
         elif not super().validate_refresh_token(refresh_token, client, request, *args, **kwargs):
-            trail.refused(found, REPLAYED if _was_rotated(found) else "token.refused")
+            trail.refused(found, REPLAYED if rotation.was_rotated(found) else "token.refused")
             return False
         if not tokens.is_active(found):  # G10: its absolute end, and the authorization's own
             trail.refused(found, "authorization.ended")
@@ -375,36 +385,6 @@ def _in(seconds: int) -> datetime:
 
 def _s256(verifier: str) -> str:
     return base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
-
-
-def _lock(token: RefreshToken) -> RefreshToken:
-    return RefreshToken.objects.select_for_update().get(pk=token.pk)
-
-
-def _retries(token: RefreshToken) -> bool:
-    """Whether an answer was lost, and this is the client asking once more; the unused successor ends.
-
-    Only the token just before, within RETRY, once, and only while its successor was not used. If
-    it was a thief who asked, the successor comes back from its owner, and that ends the family.
-    """
-    if token.revoked is None or token.retried_at is not None or timezone.now() > token.revoked + RETRY:
-        return False
-    family = RefreshToken.objects.select_for_update().filter(token_family=token.token_family)
-    successors = list(family.filter(pk__gt=token.pk))
-    if len(successors) != 1 or successors[0].revoked is not None:
-        return False
-    now = timezone.now()
-    RefreshToken.objects.filter(pk=token.pk).update(retried_at=now, updated=now)
-    # Its successor was never used and gets no second use: if it comes back, two of them ask.
-    RefreshToken.objects.filter(pk=successors[0].pk).update(revoked=now, retried_at=now, updated=now)
-    AccessToken.objects.filter(source_refresh_token=token).delete()
-    return True
-
-
-def _was_rotated(token: RefreshToken) -> bool:
-    """One that was ended on purpose has no successor, and coming back is no theft."""
-    successors = RefreshToken.objects.filter(token_family=token.token_family, pk__gt=token.pk)
-    return token.revoked is not None and successors.exists()
 
 
 def _end_of(source: Grant | RefreshToken) -> datetime:

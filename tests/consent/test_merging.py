@@ -1,34 +1,21 @@
 """Two patients become one, and nobody sees more than before (A13; OEMR #13313)."""
 
-from datetime import date, timedelta
-from itertools import product
+from datetime import timedelta
 
 import pytest
 from django.utils import timezone
-from hypothesis import Phase, example, given, settings
-from hypothesis import strategies as st
-from hypothesis.extra.django import TestCase
 
 from accounts.identities import Refused
 from accounts.models import Patient, PatientIdentity, RelatedPerson
 from audit.models import AuditEvent
 from consent import authority, commands, fhir, merging
-from consent.decision import Access, decide
-from consent.directives import directives
 from consent.models import Consent, Epoch
 from consent.versions import Act
-from consent.vocabulary import Category
 from notices.models import Notice
-from smart import tokens
 from smart.models import AccessToken
 from tests import factories
+from tests.consent.merging import OTHER, WHY, act, grant, help_by, make_pair, other_row, until
 from tests.consent.test_history import together
-from tests.fhirproxy.conftest import issue
-
-OTHER = "north"
-WHY = "One person with two rows"
-LABELS = [frozenset(), frozenset({"PSY"}), frozenset({"ETH"})]
-RECIPIENT = "Practitioner/dr-osei"
 
 
 @pytest.fixture
@@ -39,56 +26,6 @@ def cora(db):
 @pytest.fixture
 def pair(db):
     return make_pair()
-
-
-def make_pair():
-    """Alice, who signs in, and a second row of hers with a record at another EHR."""
-    alice = factories.create_patient("Alice Moreno")
-    return alice, other_row()
-
-
-def other_row(name="Alicia Moreno", source=OTHER):
-    row = Patient.objects.create(name=name, birth_date=date(1979, 4, 17))
-    PatientIdentity.objects.create(patient=row, source=source, fhir_id=f"n-{row.pk.hex[:12]}")
-    return row
-
-
-def act(patient):
-    return Act(by=patient.user, channel="portal")
-
-
-def until():
-    return timezone.now() + timedelta(days=30)
-
-
-def grant(patient, client, by, categories=(Category.TEST_RESULTS,), labels=()):
-    return commands.grant(
-        patient=patient, client=client, categories=categories, labels=labels, until=until(), by=by,
-        channel="portal", text_shown="Share?", language="en",
-    )  # fmt: skip
-
-
-def help_by(user, patient, categories=(Category.TEST_RESULTS,), labels=(), by=None):
-    relation = factories.helps(user, patient)
-    return commands.let_help(
-        relation=relation,
-        categories=categories,
-        labels=labels,
-        until=until(),
-        act=Act(by=by, channel="portal"),
-    )
-
-
-def share(patient, categories=(Category.TEST_RESULTS,), labels=()):
-    return commands.share(
-        patient=patient, recipient=RECIPIENT, categories=categories, labels=labels, until=until(),
-        act=act(patient),
-    )  # fmt: skip
-
-
-def limit(patient, provision):
-    asked = commands.ask_restriction(patient=patient, provision=provision, act=act(patient))
-    return commands.answer(asked, agreed=True, act=act(patient))
 
 
 def test_identities_move_and_the_old_row_says_into_whom(pair, cora):
@@ -267,119 +204,6 @@ def test_an_undo_gives_the_records_back_and_lets_nobody_in(pair, cora):
 
 
 # Whatever the two had let in or denied: each permit after the merge was one before, at the same EHR.
-CATEGORIES = st.sets(st.sampled_from([Category.TEST_RESULTS, Category.MEDICINES]), min_size=1)
-GRANTS = st.fixed_dictionaries({"categories": CATEGORIES, "labels": st.sets(st.sampled_from(["PSY", "ETH"]))})
-DENIAL = {"type": "deny", "securityLabel": [fhir.label_coding("ETH")]}
-LIMITS = st.sampled_from(
-    [
-        None,
-        {"type": "deny", "securityLabel": [fhir.label_coding("PSY")]},
-        {"type": "deny", "purpose": [{"system": fhir.ACT_REASON, "code": "TREAT"}], "provision": [
-            {"type": "permit", "securityLabel": [fhir.label_coding("ETH")]},
-        ]},
-        {"type": "permit", "purpose": [{"system": fhir.ACT_REASON, "code": "HRESCH"}], "provision": [DENIAL]},
-    ]
-)  # fmt: skip
-SIDE = st.fixed_dictionaries(
-    {
-        "app": st.none() | GRANTS,
-        "helper": st.none() | GRANTS,
-        "share": st.none() | GRANTS,
-        "limit": LIMITS,
-        "choice": st.sampled_from([None, True, False]),
-    }
-)
-
-
-WIDE = {"categories": {Category.TEST_RESULTS, Category.MEDICINES}, "labels": {"PSY", "ETH"}}
-ALL = {"app": WIDE, "helper": WIDE, "share": WIDE, "limit": None, "choice": True}
-NONE = {"app": None, "helper": None, "share": None, "limit": None, "choice": None}
-
-
-class NothingWidens(TestCase):
-    @given(SIDE, SIDE)
-    @example(ALL, NONE)
-    @example(NONE, ALL)
-    @settings(
-        max_examples=8, deadline=None, phases=(Phase.explicit, Phase.generate)
-    )  # to shrink takes minutes
-    def test_whatever_the_two_had_allowed_a_merge_permits_nothing_new(self, first, second):
-        cora = factories.create_staff("Cora", "compliance")
-        doctor = factories.create_staff("Dr Osei", "clinician", practitioner=RECIPIENT)
-        amir, acme = factories.create_user("Amir"), factories.acme_client()
-        alice, row = make_pair()
-        held = [_allow(p, s, acme, amir, by) for p, s, by in
-                  [(alice, first, alice.user), (row, second, cora)]]  # fmt: skip
-        before = {factories.SOURCE: _permitted(alice, held[0], amir, doctor),
-                  OTHER: _permitted(row, held[1], amir, doctor)}  # fmt: skip
-
-        merging.merge(cora, alice, row, WHY)
-
-        after = _permitted(alice, held[0], amir, doctor) | _permitted(alice, held[1], amir, doctor)
-        for source in before:
-            assert after <= before[source], source
-        assert not _asked_by("app", "helper", of=_permitted(row, held[1], amir, doctor))
-        assert not _asked_by("app", "helper", of=after)
-
-
-def _asked_by(*who, of):
-    return {permit for permit in of if permit[0] in who}
-
-
-def _allow(patient, side, acme, amir, by):
-    mine = Act(by=by, channel="portal")
-    token = None
-    if side["app"]:
-        consent = grant(patient, acme, by, **side["app"])
-        token = _token(consent, by)
-    if side["helper"]:
-        help_by(amir, patient, by=by, **side["helper"])
-    if side["share"]:
-        commands.share(patient=patient, recipient=RECIPIENT, until=until(), act=mine, **side["share"])
-    if side["limit"]:
-        asked = commands.ask_restriction(patient=patient, provision=side["limit"], act=mine)
-        commands.answer(asked, agreed=True, act=mine)
-    if side["choice"] is not None:
-        for directive in directives():
-            commands.prefer(patient=patient, directive=directive, permit=side["choice"], act=mine)
-    return token
-
-
-def _token(consent, by):
-    if consent.patient.user:
-        return issue(consent)
-    value = factories.uuid.uuid4().hex
-    AccessToken.objects.create(
-        user=by, application=consent.client, patient=consent.patient, authorization_id=consent.id,
-        scope="patient/*.rs", token="", token_checksum=tokens.checksum(value), expires=until(),
-    )  # fmt: skip
-    return value
-
-
-def _permitted(patient, token, amir, doctor):
-    """(who, category, labels) that `decide` permits."""
-    now = timezone.now()
-    requesters = {
-        "helper": authority.for_helper(amir, patient),
-        "doctor": authority.for_clinician(doctor, patient, now, treats=True),
-        "research": authority.for_other_system(patient.pk, {"Organization/uni"}, "HRESCH"),
-        "share": authority.for_other_system(patient.pk, {RECIPIENT}, "TREAT"),
-    }
-    if token and (app := authority.from_bearer(token)):
-        requesters["app"] = app
-    found = set()
-    for (who, requester), category, labels in product(
-        requesters.items(), [Category.TEST_RESULTS, Category.MEDICINES], LABELS
-    ):
-        access = Access(
-            interaction="read", resource_type="Observation", at=requester.now, purpose=requester.purpose,
-            categories=frozenset({category}), security_labels=labels, actors=requester.actors,
-        )  # fmt: skip
-        if decide(access, requester.authority("read")).permitted and requester.alive:
-            found.add((who, category, labels))
-    return found
-
-
 def test_every_kind_of_consent_is_thought_of():
     assert set(Consent.Kind.values) == {"app", "helper", "share", "preference", "restriction"}
 

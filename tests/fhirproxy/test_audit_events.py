@@ -192,6 +192,15 @@ def test_an_auditor_searches_for_a_patient_and_that_is_in_the_patients_log(alice
     assert ids(auditor.get(SEARCH, {"patient": "Patient/nobody"})) == []
 
 
+@pytest.mark.parametrize("asked", ["", "?patient=a/b", "?patient=a&patient=b", "?unknown=x", "?_count=0"])
+def test_what_an_auditor_is_refused_stands_in_the_log(alice, auditor, asked):
+    assert auditor.get(f"{SEARCH}{asked}").status_code == 400
+    event = AuditEvent.objects.order_by("-recorded_at", "-id").first()
+
+    assert (event.type, event.outcome, event.reasons) == ("audit:read", "deny", ["request.400"])
+    assert event.role == "compliance"
+
+
 def test_staff_who_do_not_answer_for_the_log_do_not_search_it(client):
     user = factories.create_user("Sam", is_staff=True)
     StaffRole.objects.create(user=user, role="support")

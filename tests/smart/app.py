@@ -11,6 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 from django.http import HttpResponse
 from django.test import Client as Browser
 
+from audit.models import AuditEvent
 from smart.models import Client
 from tests.factories import acme_client
 
@@ -108,3 +109,9 @@ class App:
     def post(self, path: str, body: dict[str, str | None], **headers: str) -> HttpResponse:
         sent = {name: value for name, value in body.items() if value is not None}
         return self.machine.post(path, sent, headers=headers)
+
+
+def reasons() -> list[str]:
+    """Why tokens were refused, oldest first, from the log."""
+    events = AuditEvent.objects.filter(type="token:refuse").order_by("recorded_at")
+    return [reason for event in events for reason in event.reasons]
