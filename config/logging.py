@@ -83,9 +83,12 @@ def _chain(error: BaseException | None) -> Iterator[tuple[type, BaseException, A
 
 
 class NoArguments(logging.Filter):
-    """Libraries put URLs and values in their messages; below warning we do not keep those."""
+    """Libraries put URLs and values in their messages; below warning we do not keep those. urllib3 warns
+    of odd headers with the address that was asked for: what fails there, its caller says."""
 
     def filter(self, record: logging.LogRecord) -> bool:
+        if record.name.startswith("urllib3"):
+            return False
         return record.levelno >= logging.WARNING or record.name.startswith("chartkey")
 
 

@@ -66,6 +66,8 @@ class Server:
         return FhirResponse(answer.status, found, content)
 
     def _read(self, answer: urllib3.BaseHTTPResponse) -> bytes:
+        if answer.status < 200:  # one comes after it, and would be taken for the answer to the next request
+            raise UpstreamUnavailable("a word before the answer", Trouble.CUT_OFF)
         if 300 <= answer.status < 400 and answer.status != 304:
             raise UpstreamUnavailable("a redirect is not followed", Trouble.REDIRECT)
         if answer.headers.get("Content-Encoding", "identity") != "identity":
@@ -124,5 +126,5 @@ def _named() -> Iterator[None]:
         raise UpstreamUnavailable(type(error).__name__, Trouble.CONNECT) from error
     except exceptions.SSLError as error:
         raise UpstreamUnavailable(type(error).__name__, _of_tls(error)) from error
-    except (exceptions.HTTPError, OSError) as error:
+    except (exceptions.HTTPError, OSError, ValueError) as error:  # of a number that cannot be read
         raise UpstreamUnavailable(type(error).__name__, Trouble.CUT_OFF) from error

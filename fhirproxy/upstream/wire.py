@@ -43,6 +43,10 @@ class _Raw(io.RawIOBase):
         self._sock.settimeout(patience)
         return self._raw.readinto(buffer)
 
+    def readall(self) -> bytes:
+        """What has no end is not read: a chunk of the length -1 would be, whatever may be read at most."""
+        raise OSError("nobody reads without a bound")
+
     def close(self) -> None:
         self._raw.close()
         super().close()
