@@ -126,6 +126,32 @@ def move(identity: PatientIdentity, to: Patient, *, by: "User", reason: str) -> 
     return begin(match, by=by, method=Method.MERGE, reason=reason)
 
 
+def came_from(identity: PatientIdentity) -> uuid.UUID | None:
+    """By whose merge the patient has a record; None where it is theirs by a link of its own.
+
+    Told by the rows before it. A merge that was undone left no trace; a record that its EHR merged
+    away meanwhile goes on as the one that survived.
+    """
+    owners: list[uuid.UUID] = []
+    row: PatientIdentity | None = identity
+    while row:
+        owners.append(row.patient_id)
+        row = _row_before(row)
+    since: list[uuid.UUID] = []
+    for owner in reversed(owners):
+        since = [*since[: since.index(owner)], owner] if owner in since else [*since, owner]
+    return since[-2] if len(since) > 1 else None
+
+
+def _row_before(row: PatientIdentity) -> PatientIdentity | None:
+    """The row that ended when this one began; None for one that began with a match."""
+    methods = set(row.matches.values_list("method", flat=True))
+    before = PatientIdentity.ever.filter(source=row.source, pk__lt=row.pk).order_by("-pk")
+    if Method.MERGE in methods:
+        return before.filter(fhir_id=row.fhir_id).first()
+    return before.filter(patient=row.patient_id).first() if Method.SURVIVOR in methods else None
+
+
 def settle(match: IdentityMatch, status: str, *, by: "User | None", reason: str) -> None:
     match.status, match.decided_at, match.decided_by, match.reason = status, timezone.now(), by, reason[:200]
     match.save()

@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from accounts import identities
 from accounts.identities import Refused
-from accounts.models import IdentityMatch, Patient, PatientIdentity, RelatedPerson
+from accounts.models import Patient, PatientIdentity, RelatedPerson
 from audit.events import EventType
 from consent.models import Consent, Epoch
 from consent.versions import OPERATIONAL, Act, append, lock
@@ -243,6 +243,8 @@ def _unmerge(actor: "User", merged_id: uuid.UUID, reason: str) -> Patient:
     merged = Patient.objects.get(pk=merged_id)
     if merged.merged_into_id != kept_id:
         raise Refused("merge.none", "This patient was parted a moment ago.")
+    if Patient.objects.get(pk=kept_id).merged_into_id:  # who has the records of both by now
+        raise Refused("merge.tombstone", "Who was kept was merged as well since. Part that one first.")
     merged.merged_into = None
     merged.save(update_fields=["merged_into"])
     for identity in _came_with(merged, kept_id):
@@ -258,10 +260,9 @@ def _unmerge(actor: "User", merged_id: uuid.UUID, reason: str) -> Patient:
 
 
 def _came_with(merged: Patient, kept_id: uuid.UUID) -> list[PatientIdentity]:
-    """The living identities of the one who was kept that were the other's before."""
-    theirs = set(PatientIdentity.ever.filter(patient=merged).values_list("source", "fhir_id"))
-    joined = PatientIdentity.objects.filter(patient_id=kept_id, matches__method=IdentityMatch.Method.MERGE)
-    return [identity for identity in joined if (identity.source, identity.fhir_id) in theirs]
+    """The living identities of the one who was kept that are there by the merge with the other."""
+    living = PatientIdentity.objects.filter(patient_id=kept_id)
+    return [identity for identity in living if identities.came_from(identity) == merged.pk]
 
 
 def _active(patient: Patient) -> list[Consent]:
