@@ -18,6 +18,7 @@ from jwcrypto.jwk import JWK
 from jwcrypto.jwt import JWT
 
 from fhirproxy.messages import FhirResponse, Trouble, UpstreamUnavailable
+from fhirproxy.upstream import wire
 from fhirproxy.upstream.exchange import Bounds, Server
 
 ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
@@ -75,10 +76,15 @@ class BackendServices:
 
     def header(self, *, fresh: bool = False) -> str:
         refused = self._token if fresh else ""
-        with self._lock:  # many may find that it has ended; one asks
+        # Many may find that it has ended; one asks, and the others wait as long as each of them may.
+        if not self._lock.acquire(timeout=max(0, min(wire.left(), threading.TIMEOUT_MAX))):
+            raise UpstreamUnavailable("the token did not come in time", Trouble.TIMEOUT)
+        try:
             if self._token == refused or self._clock() >= self._ends_at - EARLY:
                 self._token, self._ends_at = self._ask()
             return f"Bearer {self._token}"
+        finally:
+            self._lock.release()
 
     def _ask(self) -> tuple[str, float]:
         form = {

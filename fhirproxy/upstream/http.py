@@ -19,6 +19,8 @@ SAFE = frozenset({"GET", "HEAD"})
 TRIES = 3
 PASSING = frozenset({429, 502, 503, 504})  # statuses that may be others in a moment
 LOST = frozenset({Trouble.CONNECT, Trouble.CUT_OFF})
+# What is at one address, and says nothing of others: who asks for it closes the EHR to nobody.
+OF_ONE_ADDRESS = frozenset({Trouble.TOO_LARGE, Trouble.NOT_FHIR, Trouble.REDIRECT})
 FIRST_PAUSE = 0.1  # seconds; doubled each time, and half of it by chance
 LONGEST_PAUSE = 5  # seconds that an EHR may make us wait within a request
 LONGEST_WAIT = 3600  # and tell others to wait
@@ -52,8 +54,9 @@ class Http:
         try:
             answer = self._patiently(request)
             _check(answer)
-        except UpstreamUnavailable:
-            self.guard.failed()
+        except UpstreamUnavailable as error:
+            if error.trouble not in OF_ONE_ADDRESS:
+                self.guard.failed()
             raise
         if answer.status >= 500 or answer.status == 429:
             self.guard.failed()

@@ -12,6 +12,7 @@ from jwcrypto.jwt import JWT
 
 from fhirproxy import upstream
 from fhirproxy.messages import FhirRequest, Trouble, UpstreamUnavailable
+from fhirproxy.upstream.exchange import within
 from fhirproxy.upstream.guard import FAILURES, REST, Guard
 from tests.ehr.conftest import Fake
 
@@ -212,3 +213,40 @@ def test_a_changed_source_is_another_one(fake):
 def replace_source(source, **changes):
     fields = {name: getattr(source, name) for name in upstream.CONFIGURED} | changes
     return type(source)(**fields, kind=source.kind, name=source.name)
+
+
+@pytest.mark.parametrize("do", [{"status": 200, "body": "%PDF-1.7"}, {"send": "huge"}, {"status": 302}])
+def test_what_one_address_answers_does_not_close_the_ehr_to_everybody(fake, do):
+    """A document that is too large, or of a kind of its own, is not what others ask for."""
+    source = fake.source(max_bytes=100_000)
+    fake.load("plain", [{"resourceType": "Patient", "id": "1"}])
+    fake.script({"match": "/Binary", "times": 0, "do": do})
+    for _ in range(FAILURES):
+        with suppress(UpstreamUnavailable):
+            upstream.of(source).send(FhirRequest("GET", "Binary/mine"))
+
+    assert upstream.of(source).send(READ).status == 200
+
+
+def test_F9_who_waits_for_a_token_waits_no_longer_than_may_be(fake, smart):
+    source, _ = smart
+    give(fake, "one")
+    held, done = threading.Event(), threading.Event()
+    credentials = upstream.of(source).credentials
+
+    def hold() -> None:
+        with credentials._lock:
+            held.set()
+            done.wait(60)
+
+    def wait() -> Trouble:
+        with within(0.2):
+            return trouble(source)
+
+    with ThreadPoolExecutor(2) as pool:
+        pool.submit(hold)
+        held.wait()
+        try:
+            assert pool.submit(wait).result(timeout=30) is Trouble.TIMEOUT
+        finally:
+            done.set()
