@@ -19,7 +19,7 @@ from consent.models import Consent, ConsentVersion
 from exports.models import ExportFile, ExportJob
 from fhirproxy.models import WriteCommand, WriteEvent
 from notices.models import Notice
-from smart.models import Client
+from smart.models import Client, SecurityEvent
 
 
 class CodeFilter(admin.SimpleListFilter):
@@ -183,3 +183,13 @@ class NoticeAdmin(ReadOnlyAdmin):
 
     def value_of(self, reference: str) -> str:
         return reference if reference.startswith("User/") else super().value_of(reference)
+
+
+@admin.register(SecurityEvent)
+class SecurityEventAdmin(ReadOnlyAdmin):
+    list_display = ("id", "client", "kind", "authorization_id", "created_at", "sent_at", "attempts")
+    list_filter = ("kind", "created_at", "sent_at")
+    list_select_related = ("client",)
+    ordering = ("-created_at",)
+    fields = ("id", "client", "kind", "authorization_id", "created_at", "due_at", "sent_at", "attempts")
+    find = {"SecurityEvent": "pk", "Client": "client__client_id", "Consent": "authorization_id"}

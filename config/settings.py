@@ -176,6 +176,7 @@ CELERY_BEAT_SCHEDULE_FILENAME = str(VAR / "celerybeat-schedule")
 CELERY_BEAT_SCHEDULE = {
     "notices-send": {"task": "notices.tasks.send_due", "schedule": 10.0},
     "consents-expire": {"task": "consent.tasks.expire_due", "schedule": 30.0},
+    "events-send": {"task": "smart.tasks.send_events", "schedule": 10.0},
     "smart-sweep": {"task": "smart.tasks.sweep", "schedule": 24 * 3600.0},
     "sources-check": {"task": "fhirproxy.tasks.check_sources", "schedule": 60.0},
     "copies-sweep": {"task": "fhirproxy.tasks.sweep_copies", "schedule": 3600.0},

@@ -18,12 +18,18 @@ from consent import dependents
 from consent.fhir import consent_resource
 from consent.models import Consent, ConsentVersion, Epoch
 from consent.provisions import InvalidConsent, Row, compile_consent
-from smart import tokens
+from smart import events, tokens
 
 if TYPE_CHECKING:
     from accounts.models import User
 
 Kind, Status = Consent.Kind, Consent.Status
+# What the client of a consent is told of it; its end is told with the end of its tokens.
+TOLD = {
+    EventType.CONSENT_PAUSE: events.Kind.PAUSED,
+    EventType.CONSENT_RESUME: events.Kind.RESUMED,
+    EventType.CONSENT_AMEND: events.Kind.CHANGED,
+}
 OPERATIONAL = frozenset({Kind.PREFERENCE, Kind.RESTRICTION})  # the organisation may act without them
 SYSTEM = "System/consent"
 
@@ -82,6 +88,8 @@ def append(
         _bump(consent.patient_id)
     if status not in (Status.ACTIVE, Status.PROPOSED):
         _end_dependents(consent)
+    if event in TOLD:
+        events.tell(consent.client, TOLD[event], consent.id)
     _log(event, consent, version, act)
     return version
 

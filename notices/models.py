@@ -6,20 +6,28 @@ from django.db import models
 from django.utils import timezone
 
 
-class Notice(models.Model):
-    """One message to one person, written in the transaction of what it tells."""
+class Outgoing(models.Model):
+    """A row of an outbox: what is to be sent, when it is tried next, and how often it was."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    created_at = models.DateTimeField(default=timezone.now)
+    due_at = models.DateTimeField(default=timezone.now)
+    sent_at = models.DateTimeField(null=True)
+    attempts = models.PositiveSmallIntegerField(default=0)
+
+    class Meta:
+        abstract = True
+
+
+class Notice(Outgoing):
+    """One message to one person, written in the transaction of what it tells."""
+
     kind = models.CharField(max_length=40)  # a key of notices.kinds.KINDS
     recipient = models.CharField(max_length=60, db_index=True)  # User/<id>; this app knows no model of people
     email = models.EmailField(blank=True)
     language = models.CharField(max_length=5, default="en")
     context = models.JSONField(default=dict)  # names of apps, times: never a fact of health
-    created_at = models.DateTimeField(default=timezone.now)
-    due_at = models.DateTimeField(default=timezone.now)
-    sent_at = models.DateTimeField(null=True)
     read_at = models.DateTimeField(null=True)
-    attempts = models.PositiveSmallIntegerField(default=0)
 
     class Phi:
         fields = ("email", "context")

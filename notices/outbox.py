@@ -1,26 +1,29 @@
-"""Sending what is due by e-mail: at least once, by any number of workers.
+"""Sending what is due: at least once, by any number of workers. Notices go by e-mail.
 
-A worker first takes a notice by moving its due time ahead, in a short transaction, and then
+A worker first takes a row by moving its due time ahead, in a short transaction, and then
 sends without one. A second worker does not see it; if the first dies it comes due again.
 """
 
 from datetime import timedelta
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 import structlog
 from django.conf import settings
 from django.core.mail import EmailMessage, get_connection
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone, translation
 from django.utils.translation import pgettext
 
 from notices.kinds import KINDS
-from notices.models import Notice
+from notices.models import Notice, Outgoing
 
 MOST_ATTEMPTS = 8  # over about four hours
 FIRST_PAUSE = timedelta(minutes=1)  # doubles with each attempt; longer than a send may take
 SEND_TIMEOUT = 20  # seconds for one answer of the mail server
 
+Row = TypeVar("Row", bound=Outgoing)
 log = structlog.get_logger("chartkey.notices")
 
 
@@ -36,20 +39,21 @@ def send_due(*, limit: int = 500) -> int:
 
 
 def take_next() -> Notice | None:
-    """The oldest due notice, ours alone until its next due time."""
+    """The oldest notice that is due, ours alone until its next due time."""
+    return take(Notice.objects.exclude(email=""), most=MOST_ATTEMPTS)
+
+
+def take(rows: QuerySet[Row], *, most: int) -> Row | None:
+    """Of an outbox the oldest row that is due, and was tried less often than `most`, ours alone until
+    its next due time."""
     with transaction.atomic():
-        notice = (
-            Notice.objects.select_for_update(skip_locked=True)
-            .filter(sent_at=None, due_at__lte=timezone.now(), attempts__lt=MOST_ATTEMPTS)
-            .exclude(email="")
-            .order_by("due_at")
-            .first()
-        )
-        if notice is not None:
-            notice.due_at = timezone.now() + FIRST_PAUSE * 2**notice.attempts
-            notice.attempts += 1
-            notice.save(update_fields=["due_at", "attempts"])
-    return notice
+        due = rows.filter(sent_at=None, due_at__lte=timezone.now(), attempts__lt=most)
+        row = due.select_for_update(skip_locked=True, of=("self",)).order_by("due_at").first()
+        if row is not None:
+            row.due_at = timezone.now() + FIRST_PAUSE * 2**row.attempts
+            row.attempts += 1
+            row.save(update_fields=["due_at", "attempts"])
+    return row
 
 
 def send(notice: Notice) -> bool:

@@ -11,7 +11,7 @@ from django.utils import timezone
 from oauth2_provider.settings import oauth2_settings
 
 from accounts.models import User
-from smart import jwts, trail
+from smart import events, jwts, trail
 from smart.models import Client
 from smart.scopes import SPECIAL, Scope
 
@@ -60,6 +60,8 @@ def register_client(
     )
     _validate(redirect_uris, client_type, client_secret, scope, is_service, needs_secret)
     _validate_keys(client_type, client_secret, more, is_service)
+    if address := more.get("notification_uri"):
+        _validate_called(address)
     if privacy_policy_uri and not is_web_address(privacy_policy_uri):
         raise InvalidClient("A privacy policy is a page on the web, at an address of http or https.")
     client = Client(
@@ -97,6 +99,8 @@ def set_status(client: Client, status: Client.Status, *, by: User) -> Client:
     """Suspend, block or let in again; it holds from the next request on."""
     client.status = Client.Status(status)
     client.save(update_fields=["status", "updated"])
+    if not client.is_usable(None):
+        events.tell(client, events.Kind.SUSPENDED)
     trail.changed(client, by, "status")
     return client
 
@@ -110,6 +114,11 @@ def is_web_address(uri: str) -> bool:
     return True
 
 
+def _validate_called(address: str) -> None:
+    if not address.startswith("https://") or not is_web_address(address):
+        raise InvalidClient("We fetch from, and send to, addresses of https only.")
+
+
 def _validate_keys(client_type: str, client_secret: str, more: dict[str, Any], is_service: bool) -> None:
     keys, uri = more.get("jwks"), more.get("jwks_uri", "")
     if not keys and not uri:
@@ -118,9 +127,8 @@ def _validate_keys(client_type: str, client_secret: str, more: dict[str, Any], i
         return
     if client_type != Client.CLIENT_CONFIDENTIAL or client_secret or (keys and uri):
         raise InvalidClient("Keys are for a confidential client without a secret: jwks, or jwks_uri.")
-    for address in filter(None, (uri, more.get("notification_uri", ""))):
-        if not address.startswith("https://") or not is_web_address(address):
-            raise InvalidClient("We fetch from, and send to, addresses of https only.")
+    if uri:
+        _validate_called(uri)
     for key in keys.get("keys", []) if keys else []:
         try:
             jwts.public_key(key, "ES384" if key.get("kty") == "EC" else "RS384")

@@ -22,7 +22,7 @@ from smart import authorizations
 ONE_FACTOR = "https://refeds.org/profile/sfa"
 TWO_FACTORS = "https://refeds.org/profile/mfa"
 ACR_VALUES = (ONE_FACTOR, TWO_FACTORS)
-ALGORITHMS = ("RS256", "ES384")  # of id_tokens; a client registers which
+ALGORITHMS = ("RS256", "ES384")  # of what we sign; a client registers which
 ORDER_P384 = int("f" * 48 + "c7634d81f4372ddf581a0db248b0a77aecec196accc52973", 16)  # FIPS 186-5, P-384
 LIVING = (RelatedPerson.Status.CONFIRMED, RelatedPerson.Status.NARROWED)
 AMR = {  # allauth's second factors, in the words of RFC 8176
@@ -87,8 +87,13 @@ def seconds(moment: datetime) -> int:
 # Keys
 
 
+def algorithm_of(registered: str) -> str:
+    """What signs for a client that registered this: the first of ours where it is none of ours."""
+    return registered if registered in ALGORITHMS else ALGORITHMS[0]
+
+
 def signing_key(algorithm: str) -> jwk.JWK:
-    """The key that signs id_tokens by this algorithm now."""
+    """The key that signs by this algorithm now."""
     pem = str(oauth2_settings.OIDC_RSA_PRIVATE_KEY)
     return _ec_key(pem) if algorithm == "ES384" else jwk_from_pem(pem)
 

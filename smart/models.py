@@ -16,6 +16,7 @@ from jwcrypto import jwk
 from oauth2_provider import models as oauth
 
 from smart import identity
+from smart.event_models import SecurityEvent
 from smart.launch_models import Launch, SignIn, StaffAuthorization
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "LaunchContext",
     "PushedRequest",
     "RefreshToken",
+    "SecurityEvent",
     "Seen",
     "SignIn",
     "StaffAuthorization",

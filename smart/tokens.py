@@ -13,7 +13,7 @@ from django.db import transaction
 from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
-from smart import authorizations
+from smart import authorizations, events
 from smart.models import (
     AccessToken,
     AuthorizationRequest,
@@ -21,6 +21,7 @@ from smart.models import (
     IDToken,
     PushedRequest,
     RefreshToken,
+    SecurityEvent,
     Seen,
 )
 
@@ -80,12 +81,14 @@ def is_living(token_id: int) -> bool:
 
 @transaction.atomic
 def revoke_all(authorization_id: UUID) -> int:
-    """End every code and token of an authorization, now. Returns how many tokens that were.
+    """End every code and token of an authorization, now, and tell its clients. Returns how many tokens
+    that were.
 
     The caller writes the audit row: it knows why. Rows lock in the order in which a refresh
     takes them (refresh token, then access token), so the two cannot deadlock.
     """
     now = timezone.now()
+    events.tell_ended(authorization_id)
     Grant.objects.filter(authorization_id=authorization_id, expires__gt=now).update(expires=now)
     refresh = RefreshToken.objects.filter(authorization_id=authorization_id, revoked=None)
     list(refresh.select_for_update().values_list("pk"))  # a refresh under way ends first, and is seen below
@@ -111,5 +114,6 @@ def sweep() -> int:
         IDToken.objects.filter(expires__lt=now, access_token=None),
         Seen.objects.filter(expires_at__lt=now),
         PushedRequest.objects.filter(expires_at__lt=now),
+        SecurityEvent.objects.filter(created_at__lt=now - timedelta(days=30)),
     ]
     return sum(rows.delete()[0] for rows in useless)

@@ -225,6 +225,7 @@ class SmartValidator(OAuth2Validator):
         if source.patient:
             token["patient"] = authorizations.fhir_id_of(source.patient)
         token.update(source.launch)
+        token["grant_id"] = str(source.authorization_id)  # by which `smart.events` speaks of it
         trail.issued(source, token["scope"])
 
     def _save_system_token(self, token: dict[str, Any], request: Request) -> None:
@@ -326,8 +327,7 @@ class SmartValidator(OAuth2Validator):
         claims = id_token | claims
         if request.nonce:
             claims["nonce"] = request.nonce
-        algorithm = request.client.algorithm
-        algorithm = algorithm if algorithm in identity.ALGORITHMS else identity.ALGORITHMS[0]
+        algorithm = identity.algorithm_of(request.client.algorithm)
         key = request.client.jwk_key
         header = {"typ": "JWT", "alg": algorithm, "kid": key.thumbprint()}
         signed = jwt.JWT(header=header, claims=claims)

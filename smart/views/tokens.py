@@ -160,6 +160,8 @@ def _facts(found: AccessToken | RefreshToken) -> dict[str, Any]:
         "iat": int(found.created.timestamp()),
         "token_type": _type_of(found),
     }
+    if found.authorization_id:
+        facts["grant_id"] = str(found.authorization_id)
     if found.jkt:
         facts["cnf"] = {"jkt": found.jkt}
     if isinstance(found, AccessToken) and found.act:
