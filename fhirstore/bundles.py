@@ -140,7 +140,9 @@ def _transact(entries: Sequence[_Entry], route: Route) -> list[dict[str, Any]]:
     _lock(entries)
     for entry in entries:
         _in_place(entry, _aim)
-    targets = {e.full_url: e.target for e in entries if e.full_url and e.target}
+    targets: dict[str, str] = {}
+    for entry in entries:
+        _in_place(entry, lambda e: _name(e, targets))
     for entry in entries:
         _in_place(entry, lambda e: _rewrite(e, targets))
     _write(entries)
@@ -214,6 +216,12 @@ def _write_id(entry: _Entry, document: documents.Document) -> str:
         entry.existing = fetch(entry.type, found)
         return found
     return str(uuid.uuid4())
+
+
+def _name(entry: _Entry, targets: dict[str, str]) -> None:
+    """By its fullUrl other entries refer to it: one name for two could mean another patient (R4, bdl-7)."""
+    if entry.full_url and entry.target and targets.setdefault(entry.full_url, entry.target) != entry.target:
+        raise Refused(400, "duplicate", "Another entry of the Bundle has the same fullUrl.")
 
 
 def _rewrite(entry: _Entry, targets: Mapping[str, str]) -> None:

@@ -17,6 +17,7 @@ from fhirstore.search.where import Where
 
 DEFAULT_COUNT, MAX_COUNT = 50, 1000
 MAX_PARAMETERS = 200
+MAX_VALUES = 1000  # in all lists of a search together: each is a condition of its own
 
 Pairs = Sequence[tuple[str, str]]
 
@@ -67,6 +68,8 @@ def read(kind: str, pairs: Pairs, *, strict: bool) -> Query:
     one with a modifier or a value that cannot be honoured is always refused."""
     if len(pairs) > MAX_PARAMETERS:
         raise Refused(400, "too-costly", f"A search takes at most {MAX_PARAMETERS} parameters.")
+    if sum(1 + value.count(",") for _, value in pairs) > MAX_VALUES:
+        raise Refused(400, "too-costly", f"A search takes at most {MAX_VALUES} values, in all its lists.")
     query = Query(kind)
     cursor = ""
     for name, value in pairs:

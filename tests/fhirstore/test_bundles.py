@@ -193,3 +193,21 @@ def test_bundles_do_not_nest():
     assert statuses(send("batch", inner)) == ["400"]
     assert send("transaction", inner).status == 400
     assert call("GET", "Bundle").ids == []
+
+
+def test_one_full_url_for_two_is_refused_for_nobody_knows_whose_a_record_would_be():
+    before = get("Observation?_summary=count").json["total"]
+    named = {"fullUrl": "urn:uuid:11111111-1111-4111-8111-111111111111"}
+    result = observation("x", subject={"reference": named["fullUrl"]})
+    sent = bundle(
+        "transaction",
+        entry("POST", "Patient", {"resourceType": "Patient", "gender": "female"}) | named,
+        entry("POST", "Patient", {"resourceType": "Patient", "gender": "male"}) | named,
+        entry("POST", "Observation", result),
+    )
+
+    answer = post("", sent)
+
+    assert (answer.status, answer.json["issue"][0]["code"]) == (400, "duplicate")
+    assert answer.json["issue"][0]["expression"] == ["Bundle.entry[1]"]
+    assert get("Observation?_summary=count").json["total"] == before

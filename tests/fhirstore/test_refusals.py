@@ -103,3 +103,13 @@ def test_a_body_over_the_limit_is_refused_unread_and_one_at_the_limit_is_not(set
 
     assert (result.status, result.json["issue"][0]["code"]) == (413, "too-long")
     assert str(len(body)) in result.diagnostics
+
+
+@pytest.mark.parametrize(("search", "many"), [
+    ("Observation?code-value-quantity=", "2093-3$5"), ("Patient?name=", "a"), ("Observation?date=", "2026"),
+])  # fmt: skip
+def test_more_values_than_a_search_should_look_for_are_refused(search, many):
+    answer = get(search + ",".join([many] * 1001))
+
+    assert (answer.status, answer.json["issue"][0]["code"]) == (400, "too-costly")
+    assert get(search + ",".join([many] * 100)).status == 200
