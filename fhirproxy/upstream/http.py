@@ -50,12 +50,13 @@ class Http:
         return self.adapter.told(answer)
 
     def _judged(self, request: FhirRequest) -> FhirResponse:
-        """The answer, which counts for the EHR or against it."""
+        """The answer, which counts for the EHR or against it; not where it hardly had time for one."""
+        had_time = wire.left() >= min(self.bounds.connect, self.bounds.deadline / 2)
         try:
             answer = self._patiently(request)
             _check(answer)
         except UpstreamUnavailable as error:
-            if error.trouble not in OF_ONE_ADDRESS:
+            if error.trouble not in OF_ONE_ADDRESS and (had_time or error.trouble is not Trouble.TIMEOUT):
                 self.guard.failed()
             raise
         if answer.status >= 500 or answer.status == 429:

@@ -228,6 +228,21 @@ def test_what_one_address_answers_does_not_close_the_ehr_to_everybody(fake, do):
     assert upstream.of(source).send(READ).status == 200
 
 
+@pytest.mark.parametrize(("time", "opens"), [(0.2, False), (2, True)])
+def test_who_has_hardly_any_time_left_closes_the_ehr_to_nobody(fake, time, opens):
+    source = fake.source(connect_timeout=1, concurrency=FAILURES)
+    fake.script({"match": "/Patient", "times": FAILURES, "do": {"delay": 3}})
+
+    def ask(_: int) -> Trouble:
+        with within(time):
+            return trouble(source)
+
+    with ThreadPoolExecutor(FAILURES) as pool:
+        assert set(pool.map(ask, range(FAILURES))) == {Trouble.TIMEOUT}
+
+    assert upstream.of(source).guard.resting is opens
+
+
 def test_F9_who_waits_for_a_token_waits_no_longer_than_may_be(fake, smart):
     source, _ = smart
     give(fake, "one")
