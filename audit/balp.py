@@ -34,6 +34,8 @@ EVENT_TYPE, CATEGORY, REFERENCE = f"{OURS}event-type", f"{OURS}category", f"{OUR
 
 SOURCE, DESTINATION, PROGRAM = (DCM, "110153"), (DCM, "110152"), (DCM, "110150")
 CUSTODIAN = ("http://terminology.hl7.org/CodeSystem/provenance-participant-type", "custodian")
+OAUTH_USER = ("https://profiles.ihe.net/ITI/BALP/CodeSystem/UserAgentTypes", "UserOauthAgent")
+OPAQUE = "OAUTHaccessTokenUse.Opaque"  # our tokens say nothing of themselves
 AUTH_SERVER = (SECURITY_ROLE, "authserver")
 
 OUTCOMES: Mapping[str, str] = {  # audit-event-outcome
@@ -107,6 +109,8 @@ PATTERNS: Mapping[EventType, Pattern] = {
     EventType.WRITE_BLOCK: UPDATE,
     EventType.BUDGET_EXCEED: READ,
     EventType.VALUESETS_CHANGE: UPDATE,
+    EventType.POLICY_CHANGE: UPDATE,
+    EventType.FAULT_REPORT: UPDATE,
     EventType.IDENTITY_FIND: QUERY,
     EventType.IDENTITY_LINK: UPDATE,
     EventType.IDENTITY_UNLINK: UPDATE,
@@ -157,6 +161,8 @@ def audit_event(event: Event, *, patient: str, site: str, whole: bool) -> dict[s
         },
         "entity": _entities(event, pattern, patient, whole),
     }
+    if whole and event.client and (token := getattr(event, "context", {}).get("token")):
+        _add_token(resource, str(token))
     if whole and event.reasons:
         resource["outcomeDesc"] = ", ".join(event.reasons)
     if event.purpose:
@@ -194,6 +200,14 @@ def _agents(event: Event, pattern: Pattern, site: str) -> list[dict[str, Any]]:
         for_whom = {"type": _concept(PARTICIPATION, "RESP"), "who": _who(event.on_behalf_of)}
         agents.append({**for_whom, "requestor": False})
     return agents
+
+
+def _add_token(resource: dict[str, Any], token: str) -> None:
+    """BALP's profile for the use of an opaque OAuth token, besides the event's own."""
+    resource["meta"]["profile"].append(PROFILES + OPAQUE)
+    (user,) = [agent for agent in resource["agent"] if agent["requestor"]]
+    user["type"]["coding"].append(_coding(*OAUTH_USER))
+    user["policy"] = [token]
 
 
 def _entities(event: Event, pattern: Pattern, patient: str, whole: bool) -> list[dict[str, Any]]:

@@ -1,15 +1,21 @@
-"""From where a request came, for its events: coarse for the patient, exact under a key that can be destroyed.
+"""From where a request came and by what right, for its events: coarse for the patient, exact under a key that
+can be destroyed.
 
 The middleware opens a context; `audit.log.record` reads it; receipts of what was recorded come back in it.
 """
 
+import hmac
 import ipaddress
 import time
+from collections.abc import Callable, Collection
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from functools import cache
+from typing import cast
 
 from django.conf import settings
 from django.http import HttpRequest
+from django.utils.module_loading import import_string
 
 MOST_AGENT = 300  # characters of a User-Agent
 LOOKS = {  # the first that the User-Agent holds
@@ -18,6 +24,30 @@ LOOKS = {  # the first that the User-Agent holds
     "mobi": "phone",
     "mozilla": "computer",
 }
+
+
+# Of an event that no request made: a task or a command of ours.
+INTERNAL: dict[str, str | int] = {"assurance": "internal", "device": "server"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Credential:
+    """What somebody showed to be let in: a session or a token, and how surely it is theirs.
+
+    `assurance` is "sfa" or "mfa" for a person (REFEDS), "client" for a program that proved itself, "unknown"
+    where nothing was kept of a sign-in, "none" for what proves nothing. `methods` are words of RFC 8176 for
+    people, and of OAuth (token_endpoint_auth_method) for clients.
+    """
+
+    assurance: str = "none"
+    methods: Collection[str] = ()
+    secret: str = ""  # "token <SHA-256>" or "session <key>"; the log has a keyed hash of it under that name
+
+    def told(self) -> dict[str, str]:
+        said = {"assurance": self.assurance, "methods": "|".join(sorted(self.methods))}
+        if self.secret:
+            said[self.secret.partition(" ")[0]] = reference(self.secret)
+        return {name: value for name, value in said.items() if value}
 
 
 @dataclass(slots=True)
@@ -29,12 +59,15 @@ class Context:
     network: str  # coarse
     address: str  # exact
     agent: str
+    request: HttpRequest
+    credential: Credential | None = None  # a token; a session is asked for when something is recorded
     receipts: list[str] = field(default_factory=list)
 
     def told(self) -> dict[str, str | int]:
         """What stands in the event for everybody who may read it."""
         took = round((time.monotonic() - self.started) * 1000)
-        return {"device": self.device, "network": self.network, "milliseconds": took}
+        shown = self.credential or _of_session()(self.request)
+        return {"device": self.device, "network": self.network, "milliseconds": took, **shown.told()}
 
     def erasable(self) -> dict[str, str]:
         return {"address": self.address, "agent": self.agent}
@@ -46,7 +79,27 @@ current: ContextVar[Context | None] = ContextVar("audit_context", default=None)
 def of_request(request: HttpRequest) -> Context:
     address = _address(request)
     agent = request.headers.get("User-Agent", "")[:MOST_AGENT]
-    return Context(time.monotonic(), _device(agent), _coarse(address), address, agent)
+    return Context(time.monotonic(), _device(agent), _coarse(address), address, agent, request)
+
+
+def present(credential: Credential) -> None:
+    """What follows in this request was asked for with this token, or by this client."""
+    if here := current.get():
+        here.credential = credential
+
+
+def reference(secret: str) -> str:
+    """What the log calls a token or a session: who has the row of it finds its events, and nobody the token.
+
+    32 hexadecimal digits.
+    """
+    return hmac.digest(settings.FIELD_KEY, b"audit credential " + secret.encode(), "sha256")[:16].hex()
+
+
+@cache
+def _of_session() -> Callable[[HttpRequest], Credential]:
+    """`smart` knows how people sign in, and this room does not."""
+    return cast(Callable[[HttpRequest], Credential], import_string(settings.AUDIT_CREDENTIAL))
 
 
 def _address(request: HttpRequest) -> str:

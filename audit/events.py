@@ -64,6 +64,8 @@ class EventType(StrEnum):
     WRITE_BLOCK = "write:block"  # the consent ended before it was sent
     BUDGET_EXCEED = "budget:exceed"  # more was asked for than its window takes; one event for a window
     VALUESETS_CHANGE = "valuesets:change"  # which codes are sensitive, for everyone
+    POLICY_CHANGE = "policy:change"  # the rules in files are others than those that were in force before
+    FAULT_REPORT = "fault:report"  # a part that answers need did not work (failed), or works again (done)
     IDENTITY_FIND = "identity:find"  # an EHR was asked for a person's record
     IDENTITY_LINK = "identity:link"
     IDENTITY_UNLINK = "identity:unlink"
@@ -134,6 +136,8 @@ REQUIRED: Mapping[EventType, frozenset[str]] = {
     EventType.WRITE_BLOCK: _TARGET | {"reasons"},
     EventType.BUDGET_EXCEED: frozenset({"reasons"}),
     EventType.VALUESETS_CHANGE: frozenset({"target"}),
+    EventType.POLICY_CHANGE: frozenset({"target", "detail"}),
+    EventType.FAULT_REPORT: frozenset({"target", "reasons"}),
     **dict.fromkeys(
         (EventType.IDENTITY_FIND, EventType.IDENTITY_LINK, EventType.IDENTITY_UNLINK),
         _TARGET,

@@ -9,7 +9,9 @@ from enum import StrEnum
 
 import structlog
 from django.conf import settings
+from django.db import transaction
 
+from audit.keeping import faults
 from audit.models import LogState
 
 log = structlog.get_logger("chartkey.audit")
@@ -24,6 +26,7 @@ class State(StrEnum):
     BROKEN = "broken"  # it was found to be changed
 
 
+FAULTS = {State.LAGGING: "log.late", State.TRUNCATED: "log.truncated", State.BROKEN: "log.broken"}
 STAYS = {State.TRUNCATED, State.BROKEN}
 
 
@@ -56,10 +59,15 @@ def report_state(
         return newest  # it was acknowledged, and is as it was then
     if found is not State.WHOLE:
         log.critical("the audit log needs attention", status=found.value, reason=what)
-    return LogState.objects.create(
-        state=found,
-        holds=found is State.TRUNCATED or (found is State.BROKEN and settings.AUDIT_ON_BROKEN == "stop"),
-        what=what,
-        kept=kept,
-        expected=expected,
-    )
+    with transaction.atomic():
+        if found is not State.WHOLE:
+            faults.report("System/log", FAULTS[found])
+        elif before is not State.WHOLE:
+            faults.report("System/log", FAULTS[before], over=True)
+        return LogState.objects.create(
+            state=found,
+            holds=found is State.TRUNCATED or (found is State.BROKEN and settings.AUDIT_ON_BROKEN == "stop"),
+            what=what,
+            kept=kept,
+            expected=expected,
+        )

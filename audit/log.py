@@ -100,7 +100,7 @@ def record(entry: Entry, *, only_if: tuple[str, list[Any]] | None = None) -> UUI
     values = {name: getattr(entry, name) for name in ENTRY_FIELDS}
     values |= {"id": event_id, "recorded_at": recorded_at}
     values["correlation_id"] = entry.correlation_id or _correlation_id()
-    key = None
+    values["context"], key = context.INTERNAL, None
     if here := context.current.get():
         key, is_new = sealed.key_for(entry.patient or entry.actor)
         values |= {"context": here.told(), "sealed": sealed.seal(key, event_id, here.erasable())}
@@ -176,7 +176,7 @@ def validate(entry: Entry) -> None:
     required = {"actor"} | REQUIRED[EventType(entry.type)]
     if Outcome(entry.outcome) is Outcome.DENY:
         required |= {"reasons"}
-    if missing := sorted(name for name in required if getattr(entry, name) in ("", (), None)):
+    if missing := sorted(name for name in required if getattr(entry, name) in ("", (), {}, None)):
         raise InvalidEntry(f"{entry.type} needs {', '.join(missing)}")
     if entry.role and entry.role not in set(Role):
         raise InvalidEntry("role is not one of the roles")

@@ -1,5 +1,6 @@
 """One event as a paragraph for the auditor: references and codes, nothing left out. Plain text."""
 
+from collections.abc import Mapping
 from datetime import UTC
 from html import unescape
 
@@ -23,6 +24,11 @@ BECAUSE = pgettext_lazy("auditor.because", "The rules that spoke were {reasons}.
 NOTHING = pgettext_lazy("auditor.nothing", "No record content was returned.")
 RETURNED = pgettext_lazy("auditor.returned", "The number of resources was {count}.")
 CONSENT = pgettext_lazy("auditor.consent", "The consent was {consent}, version {number}.")
+BY = pgettext_lazy(
+    "auditor.by",
+    "It came from a {device} in the network {network}, let in by {shown} with the assurance {assurance} "
+    "({methods}), and took {milliseconds} ms.",
+)
 TARGET = pgettext_lazy("auditor.target", "The object was {target}.")
 DETAIL = pgettext_lazy("auditor.detail", "Details: {detail}.")
 TRACE = pgettext_lazy(
@@ -41,6 +47,7 @@ def paragraph(event: Event, *, seq: int | None = None, shown: str = "") -> str:
         *_ended(event),
         event.consent and str(CONSENT).format(consent=event.consent, number=event.consent_number or "-"),
         event.target and str(TARGET).format(target=event.target),
+        (context := getattr(event, "context", None)) and _by(context),
         event.detail and str(DETAIL).format(detail=_details(event)),
         str(TRACE).format(
             id=event.id, correlation_id=event.correlation_id or "-", leaf=bytes(event.leaf).hex()
@@ -84,6 +91,12 @@ def _ended(event: Event) -> list[str]:
     elif event.count is not None:
         told.append(str(RETURNED).format(count=event.count))
     return told
+
+
+def _by(context: Mapping[str, str | int]) -> str:
+    names = ("device", "network", "assurance", "methods", "milliseconds")
+    shown = next((f"{name} {context[name]}" for name in ("token", "session") if name in context), "-")
+    return str(BY).format(shown=shown, **{name: context.get(name, "-") for name in names})
 
 
 def _details(event: Event) -> str:

@@ -369,6 +369,24 @@ PHRASES: Mapping[EventType, Phrase] = {
             "activity.valuesets-change.other-tried", "{who} tried to change which records count as private."
         ),
     ),
+    EventType.POLICY_CHANGE: Phrase(
+        you=pgettext_lazy("activity.policy-change.you", "You changed the rules for all records."),
+        other=pgettext_lazy("activity.policy-change.other", "The rules for all records changed."),
+        you_tried=pgettext_lazy(
+            "activity.policy-change.you-tried", "You tried to change the rules for all records."
+        ),
+        other_tried=pgettext_lazy(
+            "activity.policy-change.other-tried", "{who} tried to change the rules for all records."
+        ),
+    ),
+    EventType.FAULT_REPORT: Phrase(
+        you=pgettext_lazy("activity.fault-report.you", "You found that a part of our system works again."),
+        other=pgettext_lazy("activity.fault-report.other", "A part of our system works again."),
+        you_tried=pgettext_lazy(
+            "activity.fault-report.you-tried", "You found a part of our system that did not work."
+        ),
+        other_tried=pgettext_lazy("activity.fault-report.other-tried", "A part of our system did not work."),
+    ),
     EventType.AUDIT_RETAIN: Phrase(
         you=pgettext_lazy("activity.audit-retain.you", "You removed old entries of the access log."),
         other=pgettext_lazy("activity.audit-retain.other", "{who} removed old entries of the access log."),

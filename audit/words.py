@@ -157,6 +157,10 @@ REASONS: Mapping[str, Promise] = {
     "ehr.not-found": pgettext_lazy("reason.ehr.not-found", "The clinic system did not find it."),
     "ehr.refused": pgettext_lazy("reason.ehr.refused", "The clinic system did not take the request."),
     "ehr.no-answer": pgettext_lazy("reason.ehr.no-answer", "The clinic system did not answer."),
+    "log.late": pgettext_lazy("reason.log.late", "The access log was late."),
+    "log.truncated": pgettext_lazy("reason.log.truncated", "A part of the access log was missing."),
+    "log.broken": pgettext_lazy("reason.log.broken", "The access log was changed by someone."),
+    "queue.down": pgettext_lazy("reason.queue.down", "The work in the background had stopped."),
     "policy.down": pgettext_lazy(
         "reason.policy.down", "We could not check the rules just now, so we said no to be safe."
     ),

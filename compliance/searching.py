@@ -4,6 +4,7 @@ Every page of it, and every row that is opened, is an event itself, with the rea
 searched by; the values of a search are kept only where they are references.
 """
 
+import re
 from collections.abc import Mapping
 from datetime import datetime, time, timedelta
 from enum import StrEnum
@@ -11,17 +12,20 @@ from typing import Any
 from uuid import UUID
 
 from django import forms
-from django.db.models import Min, Q, QuerySet
+from django.db.models import JSONField, Min, Q, QuerySet
+from django.db.models.functions import Cast
 from django.http import HttpRequest
 from django.utils import timezone
 
-from audit import feed
+from audit import context, feed
 from audit.events import EventType, Outcome, Role
 from audit.log import Entry, record
 from audit.models import AuditEvent
 
 REASON_HOLDS = timedelta(minutes=30)
 SESSION = "compliance.search_reason"
+ASSURANCES = ("mfa", "sfa", "client", "internal", "none", "unknown")
+A_CHECKSUM = re.compile(r"[0-9a-f]{64}")
 
 
 class SearchReason(StrEnum):
@@ -60,6 +64,8 @@ class SearchForm(forms.Form):
     COLUMNS: Mapping[str, str] = {
         **{name: name for name in ("actor", "patient", "client", "type", "role", "outcome", "interaction")},
         **{name: name for name in ("purpose", "consent", "target", "correlation_id")},
+        # What an event says of the request that it came from (`audit.context`).
+        **{name: f"said__context__{name}" for name in ("assurance", "device", "network", "session", "token")},
         "reason": "reasons__contains",
         "category": "categories__contains",
     }
@@ -76,6 +82,15 @@ class SearchForm(forms.Form):
     consent = forms.CharField(required=False, max_length=300)
     target = forms.CharField(required=False, max_length=300)
     correlation_id = forms.CharField(required=False, max_length=200)
+    assurance = forms.ChoiceField(
+        required=False, choices=[("", "any"), *((code, code) for code in ASSURANCES)]
+    )
+    device = forms.CharField(required=False, max_length=20)
+    network = forms.CharField(required=False, max_length=60, help_text="As the log has it: 192.0.2.0/24")
+    session = forms.CharField(required=False, max_length=64)
+    token = forms.CharField(
+        required=False, max_length=64, help_text="What events call it, or the SHA-256 of an access token"
+    )
     since = forms.DateField(required=False, widget=forms.DateInput(attrs={"type": "date"}))
     until = forms.DateField(required=False, widget=forms.DateInput(attrs={"type": "date"}))
     after = forms.CharField(required=False, widget=forms.HiddenInput)
@@ -89,6 +104,11 @@ class SearchForm(forms.Form):
             self.add_error("until", "The first day must come before the last day.")
         return data
 
+    def clean_token(self) -> str:
+        """A token's own digest is known where tokens are kept; the log has another name for it."""
+        given = str(self.cleaned_data["token"]).lower()
+        return context.reference(f"token {given}") if A_CHECKSUM.fullmatch(given) else given
+
     @property
     def fields_asked(self) -> dict[str, str]:
         """What was searched by, as an address and a saved case keep it."""
@@ -98,7 +118,8 @@ class SearchForm(forms.Form):
         """Raises feed.BadCursor."""
         filters = feed.Filters(since=self._moment("since"), until=self._moment("until", days=1))
         name = f"investigator {sorted(self.fields_asked.items())}"
-        events, cursor = AuditEvent.objects.filter(self._exact()), self.cleaned_data["after"]
+        cursor = self.cleaned_data["after"]
+        events = AuditEvent.objects.alias(said=Cast("payload", JSONField())).filter(self._exact())
         if self.cleaned_data["patient"]:
             return feed.page_of(events, name, filters, self._codes(), cursor=cursor, size=size)
         events = events.filter(filters.within())

@@ -15,12 +15,13 @@ from django.utils import timezone
 from django.utils.module_loading import import_string
 
 from accounts.models import Patient, RelatedPerson, User
+from audit.context import Credential
 from consent import directives, organisation, provisions
 from consent.decision import Authority, Provision, ProvisionType, Reason
 from consent.jurisdictions import hidden_from_helpers
 from consent.models import Consent
 from consent.vocabulary import Purpose
-from smart import tokens
+from smart import identity, tokens
 from smart.models import AccessToken, StaffAuthorization
 from smart.scopes import Scope
 
@@ -46,12 +47,13 @@ BEARER = f"""
 SELECT t.id, t.scope, t.patient_id, t.jkt, t.expires > clock_timestamp(), clock_timestamp(),
        u.id, u.is_active, c.client_id, c.status,
        k.id, k.status, k.current_number, k.period_end, k.revoked_at, v.provisions,
-       {IDENTITIES}, {EPOCH}, {RELEASE}, {STANDING}
+       {IDENTITIES}, {EPOCH}, {RELEASE}, {STANDING}, g.acr, g.amr
   FROM smart_accesstoken t
   JOIN smart_client c ON c.id = t.application_id
   LEFT JOIN accounts_user u ON u.id = t.user_id
   LEFT JOIN consent_consent k ON k.id = t.authorization_id AND k.patient_id = t.patient_id
   LEFT JOIN consent_consentversion v ON v.consent_id = k.id AND v.number = k.current_number
+  LEFT JOIN smart_signin g ON g.token_family = t.token_family
  WHERE t.token_checksum = %s
 """.format(patient="t.patient_id", kinds=LIMITS)  # noqa: S608  our own words only
 # The same for somebody who signed in, or another system: whose record, and who asks.
@@ -60,6 +62,7 @@ SELECT clock_timestamp(), {IDENTITIES}, {EPOCH}, {RELEASE}, {STANDING},
        (SELECT jsonb_agg(s.practitioner) FROM accounts_staffrole s
          WHERE s.user_id = %(user)s AND s.practitioner <> '')
 """.format(patient="%(patient)s", kinds=OPERATIONAL)  # noqa: S608  our own words only
+NO_TOKEN = Credential()  # a session is asked for when something is recorded
 # Said again in the statement that lets an answer out (`audit.log.record(only_if=…)`): the lock is
 # taken and the consent read afresh inside the function, see migration 0002.
 STILL_IN_FORCE = "consent_in_force(%s::uuid, %s::int, %s::uuid, %s::int, %s::bigint, %s::uuid)"
@@ -89,6 +92,7 @@ class Requester:
     user_id: UUID | None = None  # the person whose account stands behind it
     alive: bool = True  # False: the access token itself has ended
     jkt: str = ""  # thumbprint of the key that the access token is bound to (RFC 9449)
+    credential: Credential = NO_TOKEN
 
     @property
     def purpose(self) -> str:
@@ -145,9 +149,12 @@ def from_bearer(token: str) -> Requester | None:
         return None
     (token_id, scope, patient_id, jkt, alive, now, user_id, active, client_id, client_status) = row[:10]
     (consent_id, status, number, period_end, revoked_at, rows) = row[10:16]
-    (identities, epoch, valuesets, limits) = row[16:]
+    (identities, epoch, valuesets, limits, acr, amr) = row[16:]
+    signed_in = (acr or "", _json(amr) or ()) if user_id else None
+    credential = identity.of_token(checksum, signed_in, bound=bool(jkt))
     if consent_id is None and (staff := _authorization_of_staff(token_id, now)):
         asked = {"token_id": token_id, "alive": alive, "client": f"Client/{client_id}", "jkt": jkt}
+        asked["credential"] = credential
         return _for_clinicians_app(staff, now, client_status, scope, asked)
     missing = why_missing(consent_id, status, period_end, revoked_at, now)
     if not alive and missing is None:
@@ -181,6 +188,7 @@ def from_bearer(token: str) -> Requester | None:
         user_id=user_id,
         alive=alive,
         jkt=jkt,
+        credential=credential,
     )
 
 

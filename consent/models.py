@@ -12,9 +12,10 @@ from django.utils import timezone
 
 from consent.decision import Provision, ProvisionType
 from consent.provisions import read_back
+from consent.rule_changes import RulesInForce
 from consent.valuesets import LabelledCode, ValueSetRelease
 
-__all__ = ["Consent", "ConsentVersion", "Epoch", "LabelledCode", "ValueSetRelease"]
+__all__ = ["Consent", "ConsentVersion", "Epoch", "LabelledCode", "RulesInForce", "ValueSetRelease"]
 
 
 class Consent(models.Model):

@@ -1,6 +1,5 @@
 """What can be done with an export. Each is one transaction, with its audit row inside."""
 
-import contextlib
 from collections.abc import Collection
 from uuid import UUID
 
@@ -11,6 +10,7 @@ from kombu.exceptions import OperationalError
 
 from accounts.models import Patient, User
 from audit.events import EventType
+from audit.keeping import faults
 from audit.log import Entry, Outcome, record
 from exports import files
 from exports.choices import resource_types_for
@@ -48,8 +48,10 @@ def kickoff(*, patient: Patient, by: User, categories: Collection[str], include_
 
 def enqueue(job_id: UUID) -> None:
     """Tell a worker. If the queue is down the sweep finds the job again."""
-    with contextlib.suppress(OperationalError):
+    try:
         current_app.send_task("exports.tasks.run_export", [str(job_id)])
+    except OperationalError:
+        faults.report("System/queue", "queue.down")
 
 
 @transaction.atomic

@@ -15,6 +15,7 @@ from django.core.cache import cache
 from django.utils import timezone
 from redis.exceptions import RedisError
 
+from audit.keeping import faults
 from fhirproxy import upstream
 from fhirproxy.messages import FhirRequest, Trouble, UpstreamUnavailable
 from fhirproxy.models import Source
@@ -89,6 +90,8 @@ def keep(source: Source) -> Finding:
     if finding.types and finding.types != source.types:
         source.types = finding.types
         source.save(update_fields=["types"])
+    if (finding.state == DOWN) != (before.state == DOWN):
+        faults.report(f"Source/{source.slug}", "ehr.no-answer", over=finding.state == UP)
     if finding.state != UP:
         log.error("upstream is not well", source=source.slug, reason=finding.problem)
     return finding

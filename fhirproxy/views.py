@@ -15,6 +15,7 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET
 
+from audit import context
 from consent.authority import Requester
 from consent.decision import Reason
 from fhirproxy import batches, budgets, gate, interactions, release
@@ -128,6 +129,7 @@ def bearer(request: HttpRequest) -> Requester:
     if requester is None:
         release.refuse_unserved(None, 401)
         raise unauthorized("invalid_token", "The access token is unknown.")
+    context.present(requester.credential)
     try:
         dpop.check_binding(request, scheme, token.strip(), requester.jkt)
     except BadToken as bad:

@@ -6,16 +6,19 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
+from allauth.account.authentication import get_authentication_records
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from django.conf import settings
+from django.http import HttpRequest
 from django.utils import timezone
 from jwcrypto import jwk
 from oauth2_provider.settings import oauth2_settings
 from oauth2_provider.utils import jwk_from_pem
 
 from accounts.models import Patient, RelatedPerson, StaffRole, User
+from audit.context import Credential
 from smart import authorizations
 
 # Authentication context classes (OIDC Core, acr), the weaker first. REFEDS defines them.
@@ -49,6 +52,33 @@ def acr_of(amr: Collection[str]) -> str:
     if "mfa" in amr:
         return TWO_FACTORS
     return ONE_FACTOR if "pwd" in amr else ""
+
+
+def assurance_of(acr: str) -> str:
+    """What the audit log calls an acr (`audit.context.Credential`)."""
+    return acr.rpartition("/")[2] if acr in ACR_VALUES else "unknown"
+
+
+def of_session(request: HttpRequest) -> Credential:
+    """By what right whoever signed in here asks, for the log (AUDIT_CREDENTIAL)."""
+    user = getattr(request, "user", None)
+    if user is None or not user.is_authenticated:
+        return Credential()
+    amr = amr_of(get_authentication_records(request, user))
+    key = request.session.session_key
+    secret = f"session {key}" if key else ""
+    return Credential(assurance=assurance_of(acr_of(amr)), methods=amr, secret=secret)
+
+
+def of_token(checksum: str, signed_in: tuple[str, Collection[str]] | None, *, bound: bool) -> Credential:
+    """By what right the holder of an access token asks; `checksum` is its SHA-256, hexadecimal.
+
+    `signed_in` are the acr and amr of the person who let the client in, None where there is none: then it is
+    the client's own. A token that is `bound` to a key of the client's is "pop" in RFC 8176.
+    """
+    acr, amr = signed_in or ("", ())
+    assurance = assurance_of(acr) if signed_in else "client"
+    return Credential(assurance=assurance, methods={*amr, *["pop"] * bound}, secret=f"token {checksum}")
 
 
 def satisfies(acr: str, wanted: str) -> bool:

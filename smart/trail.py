@@ -4,27 +4,33 @@ Only what concerns a grant that a person gave gets a row: whoever knocks without
 fills no log.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 from accounts.models import Patient, User
+from audit import context
 from audit.events import EventType, Outcome, Role
 from audit.log import Entry, record
+from smart import tokens
 from smart.models import AccessToken, AuthorizationRequest, Client, Grant, RefreshToken, StaffAuthorization
 from smart.scopes import Scope
 
 Token = Grant | AccessToken | RefreshToken
 
 
-def issued(source: Token, scope: str, *, to: str = "") -> None:
-    """`to` is the service of ours that acts with it, where that is not the client."""
+def issued(source: Token, token: Mapping[str, Any], *, to: str = "") -> None:
+    """`token` is the answer that the client gets; `to` the service of ours that acts with it, where that is
+    not the client. `detail.token` is what uses of it name in their context."""
     kind = EventType.TOKEN_REFRESH if isinstance(source, RefreshToken) else EventType.TOKEN_ISSUE
+    scope: str = token["scope"]
+    given = context.reference(f"token {tokens.checksum(token['access_token'])}")
     types = {granted.resource_type for granted in Scope.parse_all(scope)}
     _record(
         kind,
         Outcome.DONE,
         source,
         resource_types=tuple(sorted(types - {"*"})),
-        detail={"every_type": "*" in types, "offline": "offline_access" in scope.split()}
+        detail={"every_type": "*" in types, "offline": "offline_access" in scope.split(), "token": given}
         | ({"act": to} if to else {}),
     )
 
@@ -73,7 +79,15 @@ def changed(client: Client, by: User | None, change: str) -> None:
     )
 
 
-def _record(kind: EventType, outcome: Outcome, token: Token, **more: Any) -> None:
+def _record(
+    kind: EventType,
+    outcome: Outcome,
+    token: Token,
+    detail: Mapping[str, str | bool] | None = None,
+    **more: Any,
+) -> None:
+    """With the family that a token is of: all that one sign-in of an app gave."""
+    family = {"family": str(token.token_family)} if token.token_family else {}
     record(
         Entry(
             type=kind,
@@ -84,6 +98,7 @@ def _record(kind: EventType, outcome: Outcome, token: Token, **more: Any) -> Non
             patient=f"Patient/{token.patient_id}" if token.patient_id else "",
             client=f"Client/{token.application.client_id}",
             consent=_consent_of(token),
+            detail={**family, **(detail or {})},
             **more,
         )
     )

@@ -18,6 +18,7 @@ from oauth2_provider.oauth2_validators import OAuth2Validator
 from oauthlib.common import Request
 from oauthlib.oauth2.rfc6749 import errors
 
+from audit import context
 from smart import (
     assertions,
     authorizations,
@@ -60,11 +61,13 @@ class SmartValidator(OAuth2Validator):
     def authenticate_client(self, request: Request, *args: Any, **kwargs: Any) -> bool:
         """One proof and no other: a client that registered keys has no secret that could be guessed."""
         if _asserts(request):
-            return self._authenticate_assertion(request)
-        return (
-            bool(super().authenticate_client(request, *args, **kwargs))
-            and not request.client.signs_assertions
-        )
+            method, proved = "private_key_jwt", self._authenticate_assertion(request)
+        else:
+            method, proved = "client_secret", bool(super().authenticate_client(request, *args, **kwargs))
+            proved = proved and not request.client.signs_assertions
+        if proved:
+            context.present(context.Credential(assurance="client", methods=[method]))
+        return proved
 
     def _authenticate_assertion(self, request: Request) -> bool:
         assertion = getattr(request, "client_assertion", None) or ""
@@ -226,7 +229,7 @@ class SmartValidator(OAuth2Validator):
             token["patient"] = authorizations.fhir_id_of(source.patient)
         token.update(source.launch)
         token["grant_id"] = str(source.authorization_id)  # by which `smart.events` speaks of it
-        trail.issued(source, token["scope"])
+        trail.issued(source, token)
 
     def _save_system_token(self, token: dict[str, Any], request: Request) -> None:
         """SMART Backend Services: no person, no patient, no refresh token, five minutes."""
@@ -236,7 +239,7 @@ class SmartValidator(OAuth2Validator):
         access = super()._create_access_token(_in(token["expires_in"]), request, token)
         access.jkt = _jkt(request)
         access.save()
-        trail.issued(access, token["scope"])
+        trail.issued(access, token)
 
     def _save_exchanged(self, token: dict[str, Any], request: Request) -> None:
         """All of the subject's, with the service that asked before those that asked before it."""
@@ -248,7 +251,7 @@ class SmartValidator(OAuth2Validator):
         access.jkt = _jkt(request)
         access.act = {"sub": actor} | ({"act": subject.act} if subject.act else {})
         access.save()
-        trail.issued(access, token["scope"], to=actor)
+        trail.issued(access, token, to=actor)
 
     def _create_access_token(
         self,

@@ -90,6 +90,33 @@ def test_the_published_examples_meet_the_same_demands():
     assert {e["id"]: misses(e) for e in known if misses(e) and "UpdateNoPatient" not in e["id"]} == {}
 
 
+def token_of(resource):
+    """What BALP's profile for opaque OAuth tokens demands: who, as a user of OAuth, and by which token."""
+    users = [agent for agent in resource["agent"] if agent["requestor"]]
+    codes = {coding["code"] for agent in users for coding in agent["type"]["coding"]}
+    policies = [policy for agent in users for policy in agent.get("policy", [])]
+    return "UserOauthAgent" in codes, len(policies)
+
+
+def test_the_use_of_a_token_meets_the_profile_for_opaque_tokens():
+    used = event()
+    used.payload = '{"context": {"token": "0123456789abcdef"}}'
+    resource = balp.audit_event(used, patient="Patient/alice", site="Riverside Clinic", whole=True)
+
+    assert resource["meta"]["profile"][1] == f"{balp.PROFILES}{balp.OPAQUE}"
+    assert token_of(resource) == (True, 1)
+    assert misses(resource) == set()
+
+
+@needs_examples
+def test_the_published_use_of_an_opaque_token_meets_the_same_demand():
+    with gzip.open(EXAMPLES, "rt") as lines:
+        examples = [json.loads(line) for line in lines]
+    opaque = [e for e in examples if e["meta"]["profile"] == [f"{balp.PROFILES}{balp.OPAQUE}"]]
+
+    assert [token_of(e) for e in opaque] == [(True, 1)]
+
+
 @needs_examples
 def test_every_code_system_of_ours_but_our_own_is_used_by_the_examples_or_fhir():
     with gzip.open(EXAMPLES, "rt") as lines:

@@ -227,7 +227,12 @@ def test_F15_a_transaction_that_stays_open_raises_the_alarm_and_loses_nothing(mo
     monitor.look()
 
     assert health.state() is health.State.WHOLE
-    assert Checkpoint.objects.get().size == 1
+    told = AuditEvent.objects.filter(type="fault:report").order_by("id")
+    assert [(e.outcome, e.target, e.reasons) for e in told] == [
+        ("failed", "System/log", ["log.late"]),
+        ("done", "System/log", ["log.late"]),
+    ]
+    assert Checkpoint.objects.get().size == 2
 
 
 def test_broken_invariants_are_named():

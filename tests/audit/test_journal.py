@@ -213,10 +213,10 @@ def test_an_event_says_from_where_coarsely_and_exactly_under_a_key(settings):
     assert DetailKey.objects.get().subject == ALICE
 
 
-def test_an_event_without_a_request_has_no_context():
+def test_an_event_without_a_request_says_that_it_came_from_within():
     event = AuditEvent.objects.get(id=record(entry()))
 
-    assert event.context == {}
+    assert event.context == {"assurance": "internal", "device": "server"}
     assert sealed.opened(event) is None
 
 
