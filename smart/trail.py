@@ -83,7 +83,7 @@ def _record(
     kind: EventType,
     outcome: Outcome,
     token: Token,
-    detail: Mapping[str, str | bool] | None = None,
+    detail: Mapping[str, Any] | None = None,
     **more: Any,
 ) -> None:
     """With the family that a token is of: all that one sign-in of an app gave."""
