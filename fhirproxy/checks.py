@@ -1,5 +1,6 @@
 """Look at what the EHR sent, and decide on each resource of it."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -15,7 +16,9 @@ from fhirproxy.served import SERVED, TypeRule
 
 NOTHING = Contents()
 UNKNOWN = "Patient/?"
-SOMEBODYS = TypeRule(owner_paths=("subject", "patient"))  # of a type that is not served, where it is inside
+# Of a type that is not served, where it is inside; a Group's members are patients, too.
+SOMEBODYS = TypeRule(owner_paths=("subject", "patient", "member.entity"))
+RESOURCE = re.compile(rb'"resourceType"\s*:')
 # Who else a resource can be of: the other elements that put it into the compartment of a patient (FHIR R4,
 # compartmentdefinition-patient). Where they name another one, two records were mixed up. Links of a
 # Patient and the payers of a Coverage are not among them: these are somebody else's by their nature.
@@ -127,7 +130,8 @@ def _labels(call: Call, resource: dict[str, Any], around: Mapping[str, frozenset
 def decide_on(call: Call, seen: Seen, code: str = "") -> Decision:
     """Decide on one resource; `code` is the interaction that it came by, where that is not the call's."""
     access = _access(call, seen.resource, code or call.interaction.code, seen.categories, seen.labels)
-    decision = decide(replace(access, belongs_to_patient=_is_mine(call, seen.resource)), call.authority)
+    mine = _is_mine(call, seen.resource) and _is_all_looked_into(seen)
+    decision = decide(replace(access, belongs_to_patient=mine), call.authority)
     if all(_comes_along(call, part, access) for part in _contained(seen.resource)):
         return decision
     # A yes to one part of a record is no yes to another that stands inside of it.
@@ -185,6 +189,12 @@ def _comes_along(call: Call, part: Mapping[str, Any], around: Access) -> bool:
 
 def _rule_inside(part: Mapping[str, Any]) -> TypeRule:
     return SERVED.get(str(part.get("resourceType")), SOMEBODYS)
+
+
+def _is_all_looked_into(seen: Seen) -> bool:
+    """Whether no resource is in it but those contained: a Bundle in there, or something contained twice,
+    could be anybody's."""
+    return len(RESOURCE.findall(seen.body)) <= 1 + len(_contained(seen.resource))
 
 
 def _can_be_looked_into(resource: Mapping[str, Any]) -> bool:

@@ -1,9 +1,12 @@
 """Whose a resource is: the patient compartment, read off the resource itself (FHIR R4, 2.14)."""
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from fhirproxy.served import TypeRule
+
+PATIENT = re.compile(r"(?:^|/)Patient[/?]")
 
 
 def belongs_to(resource: Mapping[str, Any], rule: TypeRule, patient_id: str, base: str = "") -> bool:
@@ -31,13 +34,10 @@ def _patient_reference(reference: str, base: str) -> str | None:
     """ "Patient/1" out of a relative or versioned reference, or an absolute one to this EHR.
 
     None if it is to something else than a patient. A patient of another server stays the whole
-    address: the same id there is somebody else.
+    address: the same id there is somebody else. So does what is more than an address of a patient.
     """
     path = relative(reference, base)
-    parts = path.split("/")
-    if len(parts) < 2 or parts[-2] != "Patient":
-        return None
-    return path
+    return path if PATIENT.search(path) else None
 
 
 def relative(reference: str, base: str) -> str:

@@ -99,6 +99,9 @@ def _collect(call: Call, place: Place) -> tuple[Passed, Place | None]:
         for each in seen[ids.index(place.after) + 1 if place.after in ids else 0 :]:
             if each.type != kind:
                 continue  # what nobody asked for
+            if not isinstance(each.resource.get("id"), str):
+                passed.is_whole = False  # nobody could tell it from the next one without
+                continue
             decision = decide_on(call, each, _code(call, kind))
             if Reason.NOT_YOURS in decision.reasons:
                 log.error("upstream answered with another patient's resource", source=call.source.slug)

@@ -22,6 +22,14 @@ from tests.ehr.records import record
 
 pytestmark = pytest.mark.django_db
 LABS = "Observation?category=laboratory"
+ALICES = {
+    "resourceType": "Observation",
+    "id": "o",
+    "status": "final",
+    "category": [{"coding": [{"code": "laboratory"}]}],
+    "code": {"text": "Sodium"},
+    "subject": {"reference": "Patient/alice-p"},
+}
 
 
 @pytest.fixture
@@ -285,6 +293,18 @@ def test_F10_a_statement_that_says_it_has_a_type_that_is_not_there(app, fake):
 
     assert answer.status_code in (404, 502)
     assert b"alice" not in answer.content.lower()
+
+
+def test_F10_resources_without_an_id_are_missing_and_not_one(app, fake):
+    """Nobody can refer to them, or tell one from the other: that something is missing is said."""
+    nameless = [{**{k: v for k, v in ALICES.items() if k != "id"}, "note": [{"text": n}]} for n in "ab"]
+    fake.script(
+        {"match": "/Observation", "times": 0, "do": {"status": 200, "body": bundle(*nameless).decode()}}
+    )
+
+    [entry] = app.get(LABS).json()["entry"]
+
+    assert entry["resource"]["issue"][0]["code"] == "incomplete"
 
 
 def test_F10_a_parameter_that_is_passed_over_lets_nothing_of_anothers_out(app, fake):

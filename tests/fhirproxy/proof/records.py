@@ -148,6 +148,17 @@ def mixed(alice: str, mallory: str) -> Iterator[Resource]:
         "performer": {"performer": [hers]},
         "contained-patient": {"contained": [resource_of("Patient", mallory, CANARY) | {"id": "p"}]},
         "contained-lab": {"contained": [inside]},
+        "contained-bundle": {
+            "contained": [{"resourceType": "Bundle", "id": "b", "entry": [{"resource": inside}]}]
+        },
+        "contained-parameters": {
+            "contained": [{"resourceType": "Parameters", "id": "b", "parameter": [{"resource": inside}]}]
+        },
+        "contained-twice": {"contained": [{"resourceType": "Device", "id": "d", "contained": [inside]}]},
+        "contained-group": {
+            "contained": [{"resourceType": "Group", "id": "g", "member": [{"entity": hers}]}]
+        },
+        "performer-with-a-slash": {"performer": [hers | {"reference": f"{hers['reference']}/"}]},
         "absolute-elsewhere": {"subject": {"reference": f"https://evil.example/Patient/{alice}-patient"}},
         "no-subject": {"subject": None, "note": [{"text": CANARY}]},
     }
