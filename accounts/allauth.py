@@ -1,13 +1,15 @@
 """What allauth is told to do our way."""
 
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.core import context
 from allauth.mfa.adapter import DefaultMFAAdapter
 from django.conf import settings
 from django.http import HttpRequest
 from django.utils.text import format_lazy
 from django.utils.translation import pgettext_lazy
 
-from accounts import secrets
+from accounts import secrets, stepup
+from accounts.stepup import Action
 
 TOO_MANY = pgettext_lazy(
     "sign_in.too_many", "Too many tries. Wait a few minutes, or call your clinic at {phone}."
@@ -21,6 +23,11 @@ class AccountAdapter(DefaultAccountAdapter):
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         """Nobody makes an account on their own: a clinic's code or a helper's invitation does."""
+        return False
+
+    def is_reauthentication_required(self, *, app: str, **kwargs: object) -> bool:
+        """What allauth asks before it changes a second factor: our step-up answers, and sends to its page."""
+        stepup.require(context.request, Action.SECURITY)
         return False
 
     def format_email_subject(self, subject: str) -> str:

@@ -131,7 +131,8 @@ def judge(ours: Demographics, candidates: Iterable[Candidate]) -> tuple[Verdict,
 
 def plain(text: str) -> str:
     """Without case, accents and punctuation, and with one blank between words."""
-    apart = unicodedata.normalize("NFKD", text.casefold())
+    # Twice: a letter that is made up of others, such as a mathematical A, has its case only then.
+    apart = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
     kept = "".join(c for c in apart if not unicodedata.combining(c) and c not in "'\u2019.")
     return " ".join(re.sub(r"[\W_]+", " ", kept).split())
 

@@ -10,6 +10,7 @@ from typing import Any
 from allauth.account.signals import user_logged_in
 from django.contrib.auth.signals import user_logged_out, user_login_failed
 from django.dispatch import receiver
+from django.http import HttpRequest
 
 from accounts.models import User
 from audit.events import EventType, Outcome, Role
@@ -17,7 +18,13 @@ from audit.log import ANONYMOUS, Entry, record
 
 
 def _record(
-    event: EventType, outcome: Outcome, *, account: User | None, actor: str, target: str = ""
+    event: EventType,
+    outcome: Outcome,
+    *,
+    account: User | None,
+    actor: str,
+    target: str = "",
+    **detail: str,
 ) -> None:
     """People see what happens to their account in their own activity, so the row names their record."""
     patient = getattr(account, "patient", None)
@@ -30,6 +37,7 @@ def _record(
             role=Role.PATIENT if is_own_act else "",
             patient=f"Patient/{patient.id}" if patient else "",
             target=target,
+            detail=detail,
         )
     )
 
@@ -40,9 +48,11 @@ def record_sign_in(user: User, **kwargs: Any) -> None:
 
 
 @receiver(user_logged_out)
-def record_sign_out(user: User | None, **kwargs: Any) -> None:
+def record_sign_out(request: HttpRequest, user: User | None, **kwargs: Any) -> None:
+    """Why stands in `request.session_end` where it was not the person who pressed the button."""
     if user is not None:  # else the session had already ended
-        _record(EventType.SESSION_END, Outcome.DONE, account=user, actor=f"User/{user.id}")
+        why = getattr(request, "session_end", "signed-out")
+        _record(EventType.SESSION_END, Outcome.DONE, account=user, actor=f"User/{user.id}", why=why)
 
 
 @receiver(user_login_failed)

@@ -82,6 +82,8 @@ PATTERNS: Mapping[EventType, Pattern] = {
     EventType.SESSION_START: CREATE,
     EventType.SESSION_END: DELETE,
     EventType.SESSION_FAIL: CREATE,
+    EventType.STEPUP_PASS: UPDATE,
+    EventType.STEPUP_FAIL: UPDATE,
     EventType.TOKEN_ISSUE: CREATE,
     EventType.TOKEN_REFRESH: UPDATE,
     EventType.TOKEN_REFUSE: CREATE,

@@ -62,12 +62,15 @@ class Context:
     request: HttpRequest
     credential: Credential | None = None  # a token; a session is asked for when something is recorded
     receipts: list[str] = field(default_factory=list)
+    # How the person proved, for what the request does, that it is them: stepup_action, _method, _at.
+    proof: dict[str, str | int] = field(default_factory=dict)
 
     def told(self) -> dict[str, str | int]:
         """What stands in the event for everybody who may read it."""
         took = round((time.monotonic() - self.started) * 1000)
         shown = self.credential or _of_session()(self.request)
-        return {"device": self.device, "network": self.network, "milliseconds": took, **shown.told()}
+        said = {"device": self.device, "network": self.network, "milliseconds": took}
+        return {**said, **shown.told(), **self.proof}
 
     def erasable(self) -> dict[str, str]:
         return {"address": self.address, "agent": self.agent}

@@ -31,6 +31,8 @@ class EventType(StrEnum):
     SESSION_START = "session:start"
     SESSION_END = "session:end"
     SESSION_FAIL = "session:fail"
+    STEPUP_PASS = "stepup:pass"  # a person proved again that it is them, for one action
+    STEPUP_FAIL = "stepup:fail"
     TOKEN_ISSUE = "token:issue"
     TOKEN_REFRESH = "token:refresh"
     TOKEN_REFUSE = "token:refuse"
@@ -98,6 +100,8 @@ REQUIRED: Mapping[EventType, frozenset[str]] = {
     EventType.SESSION_START: frozenset(),
     EventType.SESSION_END: frozenset(),
     EventType.SESSION_FAIL: frozenset(),
+    EventType.STEPUP_PASS: frozenset(),
+    EventType.STEPUP_FAIL: frozenset(),
     EventType.TOKEN_ISSUE: frozenset({"client"}),
     EventType.TOKEN_REFRESH: frozenset({"client"}),
     EventType.TOKEN_REFUSE: frozenset({"reasons"}),

@@ -52,6 +52,16 @@ PHRASES: Mapping[EventType, Phrase] = {
         pgettext_lazy("activity.session-fail.you", "You tried to sign in."),
         pgettext_lazy("activity.session-fail.other", "Someone tried to sign in as you."),
     ),
+    EventType.STEPUP_PASS: Phrase(
+        you=pgettext_lazy("activity.stepup-pass.you", "You proved again that it was you."),
+        other=pgettext_lazy("activity.stepup-pass.other", "{who} proved again who they are."),
+        you_tried=pgettext_lazy("activity.stepup-fail.you", "You were asked to prove that it was you."),
+        other_tried=pgettext_lazy("activity.stepup-fail.other", "{who} was asked to prove who they are."),
+    ),
+    EventType.STEPUP_FAIL: _only(
+        pgettext_lazy("activity.stepup-fail.you", "You were asked to prove that it was you."),
+        pgettext_lazy("activity.stepup-fail.other", "{who} was asked to prove who they are."),
+    ),
     EventType.TOKEN_ISSUE: Phrase(
         you=pgettext_lazy("activity.token-issue.you", "You connected {app} to your records."),
         other=pgettext_lazy("activity.token-issue.other", "{who} was connected to your records."),
@@ -562,6 +572,7 @@ PHRASES: Mapping[EventType, Phrase] = {
 # Types that end in one way whatever outcome they carry.
 ALWAYS: Mapping[EventType, Outcome] = {
     EventType.SESSION_FAIL: Outcome.FAILED,
+    EventType.STEPUP_FAIL: Outcome.FAILED,
     EventType.TOKEN_REFUSE: Outcome.DENY,
     EventType.RECORD_REFUSE: Outcome.DENY,
     EventType.CONSENT_REFUSE: Outcome.DONE,

@@ -27,6 +27,10 @@ urlpatterns = [
     path("cds-services", cds_services, name="cds-services"),
     path("cds-services/patient-consent-consult", consult, name="patient-consent-consult"),
     path("accounts/email/", not_found, {"exception": None}),  # a clinic changes it, not yet the person
+    *(  # allauth's own ways to ask again: accounts.stepup is ours
+        path(f"accounts/{way}/", not_found, {"exception": None})
+        for way in ("reauthenticate", "2fa/reauthenticate", "2fa/reauthenticate/webauthn")
+    ),
     path("accounts/", include("allauth.urls")),
     path("admin/", admin.site.urls),
     path("", include("portal.urls")),

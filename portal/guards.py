@@ -61,10 +61,10 @@ def _sign_in(request: HttpRequest) -> HttpResponse:
     if request.method in SAFE:
         return redirect_to_login(request.get_full_path())
     request.session[NOT_DONE] = True
-    return redirect_to_login(_page_with_form(request.path))
+    return redirect_to_login(page_with_form(request.path))
 
 
-def _page_with_form(path: str) -> str:
+def page_with_form(path: str) -> str:
     """The page at this path or at the next one above: what only takes a form lies below its page."""
     while path != "/":
         with contextlib.suppress(Resolver404):

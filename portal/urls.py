@@ -22,6 +22,7 @@ from portal.views import (
     results,
     review,
     sharing,
+    stepup,
 )
 
 app_name = "portal"
@@ -43,6 +44,7 @@ urlpatterns = [
     path("documents/<str:document_id>/", documents.document, name="document"),
     path("documents/<str:document_id>/file/", documents.document_file, name="document-file"),
     path("more/", more.more, name="more"),
+    path("check/<uuid:waiting_id>/", stepup.step_up, name="step-up"),
     path("help/", more.help_page, name="help"),
     path("language/", set_language, name="language"),
     path("o/authorize/", authorize.begin, name="authorize"),

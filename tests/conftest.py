@@ -6,7 +6,10 @@ from pathlib import Path
 import pytest
 import pytest_django
 from django.conf import settings
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.contrib.auth.signals import user_logged_in
 from django.db.backends.postgresql.operations import DatabaseOperations
+from django.http import HttpRequest
 
 from tests.audit import tampering
 
@@ -75,6 +78,19 @@ def _no_journal_of_what_was_rolled_back(request: pytest.FixtureRequest) -> Itera
         journal.close()
         for path in files:
             path.unlink()
+
+
+def _as_if_signed_in(request: HttpRequest, user: AbstractBaseUser, **kwargs: object) -> None:
+    """What `Client.force_login` leaves out: how the person proved who they are, just now, by password."""
+    from allauth.account.internal.flows.login import get_authentication_records, record_authentication
+
+    if not get_authentication_records(request, user):
+        record_authentication(request, user, "password")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _signed_in_by_force() -> None:
+    user_logged_in.connect(_as_if_signed_in)
 
 
 @pytest.fixture(scope="session")

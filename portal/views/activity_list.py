@@ -9,14 +9,16 @@ from django.utils.formats import date_format
 from django.utils.translation import pgettext
 from django.views.decorators.http import require_GET
 
+from accounts.stepup import Action
 from audit import evidence, feed
 from audit.events import EventType
 from audit.models import AuditEvent
 from portal import activity_downloads as downloads
 from portal.activity import clients_of
 from portal.forms import ActivityFilter
-from portal.guards import PatientRequest, patient_required
-from portal.pages import page
+from portal.guards import SAFE, PatientRequest, patient_required
+from portal.pages import StepUp, page
+from portal.stepup import step_up
 from portal.views.activity import log_reading
 
 KINDS = {"csv": "activity.csv", "ndjson": "activity.ndjson", "pdf": "activity.pdf"}
@@ -35,6 +37,7 @@ def saving(request: PatientRequest) -> HttpResponse:
 
 @require_GET
 @patient_required
+@step_up(Action.EXPORT, methods=SAFE, is_file=True)
 def file(request: PatientRequest, kind: str) -> HttpResponseBase:
     """The list of the days that were chosen, newest first. Saving it stands in it from then on."""
     form = _form(request)
@@ -51,9 +54,10 @@ def file(request: PatientRequest, kind: str) -> HttpResponseBase:
     return downloads.pdf_file(KINDS[kind], _title(request), downloads.printed_lines(events, viewer))
 
 
-@page("activity-print", reads=("AuditEvent",))
+@page("activity-print", reads=("AuditEvent",), step_up=StepUp.FRESH)
 @require_GET
 @patient_required
+@step_up(Action.EXPORT, methods=SAFE)
 def printed(request: PatientRequest) -> HttpResponseBase:
     """The list as a page for paper: in every script, and with its structure for screen readers."""
     form = _form(request)

@@ -19,7 +19,9 @@ from django.views.decorators.http import require_http_methods
 from oauth2_provider.http import OAuth2ResponseRedirect
 from oauth2_provider.settings import oauth2_settings
 
+from accounts import stepup
 from accounts.models import User
+from accounts.stepup import Action
 from consent import versions
 from consent.models import Consent
 from consent.words import TOPIC
@@ -212,10 +214,21 @@ def _decide(request: SignedInRequest, asked: AuthorizationRequest, subject: Subj
         form = AnswerForm(locked, None, request.POST)
         if not form.is_valid():
             return _ask(request, locked, subject, form)
+        given = form.answer()
+        if action := _needs_proof(given, form.question):
+            stepup.require(request, action)
+            session = session_of(request)
         location = authorization.share(
-            locked, session=session, patient=subject.patient, answer=form.answer(), launch=launch
+            locked, session=session, patient=subject.patient, answer=given, launch=launch
         )
     return _to_app(location)
+
+
+def _needs_proof(given: authorization.Answer, question: Question) -> Action | None:
+    writes = given.can_write and question.can_write
+    if given.topics:
+        return Action.APP_BOTH if writes else Action.APP_PRIVATE
+    return Action.APP_WRITES if writes else None
 
 
 def _unsafe(request: HttpRequest) -> HttpResponse:

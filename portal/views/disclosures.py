@@ -6,12 +6,14 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_http_methods
 
+from accounts.stepup import Action
 from audit.events import EventType
 from audit.sentences import what
 from compliance import disclosures as accounting
 from portal.activity_downloads import csv_file, disclosure_rows
-from portal.guards import PatientRequest, patient_required
+from portal.guards import SAFE, PatientRequest, patient_required
 from portal.pages import page
+from portal.stepup import step_up
 from portal.views.activity import log_reading
 
 
@@ -42,6 +44,7 @@ def disclosures(request: PatientRequest) -> HttpResponse:
 
 @require_GET
 @patient_required
+@step_up(Action.EXPORT, methods=SAFE, is_file=True)
 def file(request: PatientRequest, asked_id: UUID) -> HttpResponse:
     answered = get_object_or_404(request.patient.disclosure_requests, pk=asked_id, answered_at__isnull=False)
     log_reading(request, EventType.AUDIT_DOWNLOAD, format="csv")

@@ -8,12 +8,15 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import pgettext
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from accounts import stepup
+from accounts.stepup import Action
 from audit.events import EventType
 from exports import commands, files
 from exports.models import ExportJob
 from portal.forms import DownloadForm
-from portal.guards import PatientRequest, patient_required
+from portal.guards import SAFE, PatientRequest, patient_required
 from portal.pages import StepUp, page
+from portal.stepup import step_up
 
 READY = (ExportJob.Status.COMPLETED, ExportJob.Status.COMPLETED_WITH_GAPS)
 
@@ -26,12 +29,13 @@ def downloads(request: PatientRequest) -> HttpResponse:
     return render(request, "portal/downloads.html", {"jobs": jobs, "ready": READY})
 
 
-@page("download-new", reads=("ExportJob",), step_up=StepUp.NONE)
+@page("download-new", reads=("ExportJob",), step_up=StepUp.FRESH)
 @require_http_methods(["GET", "POST"])
 @patient_required
 def new(request: PatientRequest) -> HttpResponse:
     form = DownloadForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
+        stepup.require(request, Action.EXPORT)
         chosen = form.cleaned_data["categories"] if form.cleaned_data["what"] == "choose" else []
         try:
             job = commands.kickoff(
@@ -61,6 +65,7 @@ def download(request: PatientRequest, job_id: UUID) -> HttpResponse:
 
 @require_GET
 @patient_required
+@step_up(Action.EXPORT, methods=SAFE, is_file=True)
 def file(request: PatientRequest, job_id: UUID) -> HttpResponseBase:
     """The archive itself. 410 once it has ended: it was there, and it will not be again."""
     job = get_object_or_404(request.patient.export_jobs, id=job_id)

@@ -11,6 +11,8 @@ from django.urls import reverse
 from django.utils.translation import get_language, pgettext
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from accounts import stepup
+from accounts.stepup import Action
 from consent import commands, explain
 from consent.directives import directives
 from consent.explain import TREATMENT, Kind
@@ -128,6 +130,8 @@ def pause(request: PatientRequest) -> HttpResponse:
 @patient_required
 def resume(request: PatientRequest) -> HttpResponse:
     joined = any(map(is_new_records, _own(request).filter(status=Status.PAUSED)))
+    if joined:  # it goes on with more than before
+        stepup.require(request, Action.SHARE)
     shown = render_to_string("portal/sharing_pause.html", {"paused": True, "joined": joined}, request)
     commands.resume_all(request.patient, act=_act(request, shown))
     text = pgettext("sharing.resumed", "Sharing is on again, as it was before.")
@@ -145,6 +149,8 @@ def use(request: PatientRequest, directive: str) -> HttpResponse:
     if directive not in directives():
         raise Http404
     if request.method == "POST":
+        if request.POST.get("do") == "yes":
+            stepup.require(request, Action.SHARE)
         _choose(request, directive, request.POST.get("do", ""))
         return redirect("portal:sharing-use", directive)
     return render(request, "portal/sharing_use.html", _use(request, directive))
@@ -159,6 +165,8 @@ def answer(request: PatientRequest, consent_id: UUID) -> HttpResponse:
     if consent.status != Status.PROPOSED or request.POST.get("do") not in ("agree", "decline"):
         messages.warning(request, pgettext("sharing.answered", "This was answered before. Nothing changed."))
         return redirect("portal:sharing")
+    if agreed:
+        stepup.require(request, Action.SHARE)
     shown = render_to_string("portal/sharing_proposal.html", {"one": _proposal(consent)}, request)
     commands.answer(consent, agreed=agreed, act=_act(request, shown))
     if agreed:

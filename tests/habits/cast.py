@@ -19,7 +19,9 @@ MARKER = "Moreno-Marker"  # stands in Alice's things, where a page could show it
 
 
 def create_user(name: str, *roles: str) -> User:
-    user = User.objects.create_user(f"{name}@walk.example", name=f"{name} {MARKER * (name == 'alice')}")
+    user = User.objects.create_user(
+        f"{name}@walk.example", "a-password-for-walks", name=f"{name} {MARKER * (name == 'alice')}"
+    )
     for role in roles:
         StaffRole.objects.create(user=user, role=role)
     return user

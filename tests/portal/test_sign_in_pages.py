@@ -10,6 +10,7 @@ from django.urls import reverse
 
 from demo.people import PASSWORD
 from portal.browsers import browser_words
+from tests import proving
 
 CHROME = (
     "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36"
@@ -28,7 +29,6 @@ def signed_in(alice, client: Client) -> Client:
     client.post(
         "/accounts/login/", {"login": alice.email, "password": PASSWORD}, headers={"user-agent": CHROME}
     )
-    client.post("/accounts/reauthenticate/", {"password": PASSWORD})
     return client
 
 
@@ -98,7 +98,9 @@ def test_many_wrong_passwords_say_what_to_do(alice, client):
 
 def test_headings_are_ours(signed_in):
     assert "<h1>Two-step sign-in</h1>" in signed_in.get("/accounts/2fa/").text
-    assert "<h1>Check it is you</h1>" in signed_in.get("/accounts/reauthenticate/").text
+    proving.minutes_pass(signed_in)
+    asked = signed_in.get("/activity/list/csv/")
+    assert "<h1>Check it is you</h1>" in signed_in.get(asked.url).text
 
 
 def test_setting_up_codes_has_a_picture_on_white(signed_in):
@@ -128,7 +130,7 @@ PAGES = [
     *("/downloads/", "/downloads/new/", "/add/", "/add/blood-pressure/", "/results/alice-ldl-4/"),
     *("/results/alice-bp-4/", "/results/trend/13457-7/", "/accounts/sessions/", "/accounts/2fa/"),
     *("/accounts/password/change/", "/accounts/password/reset/", "/accounts/logout/"),
-    *("/accounts/reauthenticate/", "/accounts/2fa/totp/activate/", "/accounts/2fa/webauthn/add/"),
+    *("/accounts/2fa/totp/activate/", "/accounts/2fa/webauthn/add/"),
     *("/allergies/", "/conditions/", "/documents/", "/nowhere/"),
 ]
 

@@ -1,0 +1,35 @@
+"""A form that came at a moment when we could not take it: kept under encryption, and sent again later.
+
+It has passed the CSRF check when it is kept, in the session of who sent it, so it needs no second.
+"""
+
+import json
+from typing import Any
+
+from django.http import HttpRequest, HttpResponseBase, QueryDict
+from django.urls import resolve
+
+from accounts import secrets
+
+LONGEST = 100_000  # characters; a longer form is not kept
+
+
+def keep(request: HttpRequest) -> str:
+    """The form of this request, encrypted; empty where there is none, or it is too long, or has files."""
+    if request.method != "POST" or request.FILES:
+        return ""
+    form = json.dumps({"path": request.get_full_path(), "form": request.POST.urlencode()})
+    return secrets.encrypt(form) if len(form) <= LONGEST else ""
+
+
+def send_again(request: HttpRequest, kept: str) -> HttpResponseBase:
+    """Answer `request` with what the kept form's address answers to it. Raises InvalidToken."""
+    told: dict[str, Any] = json.loads(secrets.decrypt(kept))
+    path, _, query = told["path"].partition("?")
+    request.method, request.path = "POST", path
+    request.path_info = path.removeprefix(request.META.get("SCRIPT_NAME", ""))
+    request.GET, request.POST = QueryDict(query), QueryDict(told["form"])
+    request.META["QUERY_STRING"] = query
+    request.resolver_match = match = resolve(request.path_info)
+    answer: HttpResponseBase = match.func(request, *match.args, **match.kwargs)
+    return answer
