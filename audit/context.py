@@ -69,8 +69,8 @@ class Context:
         """What stands in the event for everybody who may read it."""
         took = round((time.monotonic() - self.started) * 1000)
         shown = self.credential or _of_session()(self.request)
-        said = {"device": self.device, "network": self.network, "milliseconds": took}
-        return {**said, **shown.told(), **self.proof}
+        where: dict[str, str | int] = {"device": self.device, "network": self.network}
+        return {**where, "milliseconds": took, **shown.told(), **self.proof}
 
     def erasable(self) -> dict[str, str]:
         return {"address": self.address, "agent": self.agent}
