@@ -75,6 +75,7 @@ def link(actor: "User | None", patient: Patient, slug: str, fhir_id: str, reason
     try:
         _source(actor, patient, slug)
         identities.check_free(patient, slug, fhir_id)
+        _check_decided(actor, patient, slug, fhir_id)
         found = find(actor, patient, slug)
         method = _method(actor, found.of(fhir_id), partial=found.partial)
         return _join(actor, patient, slug, fhir_id, method, reason)
@@ -130,10 +131,14 @@ def follow(actor: "User | None", identity: PatientIdentity, reason: str) -> Pati
         into = survivor(identity)
         if not into or into == identity.fhir_id:
             raise Refused("identity.lives", "The EHR has not merged this record into another.")
+        _check_decided(actor, patient, slug, into)
         found = find(actor, patient, slug)
         _method(actor, found.of(into) or _survivor_alone(patient, slug, into), partial=found.partial)
         with transaction.atomic():
             change_identities(identity.patient_id)
+            identity = PatientIdentity.ever.get(pk=identity.pk)  # the EHR took its time
+            if identity.ended_at is not None:
+                raise Refused("identity.decided", "This link was undone a moment ago.")
             identities.end(identity, by=actor, reason=reason)
             moved = _begin(actor, patient, slug, into, Method.SURVIVOR, reason)
             pause_for_new_records(patient, actor)
@@ -213,6 +218,15 @@ def _survivor_alone(patient: Patient, slug: str, into: str) -> Comparison | None
     if here is None:
         return None
     return matching.judge(known(patient, but_not=slug), [here])[1][0]
+
+
+def _check_decided(actor: "User | None", patient: Patient, slug: str, fhir_id: str) -> None:
+    """A match makes nothing of what a person decided. Raises Refused."""
+    decided = patient.matches.filter(source=slug, fhir_id=fhir_id, decided_by__isnull=False)
+    last = decided.exclude(status=Status.PROPOSED).order_by("-decided_at").first()
+    if last and last.status != Status.LINKED and not identities.may_decide(actor):
+        told = "The privacy staff said that it is not theirs. One of them must say that it is."
+        raise Refused("identity.evidence", told)
 
 
 def _method(actor: "User | None", one: Comparison | None, *, partial: bool) -> str:
