@@ -16,7 +16,6 @@ from fhirproxy.messages import FhirRequest, FhirResponse, Trouble, UpstreamUnava
 from fhirproxy.models import Source
 from fhirproxy.served import RECORD, SERVED
 
-NOBODY = "chartkey-check"  # the id that is asked for
 NOT_HAD = frozenset({404, 405, 501})
 CERTIFICATE = frozenset({Trouble.TLS, Trouble.TLS_OWN, Trouble.TLS_EXPIRED, Trouble.TLS_NAME})
 STEPS: Mapping[Trouble, str] = {
@@ -49,19 +48,12 @@ def examine(source: Source) -> Iterator[Step]:
         return
     try:
         statement = yield from _statement(source)
-        if statement is not None:
-            yield from _sign_in(source)
+        if statement is not None and (yield from _sign_in(source)):
             yield from _types(statement)
             yield from _searches(statement)
             yield from _lies(source, statement)
     except UpstreamUnavailable as error:
         yield Step(Mark.FAIL, STEPS[error.trouble], health.CURES[error.trouble])
-    except Refused as error:
-        yield Step(Mark.FAIL, "Sign-in", str(error))
-
-
-class Refused(Exception):
-    """It answers, and does not let us in."""
 
 
 def _statement(source: Source) -> Generator[Step, None, dict[str, Any] | None]:
@@ -92,16 +84,11 @@ def _connected(source: Source) -> str:
     return "It answers, without encryption (http). That is for this machine and EHR_PLAIN_HOSTS only."
 
 
-def _sign_in(source: Source) -> Iterator[Step]:
-    """A statement is for everybody; a search is not."""
-    answer = _ask(source, "Patient", ("_id", NOBODY))
-    if answer.status in (401, 403):
-        raise Refused(
-            f"A search of Patient gave {answer.status}. Check what our client may do there (scope)."
-        )
-    if answer.status >= 500:
-        yield Step(Mark.FAIL, "Sign-in", f"A search of Patient gave {answer.status}. Ask its operators.")
-        return
+def _sign_in(source: Source) -> Generator[Step, None, bool]:
+    """Returns whether we are let in."""
+    if problems := health.shut_out(source):
+        yield Step(Mark.FAIL, "Sign-in", " ".join(problems))
+        return False
     how = {
         Source.Auth.NONE: "It asks for none. Make sure that nobody but us can reach it.",
         Source.Auth.BASIC: "Name and password are taken.",
@@ -110,6 +97,7 @@ def _sign_in(source: Source) -> Iterator[Step]:
     none_needed = source.kind == Source.Kind.EMBEDDED
     words = "Nobody else can reach it." if none_needed else how[Source.Auth(source.auth)]
     yield Step(Mark.OK, "Sign-in", words)
+    return True
 
 
 def _types(statement: Mapping[str, Any]) -> Iterator[Step]:
@@ -150,7 +138,7 @@ def _lies(source: Source, statement: Mapping[str, Any]) -> Iterator[Step]:
     for kind in RECORD:
         if "search-type" not in health.codes_of(health.types_of(statement).get(kind, {})):
             continue
-        answer = _ask(source, kind, (SERVED[kind].patient_param, NOBODY), ("_count", "1"))
+        answer = _ask(source, kind, (SERVED[kind].patient_param, health.NOBODY), ("_count", "1"))
         if answer.status in NOT_HAD and kind != "Patient":
             wrong.append(kind)
         elif answer.status >= 400 and answer.status != 404:

@@ -24,11 +24,13 @@ from smart.resource_types import R4
 
 KEPT = 600  # seconds; after that nobody knows
 SLOW = 2.0  # seconds for a CapabilityStatement; people are told then to be patient
+NOBODY = "chartkey-check"  # the id of the patient who is asked for
 FHIR_VERSIONS = frozenset({"4.0.0", "4.0.1"})
 UP, DOWN, UNKNOWN = "up", "down", "unknown"
 CURES: Mapping[Trouble, str] = {
     Trouble.CONNECT: "Nobody answers at its address. Check base_url, the network and that it runs.",
-    Trouble.TLS: "Its certificate is not trusted. Check base_url, and the certificate's issuer.",
+    Trouble.TLS: "It does not speak TLS (https) at this address, or its certificate is not trusted. "
+    "Check base_url and its port, and the certificate's issuer.",
     Trouble.TLS_OWN: "Its certificate is not trusted: it made it itself, or its issuer is not known here. "
     "It needs one of a known issuer, or SSL_CERT_FILE must name a file that has that issuer too.",
     Trouble.TLS_EXPIRED: "Its certificate is not trusted: it has expired, or is not valid yet. "
@@ -62,7 +64,7 @@ class Finding:
 
 
 def check(source: Source) -> Finding:
-    """Ask an EHR what it is, and how long that takes. Raises nothing."""
+    """Ask an EHR what it is, whether it lets us in, and how long that takes. Raises nothing."""
     start = time.monotonic()
     finding = _asked(source)
     return replace(finding, slow=finding.state == UP and time.monotonic() - start > SLOW)
@@ -71,15 +73,29 @@ def check(source: Source) -> Finding:
 def _asked(source: Source) -> Finding:
     try:
         answer = upstream.of(source).send(FhirRequest("GET", "metadata"))
+        if answer.status != 200:
+            words = f"GET metadata gave {answer.status}. Check base_url and our credentials."
+            return _finding(source, [words])
+        statement = msgspec.json.decode(answer.body, type=dict[str, Any])
+        problems, types = lies(statement), " ".join(_searched(types_of(statement)))
+        return _finding(source, problems or shut_out(source), types)
     except UpstreamUnavailable as error:
         return _finding(source, [source.problem() or CURES[error.trouble]])
-    if answer.status != 200:
-        return _finding(source, [f"GET metadata gave {answer.status}. Check base_url and our credentials."])
-    try:
-        statement = msgspec.json.decode(answer.body, type=dict[str, Any])
-        return _finding(source, lies(statement), " ".join(_searched(types_of(statement))))
     except MALFORMED:
         return _finding(source, [CURES[Trouble.NOT_FHIR]])
+
+
+def shut_out(source: Source) -> list[str]:
+    """Why it does not let us search, as sentences. Its statement is for everybody, a record is not.
+
+    It is asked for a patient who does not exist. Raises UpstreamUnavailable.
+    """
+    status = upstream.of(source).send(FhirRequest("GET", "Patient", (("_id", NOBODY),))).status
+    if status in (401, 403):
+        return [f"A search of Patient gave {status}. Check what our client may do there (scope)."]
+    if status >= 500:
+        return [f"A search of Patient gave {status}. Ask its operators."]
+    return []
 
 
 def keep(source: Source) -> Finding:

@@ -30,7 +30,7 @@ Dr. Hannah Vogel, Cardiology
 def records(today: date) -> list[Resource]:
     """All resources, as of the day from which the population's dates count."""
     made = [
-        _patient(),
+        _patient(today),
         *_results(today),
         *_medicines(today),
         *_allergies(today),
@@ -49,9 +49,18 @@ def _about(resource: Resource) -> Resource:
     return {"patient" if kind in ("AllergyIntolerance", "Immunization") else "subject": me}
 
 
-def _patient() -> Resource:
-    name = [{"use": "official", "family": "MORENO", "given": ["ALICE", "M"]}]
-    return {"resourceType": "Patient", "id": PATIENT, "name": name, "gender": "female"}
+def _patient(today: date) -> Resource:
+    """She is 46, as at her clinic; the middle name is a letter here, so that a person has to look."""
+    this_year = (today.month, today.day) >= (4, 17)
+    return {
+        "resourceType": "Patient",
+        "id": PATIENT,
+        "identifier": [{"system": "urn:oid:2.16.840.1.113883.19.7", "value": "90211"}],
+        "active": True,
+        "name": [{"use": "official", "family": "MORENO", "given": ["ALICE", "M"]}],
+        "gender": "female",
+        "birthDate": date(today.year - 46 - (not this_year), 4, 17).isoformat(),
+    }
 
 
 def _results(today: date) -> list[Resource]:

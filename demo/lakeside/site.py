@@ -1,4 +1,4 @@
-"""The hospital's FHIR R4 API as far as a portal needs it: read and search by patient, nothing else.
+"""The hospital's FHIR R4 API as far as a portal needs it: read, search by patient, find a patient.
 
 In the manner of one make of EHR: no totals, page links of its own, and conditions by category only.
 """
@@ -14,9 +14,13 @@ BASE = "/lakeside/fhir"
 PAGE = 20
 OWNERS = ("patient", "subject")
 DATES = ("effectiveDateTime", "authoredOn", "occurrenceDateTime", "date", "start", "onsetDateTime")
-KNOWN = frozenset(
-    {"patient", "_id", "_count", "category", "code", "date", "status", "intent", "-pageContext"}
-)
+TYPES = {
+    **dict.fromkeys(("_id", "category", "code", "status", "intent", "identifier"), "token"),
+    **dict.fromkeys(("date", "birthdate"), "date"),
+    **dict.fromkeys(("family", "given"), "string"),
+    "patient": "reference",
+}
+KNOWN = frozenset({*TYPES, "_count", "-pageContext"})
 
 
 class Site(ThreadingHTTPServer):
@@ -60,14 +64,21 @@ class Site(ThreadingHTTPServer):
     def _statement(self) -> Resource:
         kinds = sorted({resource["resourceType"] for resource in self.records})
         codes = [{"code": "read"}, {"code": "search-type"}]
+        types = [{"type": k, "interaction": codes, "searchParam": self._searches(k)} for k in kinds]
         return {
             "resourceType": "CapabilityStatement",
             "status": "active",
             "kind": "instance",
             "fhirVersion": "4.0.1",
             "format": ["json"],
-            "rest": [{"mode": "server", "resource": [{"type": k, "interaction": codes} for k in kinds]}],
+            "rest": [{"mode": "server", "resource": types}],
         }
+
+    def _searches(self, kind: str) -> list[Resource]:
+        """What a type can be searched by: the parameters of which one of its resources has a value."""
+        mine = [resource for resource in self.records if resource["resourceType"] == kind]
+        names = sorted(name for name in TYPES if any(_values(resource, name) for resource in mine))
+        return [{"name": name, "type": TYPES[name]} for name in names]
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -100,27 +111,49 @@ def _matches(resource: Resource, query: list[tuple[str, str]]) -> bool:
 
 
 def _match(resource: Resource, name: str, values: list[str]) -> bool:
-    if name == "_id":
-        return resource["id"] in values
-    if name == "patient":
-        wanted = {f"Patient/{value.removeprefix('Patient/')}" for value in values}
-        return bool(wanted & _patients(resource))
-    if name in ("category", "code"):
-        return bool({value.rpartition("|")[2] for value in values} & _codes(resource.get(name)))
-    if name in ("status", "intent"):
-        return resource.get(name) in values
+    if name not in TYPES:
+        return True
+    have = _values(resource, name)
     if name == "date":
-        when = next(
-            (resource[d] for d in DATES if d in resource), resource.get("period", {}).get("start", "")
-        )
-        return all(not v.startswith("ge") or when[:10] >= v[2:12] for v in values)
-    return True
+        return all(any(not v.startswith("ge") or when[:10] >= v[2:12] for when in have) for v in values)
+    if name in ("family", "given"):
+        return any(h.casefold().startswith(v.casefold()) for h in have for v in values)
+    if name == "patient":
+        values = [f"Patient/{value.removeprefix('Patient/')}" for value in values]
+    if name in ("category", "code"):
+        values = [value.rpartition("|")[2] for value in values]
+    return bool(have & set(values))
+
+
+def _values(resource: Resource, name: str) -> set[str]:
+    """What a resource has of a search parameter."""
+    if name == "_id":
+        return {resource["id"]}
+    if name == "patient":
+        return _patients(resource)
+    if name in ("category", "code"):
+        return _codes(resource.get(name))
+    if name == "date":
+        when = next((resource[d] for d in DATES if d in resource), resource.get("period", {}).get("start"))
+        return {when} if when else set()
+    if resource["resourceType"] == "Patient":
+        return _of_person(resource).get(name, set())
+    return {resource[name]} if name in ("status", "intent") and name in resource else set()
+
+
+def _of_person(patient: Resource) -> dict[str, set[str]]:
+    return {
+        "birthdate": {patient["birthDate"]},
+        "family": {name["family"] for name in patient["name"]},
+        "given": {given for name in patient["name"] for given in name["given"]},
+        "identifier": {f"{i['system']}|{i['value']}" for i in patient["identifier"]},
+    }
 
 
 def _patients(resource: Resource) -> set[str]:
     actors = [p.get("actor", {}) for p in resource.get("participant", []) if isinstance(p, dict)]
     owners = [resource.get(owner, {}) for owner in OWNERS] + actors
-    return {owner.get("reference", "") for owner in owners}
+    return {owner["reference"] for owner in owners if "reference" in owner}
 
 
 def _codes(value: Any) -> set[str]:

@@ -26,6 +26,7 @@ LIFETIME = 240  # seconds of an assertion; SMART allows 300
 EARLY = 30  # seconds before its end, a token is not used any more
 LARGEST_ANSWER = 64 * 1024
 ALGORITHMS = {"RSA": "RS384", "EC": "ES384"}  # those that SMART asks servers to take
+UNUSABLE = (JWException, ValueError, KeyError, TypeError)  # what a key that does not sign can raise
 
 
 class Credentials(Protocol):
@@ -52,6 +53,27 @@ class Fixed:
 
 def basic(name: str, password: str) -> Fixed:
     return Fixed("Basic " + base64.b64encode(f"{name}:{password}".encode()).decode())
+
+
+def signs(key: str) -> bool:
+    """Whether it is a private JWK that SMART Backend Services can be spoken with."""
+    try:
+        return bool(_signed(key, {}))
+    except UNUSABLE:
+        return False
+
+
+def _signed(key: str, claims: dict[str, object]) -> str:
+    """A JWT. Raises one of UNUSABLE."""
+    private = JWK.from_json(key)
+    header = {
+        "alg": ALGORITHMS[private["kty"]],
+        "typ": "JWT",
+        "kid": private.get("kid") or private.thumbprint(),
+    }
+    token = JWT(header=header, claims=claims)
+    token.make_signed_token(private)
+    return str(token.serialize())
 
 
 class BackendServices:
@@ -111,8 +133,6 @@ class BackendServices:
 
     def _assertion(self) -> str:
         try:
-            key = JWK.from_json(self._key)
-            algorithm = ALGORITHMS[key["kty"]]
             now = int(self._clock())
             claims = {
                 "iss": self._client_id,
@@ -122,9 +142,6 @@ class BackendServices:
                 "exp": now + LIFETIME,
                 "iat": now,
             }
-            header = {"alg": algorithm, "typ": "JWT", "kid": key.get("kid") or key.thumbprint()}
-            token = JWT(header=header, claims=claims)
-            token.make_signed_token(key)
-            return str(token.serialize())
-        except (JWException, ValueError, KeyError, TypeError) as error:
+            return _signed(self._key, claims)
+        except UNUSABLE as error:
             raise UpstreamUnavailable("the private key cannot be used", Trouble.CREDENTIALS) from error

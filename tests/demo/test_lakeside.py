@@ -47,6 +47,31 @@ def test_second_ehr_is_found_to_be_well(base):
     assert {"AllergyIntolerance", "Observation", "Patient"} <= set(finding.types.split())
 
 
+def test_second_ehr_says_what_it_can_be_searched_by(base):
+    statement = json.load(urllib.request.urlopen(f"{base}/metadata"))
+    said = {r["type"]: {p["name"] for p in r["searchParam"]} for r in statement["rest"][0]["resource"]}
+
+    assert {kind for kind, names in said.items() if "patient" not in names} == {"Patient"}
+    assert {"_id", "birthdate", "family", "given", "identifier"} == said["Patient"]
+    assert "date" not in said["Patient"]
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("family=moreno&given=alice", 1),
+        ("birthdate=1979-04-17&family=Moreno", 1),
+        ("birthdate=1980-04-17&family=Moreno", 0),
+        ("identifier=urn:oid:2.16.840.1.113883.19.7|90211", 1),
+        ("identifier=urn:other|90211", 0),
+    ],
+)
+def test_second_ehr_finds_a_patient(base, query, found):
+    answer = json.load(urllib.request.urlopen(f"{base}/Patient?{query}"))
+
+    assert len(answer["entry"]) == found
+
+
 def test_conditions_are_asked_for_as_it_wants(base):
     asked = FhirRequest("GET", "Condition", (("patient", PATIENT),))
 

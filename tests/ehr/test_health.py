@@ -56,6 +56,24 @@ def test_an_ehr_that_is_well(fake):
     assert (finding.state, finding.problem, finding.types) == ("up", "", "Observation Patient")
 
 
+@pytest.mark.parametrize("status", [401, 403, 500])
+def test_one_that_tells_what_it_is_and_lets_nobody_search_is_not_well(fake, status):
+    fake.script({"match": "/Patient", "times": 0, "do": {"status": status, "body": "{}"}})
+
+    finding = health.check(fake.source())
+
+    assert finding.state == "down"
+    assert finding.problem.startswith("Far Clinic: ")
+    assert {r["path"].rpartition("/")[2] for r in fake.seen()} == {"metadata", "Patient"}
+
+
+def test_what_speaks_no_tls_is_told_from_a_certificate(fake):
+    source = fake.source()
+    source.base_url = source.base_url.replace("http:", "https:")
+
+    assert "does not speak TLS" in health.check(source).problem
+
+
 def test_a_wrong_certificate_is_named_and_nothing_is_sent(untrusted):
     source = Source(slug="far", name="Far Clinic", kind="http", base_url=untrusted, **QUICK)
 

@@ -23,7 +23,7 @@ def test_an_ehr_that_answers_is_kept_with_what_it_has(fake):
     said = set_up(fake.url("hapi"), "--adapter", "hapi", "--deadline", "7")
 
     source = Source.objects.get(slug="far")
-    assert said == "Far Clinic answers, with 2 types of resources.\n"
+    assert said == "Far Clinic answers, with 2 types of resources. What is missing: ehr check far\n"
     assert (source.adapter, source.deadline, source.types) == ("hapi", 7, "Observation Patient")
 
 
@@ -53,7 +53,7 @@ def test_a_change_that_does_not_work_changes_nothing(fake):
 def test_a_second_primary_is_refused(fake):
     factories.create_source()
 
-    with pytest.raises(CommandError):
+    with pytest.raises(CommandError, match=r"Riverside Clinic .* is the primary EHR, and there is only one"):
         set_up(fake.url("plain"), "--primary")
 
     assert not Source.objects.filter(slug="far").exists()
@@ -68,3 +68,73 @@ def test_a_secret_is_read_and_not_shown(fake, monkeypatch):
     source = Source.objects.get(slug="far")
     assert source.open_secret() == "s3cret"
     assert "s3cret" not in said + source.secret
+
+
+@pytest.mark.parametrize("status", [403, 500])
+def test_one_that_lets_nobody_search_is_not_kept(fake, status):
+    fake.script({"match": "/Patient", "times": 0, "do": {"status": status, "body": "{}"}})
+
+    with pytest.raises(CommandError, match=f"Far Clinic: A search of Patient gave {status}"):
+        set_up(fake.url("plain"))
+
+    assert not Source.objects.filter(slug="far").exists()
+
+
+def test_a_change_leaves_what_it_does_not_name(fake, monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.StringIO("s3cret"))
+    basic = ("--auth", "basic", "--auth-id", "gate")
+    set_up(fake.url("hapi"), "--adapter", "hapi", "--deadline", "7", *basic)
+    monkeypatch.setattr("sys.stdin", io.StringIO(""))
+
+    set_up(fake.url("plain"))
+
+    source = Source.objects.get(slug="far")
+    assert (source.base_url, source.adapter, source.deadline) == (fake.url("plain"), "hapi", 7)
+    assert (source.auth, source.auth_id, source.open_secret()) == ("basic", "gate", "s3cret")
+
+
+def test_the_embedded_server_is_not_turned_into_another(fake):
+    embedded = factories.create_source()
+
+    with pytest.raises(CommandError, match="is the embedded server"):
+        call_command("ehr", embedded.slug, "Far Clinic", fake.url("plain"))
+
+    assert Source.objects.get(pk=embedded.pk).kind == Source.Kind.EMBEDDED
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--deadline", "0"), "--deadline must be more than 0."),
+        (("--concurrency", "-1"), "--concurrency must be more than 0."),
+        (("--token-url", "x"), "--token-url: Enter a valid URL."),
+    ],
+)
+def test_an_option_that_cannot_be_is_named(fake, arguments, words):
+    with pytest.raises(CommandError) as error:
+        set_up(fake.url("plain"), *arguments)
+
+    assert words in str(error.value)
+
+
+def test_a_slug_that_is_none_is_named(fake):
+    with pytest.raises(CommandError, match="SLUG: Enter a valid"):
+        call_command("ehr", "Far Clinic", "far", fake.url("plain"))
+
+
+@pytest.mark.parametrize(
+    ("auth", "secret", "words"),
+    [
+        ("basic", "", "no secret on standard input"),
+        ("smart", "", "no secret on standard input"),
+        ("smart", "not a key", "no private JWK that signs"),
+        ("smart", '{"kty": "oct", "k": "c2VjcmV0"}', "no private JWK that signs"),
+    ],
+)
+def test_a_secret_that_is_none_is_said_before_anybody_is_asked(fake, monkeypatch, auth, secret, words):
+    monkeypatch.setattr("sys.stdin", io.StringIO(secret))
+
+    with pytest.raises(CommandError, match=words):
+        set_up(fake.url("plain"), "--auth", auth, "--auth-id", "gate", "--token-url", f"{fake.base}/token")
+
+    assert not fake.seen()

@@ -244,6 +244,17 @@ def test_the_command_finds_without_keeping_and_says_no_name(alice, cora):
     assert AuditEvent.objects.filter(type="identity:find").exists()
 
 
+def test_the_command_knows_staff_by_their_address(alice, cora):
+    out = StringIO()
+    call_command(
+        "identities", f"--by={cora.email.upper()}", "find", str(alice.pk), factories.SOURCE, stdout=out
+    )
+
+    assert out.getvalue().startswith(f"{factories.SOURCE}: no-match")
+    with pytest.raises(CommandError, match="no person, patient or identity"):
+        call_command("identities", "--by=no@body.example", "find", str(alice.pk), factories.SOURCE)
+
+
 def test_the_command_joins_parts_and_merges(alice, cora):
     run(cora, "link", str(alice.pk), factories.SOURCE, record(alice), "--reason", WHY)
     run(cora, "unlink", str(alice.identities.get().pk), "--reason", WHY)

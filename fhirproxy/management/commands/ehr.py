@@ -1,15 +1,17 @@
 """Set an EHR up, or change it: it is asked what it is before anything is kept. Look at those there are."""
 
 import sys
+from collections.abc import Iterator
 from getpass import getpass
 from typing import Any
 
-from django.core.exceptions import ValidationError
+from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from fhirproxy import health
 from fhirproxy.examination import Mark, examine
 from fhirproxy.models import Source
+from fhirproxy.upstream import credentials
 
 CHECK = "check"
 CONCLUSIONS = {
@@ -25,6 +27,9 @@ LIMITS = {
     "max_pages": int,
     "concurrency": int,
 }
+# Where a change says nothing of these, they stay; a new EHR has the model's own.
+KEPT = ("adapter", "auth", "auth_id", "token_url", "scope", *LIMITS)
+LABELS = {"slug": "SLUG", "name": "NAME", "base_url": "BASE_URL", "token_url": "--token-url"}
 
 
 class Command(BaseCommand):
@@ -40,11 +45,11 @@ class Command(BaseCommand):
             "name", nargs="?", default="", help=f"what people call it; after {CHECK}, the slug"
         )
         parser.add_argument("base_url", nargs="?", default="", help="its FHIR R4 base")
-        parser.add_argument("--adapter", choices=Source.Adapter.values, default=Source.Adapter.PLAIN)
-        parser.add_argument("--auth", choices=Source.Auth.values, default=Source.Auth.NONE)
-        parser.add_argument("--auth-id", default="", help="user name, or client_id")
-        parser.add_argument("--token-url", default="", help="for SMART Backend Services")
-        parser.add_argument("--scope", default="system/*.rs")
+        parser.add_argument("--adapter", choices=Source.Adapter.values)
+        parser.add_argument("--auth", choices=Source.Auth.values)
+        parser.add_argument("--auth-id", help="user name, or client_id")
+        parser.add_argument("--token-url", help="for SMART Backend Services")
+        parser.add_argument("--scope")
         parser.add_argument("--primary", action="store_true", help="the EHR behind /fhir/r4/")
         for limit, kind in LIMITS.items():
             parser.add_argument(f"--{limit.replace('_', '-')}", type=kind)
@@ -79,27 +84,58 @@ class Command(BaseCommand):
 
     def _set_up(self, options: dict[str, Any]) -> None:
         source = Source.objects.filter(slug=options["slug"]).first() or Source(slug=options["slug"])
-        source.kind = Source.Kind.HTTP
-        for name in ("name", "base_url", "adapter", "auth", "auth_id", "token_url", "scope"):
+        if source.kind == Source.Kind.EMBEDDED:
+            raise CommandError(f"{source.slug} is the embedded server. Give the other EHR a slug of its own.")
+        source.kind, before = Source.Kind.HTTP, source.auth
+        for name in ("name", "base_url"):
             setattr(source, name, options[name])
-        for name in LIMITS:
+        for name in KEPT:
             if options[name] is not None:
                 setattr(source, name, options[name])
         source.is_primary = source.is_primary or options["primary"]
-        if source.auth != Source.Auth.NONE:
-            source.keep_secret(_secret())
-        try:
-            source.full_clean()
-        except ValidationError as error:
-            raise CommandError(" ".join(error.messages)) from error
+        if source.auth != Source.Auth.NONE and (
+            secret := _secret(source, kept=bool(source.secret) and source.auth == before)
+        ):
+            source.keep_secret(secret)
+        if problems := list(_problems(source)):
+            raise CommandError(f"{' '.join(problems)} Nothing was kept.")
         finding = health.check(source)
         if finding.state != health.UP:
             raise CommandError(f"{finding.problem} Nothing was kept.")
         source.types = finding.types
         source.save()
-        self.stdout.write(f"{source.name} answers, with {len(finding.types.split())} types of resources.")
+        count = len(finding.types.split())
+        self.stdout.write(
+            f"{source.name} answers, with {count} type{'s' * (count != 1)} of resources. "
+            f"What is missing: ehr check {source.slug}"
+        )
 
 
-def _secret() -> str:
-    """The password, or the private key as a JWK."""
-    return getpass("Secret: ") if sys.stdin.isatty() else sys.stdin.read().strip()
+def _problems(source: Source) -> Iterator[str]:
+    """What cannot be kept, each with the option that is wrong."""
+    for name in LIMITS:
+        if getattr(source, name) <= 0:
+            yield f"--{name.replace('_', '-')} must be more than 0."
+    other = Source.objects.filter(is_primary=True).exclude(pk=source.pk).first()
+    if source.is_primary and other:
+        yield f"{other.name} ({other.slug}) is the primary EHR, and there is only one. Leave out --primary."
+    try:
+        source.clean_fields(exclude=LIMITS)
+        source.clean()
+    except ValidationError as error:
+        for name, words in error.message_dict.items():
+            said = " ".join(words)
+            yield said if name == NON_FIELD_ERRORS else f"{LABELS.get(name, name)}: {said}"
+
+
+def _secret(source: Source, *, kept: bool) -> str:
+    """The password, or the private key as a JWK; empty where the one that is kept stays.
+
+    Raises CommandError where it can be neither.
+    """
+    secret = getpass("Secret: ") if sys.stdin.isatty() else sys.stdin.read().strip()
+    if not secret and not kept:
+        raise CommandError("There is no secret on standard input. Nothing was kept.")
+    if secret and source.auth == Source.Auth.SMART and not credentials.signs(secret):
+        raise CommandError("The secret is no private JWK that signs by RS384 or ES384. Nothing was kept.")
+    return secret

@@ -1,6 +1,5 @@
 """Which record at an EHR is whose: look, join, part, merge. Says ids and codes, never who somebody is."""
 
-import uuid
 from typing import Any
 
 from django.core.exceptions import ObjectDoesNotExist, ValidationError
@@ -18,7 +17,7 @@ class Command(BaseCommand):
     help = "Find, join and part a patient's records at EHRs; merge two patients, or part them again."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--by", required=True, type=uuid.UUID, help="id of the member of staff who acts")
+        parser.add_argument("--by", required=True, help="the member of staff who acts: e-mail or id")
         actions = parser.add_subparsers(dest="action", required=True)
         for name, arguments in ARGUMENTS.items():
             action = actions.add_parser(name, help=HELP[name])
@@ -31,7 +30,8 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            actor = User.objects.get(pk=options["by"])
+            by = options["by"]
+            actor = User.objects.get(email__iexact=by) if "@" in by else User.objects.get(pk=by)
             getattr(self, options["action"])(actor, **options)
         except Refused as error:
             raise CommandError(f"{error} ({error.code})") from error
