@@ -71,12 +71,14 @@ class Patient(models.Model):
     name = models.CharField(max_length=200)
     birth_date = models.DateField()
     created_at = models.DateTimeField(default=timezone.now)
+    jurisdiction = models.CharField(max_length=8, blank=True)  # whose law on minors; empty: the clinic's
+    emancipated_on = models.DateField(null=True, blank=True)  # a minor whom the law treats as of age
     # Set: the row is all that is left, and the record is that of another row (`consent.merging`).
     merged_into = models.ForeignKey("self", models.PROTECT, null=True, blank=True, related_name="merged")
 
     class Phi:
-        fields = ("name", "birth_date")
-        safe = ("id", "user", "created_at", "merged_into")
+        fields = ("name", "birth_date", "emancipated_on")
+        safe = ("id", "user", "created_at", "jurisdiction", "merged_into")
 
     class Meta:
         constraints = [
@@ -200,7 +202,7 @@ class RelatedPerson(models.Model):
     """A helper's relationship to a patient, named as in FHIR R4 RelatedPerson.
 
     What the helper may see is a Consent, which stands above this app; this row says
-    who they are to each other, on what ground, and until when.
+    who they are to each other, on what ground, and until when. It changes by `accounts.relations` only.
     """
 
     class Relationship(models.TextChoices):  # HL7 v3 RoleCode
@@ -219,17 +221,42 @@ class RelatedPerson(models.Model):
         EXPIRED = "expired"
         REVOKED = "revoked"
 
+    class Basis(models.TextChoices):
+        """On what ground; what each asks for stands in relationships.toml."""
+
+        CHOICE = "choice"  # the patient chose them
+        PARENT = "parent"  # parental authority over a minor
+        GUARDIAN = "guardian"  # a court said so
+        ATTORNEY = "attorney"  # a power of attorney for health
+        CAPACITY = "capacity"  # the patient cannot decide for themself
+
+    class Level(models.TextChoices):
+        VISITS = "visits"
+        DAILY = "daily"
+        MOST = "most"
+        OWN = "own"  # categories that were chosen one by one
+
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     patient = models.ForeignKey(Patient, models.PROTECT, related_name="helpers")
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="helps")
     relationship = models.CharField(max_length=8, choices=Relationship)
+    basis = models.CharField(max_length=8, choices=Basis, default=Basis.CHOICE)
+    level = models.CharField(max_length=6, choices=Level, default=Level.OWN)
+    may_share = models.BooleanField(default=False)  # save copies, and connect apps
+    evidence = models.JSONField(default=list)  # codes of relationships.toml: what was shown
     status = models.CharField(max_length=12, choices=Status, default=Status.ASKED)
+    reason = models.CharField(max_length=20, blank=True)  # a code of `relations.TRANSITIONS`
+    version = models.PositiveIntegerField(default=0)  # of two who change it at once, the second is refused
     period_start = models.DateTimeField(default=timezone.now)
     period_end = models.DateTimeField(null=True, blank=True)
+    review_at = models.DateTimeField(null=True, blank=True)  # from then it holds after a new approval only
 
     class Phi:
-        fields = ("relationship",)
-        safe = ("id", "patient", "user", "status", "period_start", "period_end")
+        fields = ("relationship", "basis", "evidence")
+        safe = (
+            *("id", "patient", "user", "level", "may_share", "status", "reason", "version"),
+            *("period_start", "period_end", "review_at"),
+        )
 
     class Meta:
         constraints = [
@@ -246,6 +273,86 @@ class RelatedPerson(models.Model):
 
     def __str__(self) -> str:
         return f"RelatedPerson/{self.id}"
+
+
+class RelatedPersonChange(models.Model):
+    """One step of a relationship: rows are only ever added; the database refuses anything else."""
+
+    relation = models.ForeignKey(RelatedPerson, models.PROTECT, related_name="changes")
+    number = models.PositiveIntegerField()
+    status = models.CharField(max_length=12, choices=RelatedPerson.Status)
+    reason = models.CharField(max_length=20)
+    level = models.CharField(max_length=6)
+    period_end = models.DateTimeField(null=True)
+    made_at = models.DateTimeField(default=timezone.now)
+    made_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
+    note = models.CharField(max_length=500, blank=True)  # in a member of staff's own words
+
+    class Phi:
+        fields = ("note",)
+        safe = ("id", "relation", "number", "status", "reason", "level", "period_end", "made_at", "made_by")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["relation", "number"], name="one_row_per_step")]
+
+    def __str__(self) -> str:
+        return f"RelatedPersonChange/{self.pk}"
+
+
+class HelperInvitation(models.Model):
+    """A patient's invitation by a one-time code, and what it will let the one who enters it do."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    patient = models.ForeignKey(Patient, models.PROTECT, related_name="invitations")
+    made_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+    relationship = models.CharField(max_length=8, choices=RelatedPerson.Relationship)
+    level = models.CharField(max_length=6, choices=RelatedPerson.Level)
+    categories = models.JSONField(default=list)  # codes of data categories
+    may_share = models.BooleanField(default=False)
+    until = models.DateTimeField()
+    text_shown = models.TextField(blank=True)  # word for word what the patient agreed to
+    text_language = models.CharField(max_length=5, blank=True)
+    digest = models.CharField(max_length=64, unique=True)  # HMAC-SHA256 of the code, in hexadecimal
+    made_at = models.DateTimeField(default=timezone.now)
+    expires_at = models.DateTimeField()
+    taken_at = models.DateTimeField(null=True, blank=True)
+    cancelled_at = models.DateTimeField(null=True, blank=True)
+    relation = models.ForeignKey(RelatedPerson, models.PROTECT, null=True, related_name="invitations")
+
+    class Phi:
+        fields = ("relationship", "text_shown", "digest")
+        safe = (
+            *("id", "patient", "made_by", "level", "categories", "may_share", "until", "text_language"),
+            *("made_at", "expires_at", "taken_at", "cancelled_at", "relation"),
+        )
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(taken_at=None, relation=None) | Q(taken_at__isnull=False, relation__isnull=False),
+                name="taken_invitation_has_its_relation",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"HelperInvitation/{self.id}"
+
+
+class CodeAttempt(models.Model):
+    """That somebody entered a code that is none: who does so too often has to wait."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+    at = models.DateTimeField(default=timezone.now)
+
+    class Phi:
+        fields: tuple[str, ...] = ()
+        safe = ("id", "user", "at")
+
+    class Meta:
+        indexes = [models.Index(fields=["user", "at"], name="code_attempt_by_user")]
+
+    def __str__(self) -> str:
+        return f"CodeAttempt/{self.pk}"
 
 
 class StaffRole(models.Model):

@@ -73,6 +73,16 @@ class EventType(StrEnum):
     IDENTITY_UNLINK = "identity:unlink"
     PATIENT_MERGE = "patient:merge"  # two records here became one
     PATIENT_SPLIT = "patient:split"  # and were two again
+    HELPER_INVITE = "helper:invite"  # the patient made a one-time code
+    HELPER_ASK = "helper:ask"
+    HELPER_CONFIRM = "helper:confirm"
+    HELPER_DENY = "helper:deny"
+    HELPER_NARROW = "helper:narrow"
+    HELPER_WIDEN = "helper:widen"
+    HELPER_RENEW = "helper:renew"
+    HELPER_END = "helper:end"
+    HELPER_EXPIRE = "helper:expire"
+    HELPER_ACT = "helper:act"  # somebody began, or tried, to act for a patient
     AUDIT_READ = "audit:read"
     AUDIT_RETAIN = "audit:retain"  # a month of events was let go, its time being over
     AUDIT_SHRED = "audit:shred"  # the erasable detail of somebody's events was erased
@@ -148,6 +158,7 @@ REQUIRED: Mapping[EventType, frozenset[str]] = {
     ),
     EventType.PATIENT_MERGE: _TARGET,
     EventType.PATIENT_SPLIT: _TARGET,
+    **dict.fromkeys((t for t in EventType if t.startswith("helper:")), _TARGET),
     EventType.AUDIT_READ: frozenset(),
     EventType.AUDIT_RETAIN: frozenset({"target", "count"}),
     EventType.AUDIT_SHRED: frozenset({"target", "count"}),

@@ -397,6 +397,50 @@ PHRASES: Mapping[EventType, Phrase] = {
         ),
         other_tried=pgettext_lazy("activity.fault-report.other-tried", "A part of our system did not work."),
     ),
+    EventType.HELPER_INVITE: _only(
+        pgettext_lazy("activity.helper-invite.you", "You made a code for a new helper."),
+        pgettext_lazy("activity.helper-invite.other", "{who} made a code for a new helper."),
+    ),
+    EventType.HELPER_ASK: _only(
+        pgettext_lazy("activity.helper-ask.you", "You asked to be a helper."),
+        pgettext_lazy("activity.helper-ask.other", "There is a request to be a helper from {app}."),
+    ),
+    EventType.HELPER_CONFIRM: Phrase(
+        you=pgettext_lazy("activity.helper-confirm.you", "There is a new helper: {app}."),
+        other=pgettext_lazy("activity.helper-confirm.other", "There is a new helper: {app}."),
+        you_tried=pgettext_lazy("activity.helper-confirm.you-tried", "You tried to add a helper."),
+        other_tried=pgettext_lazy("activity.helper-confirm.other-tried", "{who} tried to become a helper."),
+    ),
+    EventType.HELPER_DENY: _only(
+        pgettext_lazy("activity.helper-deny.you", "You said no to {app} as a helper."),
+        pgettext_lazy("activity.helper-deny.other", "{who} said no to {app} as a helper."),
+    ),
+    EventType.HELPER_NARROW: _only(
+        pgettext_lazy("activity.helper-narrow.you", "You let {app} see less."),
+        pgettext_lazy("activity.helper-narrow.other", "{who} let {app} see less."),
+    ),
+    EventType.HELPER_WIDEN: _only(
+        pgettext_lazy("activity.helper-widen.you", "You let {app} see more."),
+        pgettext_lazy("activity.helper-widen.other", "{who} let {app} see more."),
+    ),
+    EventType.HELPER_RENEW: _only(
+        pgettext_lazy("activity.helper-renew.you", "You let {app} help for longer."),
+        pgettext_lazy("activity.helper-renew.other", "{who} let {app} help for longer."),
+    ),
+    EventType.HELPER_END: _only(
+        pgettext_lazy("activity.helper-end.you", "You ended the help of {app}."),
+        pgettext_lazy("activity.helper-end.other", "{who} ended the help of {app}."),
+    ),
+    EventType.HELPER_EXPIRE: _only(
+        pgettext_lazy("activity.helper-expire.you", "The time of {app} as a helper is over."),
+        pgettext_lazy("activity.helper-expire.other", "The time of {app} as a helper is over."),
+    ),
+    EventType.HELPER_ACT: Phrase(
+        you=pgettext_lazy("activity.helper-act.you", "You started to act for this person."),
+        other=pgettext_lazy("activity.helper-act.other", "{who} started to act for you."),
+        you_tried=pgettext_lazy("activity.helper-act.you-tried", "You tried to act for this person."),
+        other_tried=pgettext_lazy("activity.helper-act.other-tried", "{who} tried to act for you."),
+    ),
     EventType.AUDIT_RETAIN: Phrase(
         you=pgettext_lazy("activity.audit-retain.you", "You removed old entries of the access log."),
         other=pgettext_lazy("activity.audit-retain.other", "{who} removed old entries of the access log."),

@@ -29,6 +29,7 @@ from audit.words import (
     OUR_NO,
     REASONS,
     THIS_PERSON,
+    YOUR_HELPER,
     YOUR_RECORDS,
 )
 
@@ -89,19 +90,28 @@ def sentence(event: Event, names: Mapping[str, str], viewer: str) -> SafeString:
 
 
 def _values(event: Event, names: Mapping[str, str], viewer: str) -> dict[str, SafeString | str]:
-    actor = _name(names, event.actor)
+    actor, about = _name(names, event.actor), str(event.detail.get("about", ""))
     if event.client:
         app = _name(names, event.client) or str(AN_APP)
-    elif str(event.detail.get("about", "")).startswith("Organization/"):
+    elif about.startswith("Organization/"):
         app = str(AN_ORGANIZATION)
+    elif about.startswith("User/"):  # whom a relationship is with
+        app = _name(names, about) or str(THIS_PERSON)
     else:  # shared with, or asked by, a person
         app = (actor if event.actor != viewer else "") or str(THIS_PERSON)
     return {
-        "who": actor or str(ACTORS[Role(event.role)] if event.role else A_PERSON),
+        "who": _as_helper(event, actor) or str(ACTORS[Role(event.role)] if event.role else A_PERSON),
         "name": actor or str(THIS_PERSON),
         "app": app,
         "what": str(NAMES) if _are_names(event) else what(event.categories),
     }
+
+
+def _as_helper(event: Event, actor: SafeString | str) -> SafeString | str:
+    """A helper is named as one, so that nobody takes them for staff."""
+    if actor and event.role == Role.HELPER:
+        return format_html(str(YOUR_HELPER), name=actor)
+    return actor
 
 
 def _are_names(event: Event) -> bool:

@@ -16,6 +16,7 @@ AN_APP = pgettext_lazy("activity.who.an-app", "an app")
 AN_ORGANIZATION = pgettext_lazy("activity.who.an-organization", "an organization")
 A_PERSON = pgettext_lazy("activity.who.a-person", "A person")
 THIS_PERSON = pgettext_lazy("activity.who.this-person", "this person")
+YOUR_HELPER = pgettext_lazy("activity.who.your-helper", "{name}, your helper,")
 LISTED = pgettext_lazy("activity.list", "{first} and {last}")
 MANY = pgettext_lazy("activity.what.many", "{count} kinds of records")
 NAMES = pgettext_lazy("activity.what.names", "names of people and places in your record")
@@ -77,6 +78,21 @@ REASONS: Mapping[str, Promise] = {
     ),
     "teen.private": pgettext_lazy(
         "reason.teen.private", "We said no because some records are private for teens."
+    ),
+    "helper.of-age": pgettext_lazy(
+        "reason.helper.of-age", "We said no because an adult chooses their own helpers."
+    ),
+    **dict.fromkeys(
+        ("helper.code", "helper.attempts"),
+        pgettext_lazy("reason.helper.code", "We said no because the code was not right."),
+    ),
+    **dict.fromkeys(
+        (
+            *("helper.duplicate", "helper.self", "helper.circular", "helper.staff", "helper.age"),
+            *("helper.basis", "helper.past", "helper.many", "helper.changed", "helper.state", "helper.over"),
+            *("helper.shared-address",),
+        ),
+        pgettext_lazy("reason.helper.rules", "We said no because the rules for helpers do not allow it."),
     ),
     "consent.purpose": pgettext_lazy(
         "reason.consent.purpose", "We said no because {app} asked for a reason you did not allow."

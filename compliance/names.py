@@ -10,7 +10,8 @@ from smart.models import Client
 def names_of(events: Iterable[AuditEvent]) -> Mapping[str, str]:
     """ "User/…" and "Client/…" → the name to show; two queries, whatever the number of events."""
     events = list(events)
-    references = {r for e in events for r in (e.actor, e.on_behalf_of, e.client) if r}
+    about = (str(e.detail.get("about", "")) for e in events)  # a helper, of what became of their help
+    references = {*about, *(r for e in events for r in (e.actor, e.on_behalf_of, e.client) if r)}
     users = [r.removeprefix("User/") for r in references if r.startswith("User/") and len(r) == 41]
     clients = [r.removeprefix("Client/") for r in references if r.startswith("Client/")]
     names = {f"User/{pk}": name for pk, name in User.objects.filter(pk__in=users).values_list("pk", "name")}

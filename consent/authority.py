@@ -15,10 +15,10 @@ from django.utils import timezone
 from django.utils.module_loading import import_string
 
 from accounts.models import Patient, RelatedPerson, User
+from accounts.relation_states import HELPING
 from audit.context import Credential
-from consent import directives, organisation, provisions
+from consent import directives, helping, organisation, provisions
 from consent.decision import Authority, Provision, ProvisionType, Reason
-from consent.jurisdictions import hidden_from_helpers
 from consent.models import Consent
 from consent.vocabulary import Purpose
 from smart import identity, tokens
@@ -38,7 +38,6 @@ IDENTITIES = """
 """
 EPOCH = "coalesce((SELECT e.number FROM consent_epoch e WHERE e.patient_id = {patient}), 0)"
 RELEASE = "coalesce((SELECT max(r.id) FROM consent_valuesetrelease r), 0)"
-HELPING = (RelatedPerson.Status.CONFIRMED, RelatedPerson.Status.NARROWED)
 LIMITS = "= 'restriction'"
 OPERATIONAL = "IN ('restriction', 'preference', 'share')"
 # One row tells of token, client, person, patient and consent; the clock is the database's, so that
@@ -318,24 +317,19 @@ def for_own_record(user: User, patient: Patient, now: datetime) -> Requester:
 def for_helper(user: User, patient: Patient) -> Requester:
     """A helper who acts for the patient, by the consent behind their relationship.
 
-    What is private for teens stays closed to helpers, whatever the consent says (`consent.jurisdictions`).
+    Whatever the consent says, private topics stay closed, and so does what is private for teens; how old
+    the patient is is looked at here, each time (`consent.helping`).
     """
-    relation = patient.helpers.filter(
-        Q(period_end=None) | Q(period_end__gt=timezone.now()), user=user, status__in=HELPING
-    ).first()
-    consent = relation and Consent.objects.filter(helper=relation).order_by("-created_at").first()
+    found = patient.helpers.filter(user=user).select_related("patient")
+    relation = found.filter(status__in=HELPING).first() or found.order_by("-period_start").first()
+    consent = helping.consent_of(relation) if relation else None
     held = _held(patient.pk, user.pk)
-    missing: Reason | None = Reason.NO_CONSENT
-    allowed: tuple[Provision, ...] = ()
-    if relation and consent:
-        status, end, revoked_at = consent.status, consent.period_end, consent.revoked_at
-        missing = why_missing(consent.pk, status, end, revoked_at, held.now)
-        allowed = () if missing else provisions.read_back(consent.current.provisions)
+    missing, allowed = _helpers_consent(relation, consent, held.now)
     limits = [p for p in held.standing if p.type is ProvisionType.DENY]
     return Requester(
         **_person(user, patient.pk, "helper", "helper" if relation else "none", Purpose.FAMRQT),
         identities=held.identities,
-        provisions=(*allowed, *limits, *_private_for_teens(patient, held.now)),
+        provisions=(*allowed, *limits, *(_private_for_teens(relation, held.now) if relation else ())),
         now=held.now,
         actors=frozenset({f"User/{user.pk}", *([f"RelatedPerson/{relation.pk}"] if relation else [])}),
         epoch=held.epoch,
@@ -347,11 +341,31 @@ def for_helper(user: User, patient: Patient) -> Requester:
     )
 
 
-def _private_for_teens(patient: Patient, now: datetime) -> tuple[Provision, ...]:
-    labels = hidden_from_helpers(patient.birth_date, settings.JURISDICTION, timezone.localdate(now))
-    if not labels:
-        return ()
-    return (Provision("teen", ProvisionType.DENY, security_labels=labels, reason=Reason.TEEN),)
+def _helpers_consent(
+    relation: RelatedPerson | None, consent: Consent | None, now: datetime
+) -> tuple[Reason | None, tuple[Provision, ...]]:
+    """Why a helper may see nothing, or what the consent allows them: never a private topic."""
+    if relation is None:
+        return Reason.NO_CONSENT, ()
+    missing = helping.standing(relation, now).reason
+    if missing is None and consent is None:
+        missing = Reason.NO_CONSENT
+    if missing is not None or consent is None:
+        return missing, ()
+    missing = why_missing(consent.pk, consent.status, consent.period_end, consent.revoked_at, now)
+    rows = () if missing else provisions.read_back(consent.current.provisions)
+    return missing, tuple(
+        replace(p, security_labels=frozenset()) if p.type is ProvisionType.PERMIT else p for p in rows
+    )
+
+
+def _private_for_teens(relation: RelatedPerson, now: datetime) -> tuple[Provision, ...]:
+    labels, kinds = helping.hidden(relation, now)
+    deny = {"type": ProvisionType.DENY, "reason": Reason.TEEN}
+    return (
+        *([Provision("teen", security_labels=labels, **deny)] if labels else []),
+        *([Provision("teen-kinds", categories=kinds, **deny)] if kinds else []),
+    )
 
 
 def for_clinician(user: User, patient: Patient, now: datetime, *, treats: bool) -> Requester:

@@ -188,6 +188,15 @@ def expire_due() -> int:
 
 
 @transaction.atomic
+def lapse(consent: Consent) -> None:
+    """End a consent whose ground is gone, as a parent's at the age of 18: nobody revoked it."""
+    consent = locked(consent)
+    if consent.status not in (Status.INACTIVE, Status.REJECTED):
+        act = Act(by=None, channel="system", role="system")
+        append(consent, Status.INACTIVE, None, act, EventType.CONSENT_EXPIRE)
+
+
+@transaction.atomic
 def _expire(consent: Consent) -> bool:
     consent = locked(consent)
     if consent.status not in OPEN or consent.period_end is None or consent.period_end > timezone.now():

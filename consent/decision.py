@@ -31,6 +31,8 @@ class Reason(StrEnum):
     DENIED = "consent.denied"
     SENSITIVE = "sensitive.optin"
     TEEN = "teen.private"
+    OF_AGE = "helper.of-age"
+    HOLD = "clinic.hold"
     ROLE = "role.not-allowed"
     CLIENT_SUSPENDED = "app.suspended"
     ACCOUNT_CLOSED = "account.closed"

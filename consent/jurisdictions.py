@@ -1,15 +1,16 @@
 """What differs from one state to another: who counts as a teen, what helpers of a teen do not see, and
 which labels a law adds. Data, in jurisdictions.toml, and a starting table without legal review."""
 
+import zoneinfo
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from consent.files import BadFile, line_of, read_toml
-from consent.vocabulary import JURISDICTIONS, OWN_LABELS, TOPICS
+from consent.vocabulary import JURISDICTIONS, OWN_LABELS, TOPICS, Category
 
 LABELS_OF_TOPIC = {topic.code: topic.labels for topic in TOPICS}
 
@@ -23,6 +24,13 @@ class Jurisdiction:
     teen_from: int
     private_to_teens: frozenset[str]  # labels
     adds: frozenset[str]  # labels of its own that are in force
+    kinds: frozenset[str] = frozenset()  # categories that helpers of a teen do not see
+    assent: bool = False  # a teen may give those categories back
+    time_zone: str = ""
+
+    def today(self, now: datetime, clinic: str) -> date:
+        """The date there. `clinic`: the time zone of a jurisdiction that names none."""
+        return now.astimezone(zoneinfo.ZoneInfo(self.time_zone or clinic)).date()
 
 
 def hidden_from_helpers(birth_date: date, jurisdiction: str, on: date) -> frozenset[str]:
@@ -61,4 +69,10 @@ def _row(path: Path, row: Mapping[str, Any]) -> Jurisdiction:
         if unknown := sorted(set(name) - set(known)):
             raise BadFile(path, f"the jurisdiction {code} names {unknown[0]}, which is not known", line)
     private = frozenset().union(*(LABELS_OF_TOPIC[topic] for topic in topics))
-    return Jurisdiction(code, row["minor_until"], row["teen_from"], private, adds)
+    kinds, zone = frozenset(row.get("teen_kinds", ())), str(row.get("time_zone", ""))
+    if unknown := sorted(kinds - set(Category)):
+        raise BadFile(path, f"the jurisdiction {code} names {unknown[0]}, which is not known", line)
+    if zone and zone not in zoneinfo.available_timezones():
+        raise BadFile(path, f"the jurisdiction {code} names {zone}, which is no time zone", line)
+    assent = bool(row.get("assent", False))
+    return Jurisdiction(code, row["minor_until"], row["teen_from"], private, adds, kinds, assent, zone)

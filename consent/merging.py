@@ -13,10 +13,11 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
-from accounts import identities
+from accounts import identities, relations
 from accounts.identities import Refused
 from accounts.models import Patient, PatientIdentity, RelatedPerson
-from audit.events import EventType
+from accounts.relation_states import LIVING, Why
+from audit.events import EventType, Role
 from consent.models import Consent, Epoch
 from consent.versions import OPERATIONAL, Act, append, lock
 from notices import commands as notices
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 Kind, Status = Consent.Kind, Consent.Status
 CHANNEL = "merge"  # of a version that a merge made: why it is paused, or asked for
 JOINED = "join"  # and of one that a new record at an EHR made
-LIVING = (RelatedPerson.Status.ASKED, RelatedPerson.Status.CONFIRMED, RelatedPerson.Status.NARROWED)
 INHERITED = ("period", "actor", "purpose")  # by an exception, of a root that permits
 
 
@@ -94,13 +94,17 @@ def _merge(actor: "User", kept_id: uuid.UUID, merged_id: uuid.UUID, reason: str)
     act = Act(by=actor, channel=CHANNEL, role="compliance")
     coming, own = list(merged.identities.all()), kept.identities.exists()
     waits = bool(coming) and _narrow(kept, act)
-    helpers = {relation.pk: _helper(relation, kept) for relation in merged.helpers.filter(status__in=LIVING)}
+    helpers = {
+        relation.pk: _helper(relation, kept, actor) for relation in merged.helpers.filter(status__in=LIVING)
+    }
     waits |= _carry_over(merged, kept, helpers, act, limits=bool(coming) or own)
     for identity in coming:
         identities.move(identity, kept, by=actor, reason=reason)
-    merged.helpers.filter(status__in=LIVING).update(status=RelatedPerson.Status.ENDED)
+    ending = list(merged.helpers.filter(status__in=LIVING))
     if kept.user_id:  # nobody is their own helper
-        kept.helpers.filter(user=kept.user_id, status__in=LIVING).update(status=RelatedPerson.Status.ENDED)
+        ending += kept.helpers.filter(user=kept.user_id, status__in=LIVING)
+    for relation in ending:
+        relations.become(relation, Why.MERGED, by=actor, role=Role.COMPLIANCE)
     merged.merged_into = kept
     merged.save(update_fields=["merged_into"])
     _log(EventType.PATIENT_MERGE, kept, merged, actor)
@@ -209,19 +213,12 @@ def _permits(consent: Consent) -> bool:
     return any(row["type"] == "permit" for row in consent.current.provisions)
 
 
-def _helper(relation: RelatedPerson, kept: Patient) -> RelatedPerson | None:
+def _helper(relation: RelatedPerson, kept: Patient, actor: "User") -> RelatedPerson | None:
     """The same relation to `kept`; None where it would be to themself."""
     if relation.user_id == kept.user_id:
         return None
     known = kept.helpers.filter(user=relation.user_id, status__in=LIVING).first()
-    return known or RelatedPerson.objects.create(
-        patient=kept,
-        user=relation.user,
-        relationship=relation.relationship,
-        status=relation.status,
-        period_start=relation.period_start,
-        period_end=relation.period_end,
-    )
+    return known or relations.carry_over(relation, kept, by=actor)
 
 
 def _renamed(value: Any, old: str, new: str) -> Any:

@@ -1,9 +1,21 @@
 from celery import shared_task
 
-from consent import commands
+from consent import birthdays, commands, helping
 
 
 @shared_task
 def expire_due() -> None:
     """Write down the end of what has run out, and end what rests on it. Safe to run twice."""
     commands.expire_due()
+
+
+@shared_task
+def expire_helpers() -> None:
+    """Write down which helpers' time is over, or whose child is of age. Decisions do not wait for it."""
+    helping.expire_due()
+
+
+@shared_task
+def tell_of_birthdays() -> None:
+    """Tell teens and their helpers what a birthday will change. It changes nothing. Safe to run twice."""
+    birthdays.tell()

@@ -1,13 +1,19 @@
 """Who can sign in to the demo, and who they are to each other. Every function may run twice."""
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from functools import cache
 
 from django.conf import settings
 from django.contrib.auth.hashers import make_password
+from django.utils import timezone
 
+from accounts import relations, relationships
 from accounts.models import Patient, PatientIdentity, RelatedPerson, StaffRole, User
+from accounts.relation_states import Why
+from consent import commands as consents
+from consent import helping
+from consent.versions import Act
 from demo.population.coding import Resource
 from fhirproxy.models import Source
 from smart.commands import register_client
@@ -43,14 +49,14 @@ HELPERS = (
         "dana@demo.example", "Dana Lindqvist", "mother of Maya, sees less since Maya is a teen (more to come)"
     ),
 )
-# Who helps whom: helper's address, record, relationship, status.
+# Who helps whom: helper's address, record, relationship, level.
 RELATIONSHIPS = (
-    ("amir@demo.example", "alice", "SPS", "confirmed"),
-    ("alice@demo.example", "tom", "PRN", "confirmed"),
-    ("amir@demo.example", "tom", "PRN", "confirmed"),
-    ("grace@demo.example", "ella", "PRN", "confirmed"),
-    ("rosa@demo.example", "evelyn", "CHILD", "confirmed"),
-    ("dana@demo.example", "maya", "PRN", "narrowed"),
+    ("amir@demo.example", "alice", "SPS", "daily"),
+    ("alice@demo.example", "tom", "PRN", "most"),
+    ("amir@demo.example", "tom", "PRN", "most"),
+    ("grace@demo.example", "ella", "PRN", "most"),
+    ("rosa@demo.example", "evelyn", "CHILD", "most"),
+    ("dana@demo.example", "maya", "PRN", "most"),
 )
 STAFF = (
     (
@@ -126,13 +132,43 @@ def make_cast(records: dict[str, Resource]) -> list[Login]:
         patients[id] = make_patient(records[id], login.name, make_user(login, language=language))
     for login in HELPERS:
         make_user(login)
-    for email, id, relationship, status in RELATIONSHIPS:
-        RelatedPerson.objects.get_or_create(
-            patient=patients[id],
-            user=User.objects.get(email=email),
-            defaults={"relationship": relationship, "status": status},
-        )
+    for email, id, relationship, level in RELATIONSHIPS:
+        make_helper(User.objects.get(email=email), patients[id], relationship, level)
     return [*PATIENTS.values(), *HELPERS]
+
+
+def make_helper(user: User, patient: Patient, relationship: str, level: str) -> None:
+    """A relationship as it would stand after its steps, with the consent behind it."""
+    if patient.helpers.filter(user=user).exists():
+        return
+    parent = relationship == "PRN"
+    basis = RelatedPerson.Basis.PARENT if parent else RelatedPerson.Basis.CHOICE
+    now = timezone.now()
+    by = patient.user if patient.user and not parent else user
+    relation = relations.start(
+        patient,
+        user,
+        Why.CODE_TAKEN,
+        relationship=relationship,
+        basis=basis,
+        level=level,
+        may_share=level == "most",
+        evidence=relationships.bases()[basis].evidence,
+        until=min(helping.latest_end(basis, patient, now), now + timedelta(days=365)),
+        review_at=now + timedelta(days=relationships.bases()[basis].review_days),
+        by=by,
+        role="helper",
+    )
+    act = Act(by=by, channel="staff", text_shown="The demo's own.", language="en")
+    consents.let_help(
+        relation=relation,
+        categories=helping.categories_of(level),
+        labels=[],
+        until=relation.period_end or now,
+        act=act,
+    )
+    if helping.is_teen(patient, now) and parent:
+        relations.become(relation, Why.TEEN_AGE, by=None, role="system")
 
 
 def make_staff() -> list[Login]:

@@ -160,4 +160,95 @@ KINDS = {
         names=("helper",),
         path="/helpers/",
     ),
+    "helper_added": Kind(
+        pgettext_lazy("notice.helper_added.subject", "You have a new helper"),
+        pgettext_lazy(
+            "notice.helper_added.body",
+            "Somebody can act for you now. Sign in to see who it is. You can stop it on any day.",
+        ),
+        pgettext_lazy(
+            "notice.helper_added.line",
+            "%(helper)s is your helper now. If this is not who you meant, stop it now.",
+        ),
+        names=("helper",),
+        path="/helpers/",
+    ),
+    "helper_asked": Kind(
+        pgettext_lazy("notice.helper_asked.subject", "Somebody asks to help you"),
+        pgettext_lazy(
+            "notice.helper_asked.body",
+            "Somebody asks to act for you. Your clinic checks it first. You can sign in and say no.",
+        ),
+        pgettext_lazy(
+            "notice.helper_asked.line", "%(helper)s asks to be your helper. Your clinic checks it first."
+        ),
+        names=("helper",),
+        path="/helpers/",
+    ),
+    "helper_stopped": Kind(
+        pgettext_lazy("notice.helper_stopped.subject", "Help has ended"),
+        pgettext_lazy(
+            "notice.helper_stopped.body",
+            "Somebody can no longer act for you. You can see who it was when you sign in.",
+        ),
+        pgettext_lazy("notice.helper_stopped.line", "%(helper)s is no longer your helper."),
+        names=("helper",),
+        path="/helpers/",
+    ),
+    "helping_changed": Kind(
+        pgettext_lazy("notice.helping_changed.subject", "A change to whom you help"),
+        pgettext_lazy(
+            "notice.helping_changed.body",
+            "What you can see or do for another person changed. Sign in to see it.",
+        ),
+        pgettext_lazy("notice.helping_changed.line", "What you can see or do for %(patient)s changed."),
+        names=("patient",),
+        path="/acting/",
+    ),
+    "teen_soon": Kind(
+        pgettext_lazy("notice.teen_soon.subject", "Your privacy changes soon"),
+        pgettext_lazy(
+            "notice.teen_soon.body",
+            "On your birthday, your helpers will see less of your records. Sign in to see more.",
+        ),
+        pgettext_lazy(
+            "notice.teen_soon.line", "On your birthday, your helpers will see less of your records."
+        ),
+        names=(),
+        path="/helpers/",
+    ),
+    "teen_soon_helper": Kind(
+        pgettext_lazy("notice.teen_soon_helper.subject", "A birthday changes what you see"),
+        pgettext_lazy(
+            "notice.teen_soon_helper.body",
+            "Somebody you help has a birthday soon. Then you will see less.",
+        ),
+        pgettext_lazy(
+            "notice.teen_soon_helper.line", "%(patient)s has a birthday soon. Then you will see less."
+        ),
+        names=("patient",),
+        path="/acting/",
+    ),
+    "of_age_soon": Kind(
+        pgettext_lazy("notice.of_age_soon.subject", "You will be an adult soon"),
+        pgettext_lazy(
+            "notice.of_age_soon.body",
+            "On your birthday, your parents stop seeing your records. You can choose them as helpers.",
+        ),
+        pgettext_lazy("notice.of_age_soon.line", "On your birthday, your parents stop seeing your records."),
+        names=(),
+        path="/helpers/",
+    ),
+    "of_age_soon_helper": Kind(
+        pgettext_lazy("notice.of_age_soon_helper.subject", "Your help ends on a birthday"),
+        pgettext_lazy(
+            "notice.of_age_soon_helper.body",
+            "Somebody you help will be an adult soon. Then you see their records only if they choose you.",
+        ),
+        pgettext_lazy(
+            "notice.of_age_soon_helper.line", "%(patient)s will be an adult soon. Then your help ends."
+        ),
+        names=("patient",),
+        path="/acting/",
+    ),
 }

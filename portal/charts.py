@@ -12,6 +12,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import pgettext
 
+from portal.acting import voice
 from portal.lab_words import range_words
 from portal.numbers import number_text
 from portal.observations import Range, Standing
@@ -127,7 +128,13 @@ def number_line(
         _n(layout.mark),
         _n(AXIS_Y - MARK),
         mark(layout.mark, AXIS_Y, layout.standing, preliminary=preliminary, pinned=layout.pinned),
-        _label(pgettext("chart.you", "You: {value}").format(value=shown), layout.mark, 22),
+        _label(
+            str(
+                voice(pgettext("chart.you", "You: {value}"), pgettext("acting.chart.you", "Now: {value}"))
+            ).format(value=shown),
+            layout.mark,
+            22,
+        ),
     )
 
 

@@ -11,13 +11,16 @@ from django.contrib import messages
 from django.contrib.auth.views import redirect_to_login
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
-from django.urls import Resolver404, resolve, reverse
+from django.urls import Resolver404, get_script_prefix, resolve
 from django.utils import timezone
 from django.utils.translation import pgettext
 from django_htmx.middleware import HtmxDetails
 
-from accounts.models import Patient, StaffRole, User
+from accounts.models import Patient, RelatedPerson, StaffRole, User
+from consent import helping
 from consent.authority import Requester
+from portal import acting, helper_words
+from portal.acting import Withheld
 
 View = Callable[..., HttpResponseBase]
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -25,10 +28,11 @@ NOT_DONE = "portal.not_done"  # of the session: a form came when nobody was sign
 
 
 class PatientRequest(HttpRequest):
-    """A request of a signed-in person who has a record."""
+    """A request about a record: the signed-in person's own, or that of somebody whom they help."""
 
     user: User
     patient: Patient
+    helping: RelatedPerson | None  # set: `patient` is somebody else
     requester: Requester | None
     htmx: HtmxDetails
 
@@ -61,7 +65,7 @@ def _sign_in(request: HttpRequest) -> HttpResponse:
     if request.method in SAFE:
         return redirect_to_login(request.get_full_path())
     request.session[NOT_DONE] = True
-    return redirect_to_login(page_with_form(request.path))
+    return redirect_to_login(get_script_prefix().rstrip("/") + page_with_form(request.path_info))
 
 
 def page_with_form(path: str) -> str:
@@ -77,34 +81,75 @@ def page_with_form(path: str) -> str:
 def patient_required(view: View) -> View:
     """Sign in first; then `request.patient` is the person's own record, and times are in their time zone.
 
-    A signed-in person without a record of their own gets a page that says so (403).
+    A signed-in person without a record of their own gets a page that says so (403), and so does one
+    who acts for somebody else: what is behind this is theirs alone.
     """
+    return _of_a_record(view, for_helpers=False)
 
+
+def record_required(view: View) -> View:
+    """Sign in first; then `request.patient` is the person's own record, or that of whom they act for.
+
+    An address that is about another person than the session acts for gets 409 and no data.
+    """
+    return _of_a_record(view, for_helpers=True)
+
+
+def _of_a_record(view: View, *, for_helpers: bool) -> View:
     @signed_in
     @wraps(view)
     def guarded(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponseBase:
-        user = cast(User, request.user)
-        patient = Patient.objects.filter(user=user).first()
-        if patient is None:
-            return _no_record(request, user)
-        user.patient = patient
-        own = cast(PatientRequest, request)
-        own.patient, own.requester = patient, None
+        user, asked = cast(User, request.user), cast(PatientRequest, request)
+        if refused := acting.conflict(request, user):
+            return refused
+        asked.requester, asked.helping = None, acting.relation_of(user, acting.in_session(request))
         with timezone.override(time_zone_of(user)):
-            return view(request, *args, **kwargs)
+            refused = _as_helper(asked, user, for_helpers) if asked.helping else _as_patient(asked, user)
+            if refused:
+                return refused
+            with acting.speaking_of(asked.patient.name if asked.helping else ""):
+                try:
+                    return view(request, *args, **kwargs)
+                except Withheld:
+                    return render(request, "portal/acting_withheld.html", status=403)
 
     return guarded
 
 
+def _as_patient(request: PatientRequest, user: User) -> HttpResponse | None:
+    patient = Patient.objects.filter(user=user).first()
+    if patient is None:
+        return _no_record(request, user)
+    user.patient = request.patient = patient
+    return None
+
+
+def _as_helper(request: PatientRequest, user: User, for_helpers: bool) -> HttpResponse | None:
+    """Whether they may still act is looked up each time; each read is decided by itself besides."""
+    relation = request.helping
+    assert relation is not None
+    standing = helping.standing(relation)
+    if standing.reason is not None:
+        acting.end(request)
+        with acting.prefixed(None):
+            context = {"standing": standing, "text": helper_words.why_over(standing)}
+            return render(request, "portal/acting_over.html", context, status=403)
+    request.patient = relation.patient
+    if not for_helpers:
+        return render(request, "portal/acting_own_only.html", {"relation": relation}, status=403)
+    return None
+
+
 def _no_record(request: HttpRequest, user: User) -> HttpResponse:
     """Staff work elsewhere: who has the console starts there, the others are told where their pages are."""
-    if user.is_staff and request.path == reverse("portal:home"):
+    if user.is_staff and request.path_info == "/":
         return redirect("admin:index")
     roles = roles_of(user)
     context = {
         "console": user.is_staff,
         "clinician": StaffRole.Role.CLINICIAN in roles,
         "support": StaffRole.Role.SUPPORT in roles,
+        "helps": user.helps.exists(),
     }
     return render(request, "portal/no_record.html", context, status=403)
 

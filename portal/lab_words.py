@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from django.utils.functional import Promise
 from django.utils.translation import pgettext, pgettext_lazy
 
+from portal.acting import voice
 from portal.numbers import number_text
 from portal.observations import Progress, Range, Result, Standing
 
@@ -81,13 +82,21 @@ def sentences(result: Result) -> list[str]:
     return said
 
 
+def _said(own: str, other: str) -> str:
+    return str(voice(own, other))
+
+
 def _urgent_sentence(value: str, words: str) -> str:
     """No comfort here: what to do is said beside it."""
     if words:
-        return pgettext(
-            "lab.urgent", "Your result is {value}. The usual range at this lab is {range}."
+        return _said(
+            pgettext("lab.urgent", "Your result is {value}. The usual range at this lab is {range}."),
+            pgettext("acting.lab.urgent", "The result is {value}. The usual range at this lab is {range}."),
         ).format(value=value, range=words)
-    return pgettext("lab.urgent_only", "Your result is {value}.").format(value=value)
+    return _said(
+        pgettext("lab.urgent_only", "Your result is {value}."),
+        pgettext("acting.lab.urgent_only", "The result is {value}."),
+    ).format(value=value)
 
 
 def _value_sentence(result: Result) -> str:
@@ -98,26 +107,44 @@ def _value_sentence(result: Result) -> str:
         return pgettext("lab.novalue", "The lab did not send a value for this test.")
     words = range_words(result.range, result.unit) or result.range_text
     if result.standing == Standing.IN:
-        return pgettext("lab.in", "Your result is {value}. It is in the usual range at this lab.").format(
-            value=value
-        )
+        return _said(
+            pgettext("lab.in", "Your result is {value}. It is in the usual range at this lab."),
+            pgettext("acting.lab.in", "The result is {value}. It is in the usual range at this lab."),
+        ).format(value=value)
     if result.is_urgent:
         return _urgent_sentence(value, words)
     if result.standing in (Standing.LOW, Standing.HIGH) and words:
-        return pgettext(
-            "lab.out",
-            "Your result is {value}. The usual range at this lab is {range}. "
-            "A result outside it does not always mean a problem.",
+        return _said(
+            pgettext(
+                "lab.out",
+                "Your result is {value}. The usual range at this lab is {range}. "
+                "A result outside it does not always mean a problem.",
+            ),
+            pgettext(
+                "acting.lab.out",
+                "The result is {value}. The usual range at this lab is {range}. "
+                "A result outside it does not always mean a problem.",
+            ),
         ).format(value=value, range=words)
     if result.standing in (Standing.LOW, Standing.HIGH) or result.is_flagged:
-        return pgettext(
-            "lab.flagged",
-            "Your result is {value}. The lab marked it. That does not always mean a problem.",
+        return _said(
+            pgettext(
+                "lab.flagged",
+                "Your result is {value}. The lab marked it. That does not always mean a problem.",
+            ),
+            pgettext(
+                "acting.lab.flagged",
+                "The result is {value}. The lab marked it. That does not always mean a problem.",
+            ),
         ).format(value=value)
     if words:
-        return pgettext(
-            "lab.text_range", "Your result is {value}. The lab says this about the range: {range}."
+        return _said(
+            pgettext("lab.text_range", "Your result is {value}. The lab says this about the range: {range}."),
+            pgettext(
+                "acting.lab.text_range", "The result is {value}. The lab says this about the range: {range}."
+            ),
         ).format(value=value, range=words)
-    return pgettext("lab.value_only", "Your result is {value}. It came without a usual range.").format(
-        value=value
-    )
+    return _said(
+        pgettext("lab.value_only", "Your result is {value}. It came without a usual range."),
+        pgettext("acting.lab.value_only", "The result is {value}. It came without a usual range."),
+    ).format(value=value)

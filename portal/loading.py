@@ -11,6 +11,7 @@ from django.utils.functional import Promise
 from django.utils.translation import pgettext
 
 from portal import records
+from portal.acting import Withheld, voice
 from portal.combining import Item, Shown, combine
 from portal.guards import PatientRequest
 from portal.records import Answer, Params, Search, Told
@@ -42,9 +43,12 @@ def load(request: PatientRequest, *wanted: Wanted) -> Loaded:
     """Run the searches in every EHR of the patient, and put together what is the same.
 
     The state is fresh, stale (some EHR's answer is an older one), partial (something is missing) or
-    error (nothing came).
+    error (nothing came). Raises Withheld where a helper may see none of it.
     """
     told = records.everywhere(request, *(Search(each.resource_type, each.params) for each in wanted))
+    answers = [answer for each in told for answer in each.answers if answer]
+    if answers and all(answer.is_withheld for answer in answers):
+        raise Withheld
     found = tuple(combine(_items(told, index)) for index in range(len(wanted)))
     return Loaded(found, _state(request, told, [str(each.label) for each in wanted]), tuple(told))
 
@@ -98,6 +102,9 @@ def _error(sources: Sequence[SourceState], retry: str) -> State:
         "load.error.what",
         "The system that keeps your records did not answer. Nothing in your record changed.",
     )
+    text = str(
+        voice(text, pgettext("acting.load.error.what", "The system that keeps these records did not answer."))
+    )
     if len(sources) > 1:
         text = pgettext(
             "load.error.all",
@@ -106,7 +113,12 @@ def _error(sources: Sequence[SourceState], retry: str) -> State:
         ).format(list=", ".join(source.name for source in sources))
     return State(
         kind=Kind.ERROR,
-        heading=pgettext("load.error", "We could not show your records"),
+        heading=str(
+            voice(
+                pgettext("load.error", "We could not show your records"),
+                pgettext("acting.load.error", "We could not show these records"),
+            )
+        ),
         text=text,
         retry=retry,
         reference=reference(),

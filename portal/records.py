@@ -14,6 +14,7 @@ from django.conf import settings
 from django.http import Http404
 from django.utils import timezone
 
+from audit.events import Role
 from consent import authority
 from consent.authority import Requester
 from fhirproxy import attachments, gate, interactions
@@ -64,6 +65,7 @@ class Answer:
     items: tuple[Item, ...] = ()
     at: datetime | None = None
     is_whole: bool = True  # else there is more, which did not come
+    is_withheld: bool = False  # nothing of it is for a helper who asks
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,10 @@ class Told:
 def requester_of(request: PatientRequest) -> Requester:
     """Who is looking; looked up once a request."""
     if request.requester is None:
-        request.requester = authority.for_own_record(request.user, request.patient, timezone.now())
+        if request.helping:
+            request.requester = authority.for_helper(request.user, request.patient)
+        else:
+            request.requester = authority.for_own_record(request.user, request.patient, timezone.now())
     return request.requester
 
 
@@ -200,6 +205,8 @@ def _live(
     except Unavailable:
         return None
     except Http404:  # it does not take the search: of the primary EHR that is how the page is
+        if requester.role == Role.HELPER:
+            return Answer(is_withheld=True)
         if source.is_primary:
             raise
         return None

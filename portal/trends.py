@@ -9,6 +9,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import pgettext
 
+from portal.acting import voice
 from portal.charts import NOTHING, WIDTH, _n, mark
 from portal.combining import units
 from portal.dates import axis_words, month_words
@@ -289,12 +290,18 @@ def went_from(made: Trend) -> str:
     if not made.svg or made.first is None or made.last is None:
         return ""
     if _quantity(made.first) == _quantity(made.last):
-        return pgettext("chart.trend.same", "Your latest number is {last}, the same as in {start}.").format(
-            last=_quantity(made.last), start=_month(made.first)
+        return str(
+            voice(
+                pgettext("chart.trend.same", "Your latest number is {last}, the same as in {start}."),
+                pgettext("acting.chart.trend.same", "The latest number is {last}, the same as in {start}."),
+            )
+        ).format(last=_quantity(made.last), start=_month(made.first))
+    return str(
+        voice(
+            pgettext("chart.trend.went", "Your number went from {first} to {last} since {start}."),
+            pgettext("acting.chart.trend.went", "The number went from {first} to {last} since {start}."),
         )
-    return pgettext("chart.trend.went", "Your number went from {first} to {last} since {start}.").format(
-        first=_quantity(made.first), last=_quantity(made.last), start=_month(made.first)
-    )
+    ).format(first=_quantity(made.first), last=_quantity(made.last), start=_month(made.first))
 
 
 def _quantity(point: Point) -> str:

@@ -5,6 +5,7 @@ from django.urls import path
 from django.views.i18n import set_language
 
 from portal.views import (
+    acting,
     activity,
     activity_list,
     apps,
@@ -43,6 +44,9 @@ urlpatterns = [
     path("documents/", documents.documents, name="documents"),
     path("documents/<str:document_id>/", documents.document, name="document"),
     path("documents/<str:document_id>/file/", documents.document_file, name="document-file"),
+    path("acting/", acting.pick, name="acting"),
+    path("acting/switch/", acting.switch, name="acting-switch"),
+    path("acting/<uuid:relation_id>/", acting.rules, name="acting-rules"),
     path("more/", more.more, name="more"),
     path("check/<uuid:waiting_id>/", stepup.step_up, name="step-up"),
     path("help/", more.help_page, name="help"),

@@ -56,6 +56,8 @@ WHY_NOT: Mapping[Reason, Promise] = {
     Reason.DENIED: pgettext_lazy("viewer.no.denied", "You asked to keep this from them."),
     Reason.SENSITIVE: pgettext_lazy("viewer.no.sensitive", "This is private and needs a clear yes from you."),
     Reason.TEEN: pgettext_lazy("viewer.no.teen", "This is private for teens."),
+    Reason.OF_AGE: pgettext_lazy("viewer.no.of_age", "You are an adult now, and you choose who helps you."),
+    Reason.HOLD: pgettext_lazy("viewer.no.hold", "Your clinic must check this first."),
     Reason.ROLE: pgettext_lazy("viewer.no.role", "This is not part of their work."),
     Reason.CLIENT_SUSPENDED: pgettext_lazy(
         "viewer.no.suspended", "We are checking this app. It sees nothing until then."

@@ -8,11 +8,16 @@ import uuid
 from collections.abc import Collection
 from datetime import date, datetime, timedelta
 
+from django.db import transaction
 from django.utils import timezone
 
+from accounts import relations
 from accounts.models import Patient, PatientIdentity, RelatedPerson, StaffRole, User
+from accounts.relation_states import Why
 from consent import commands as consents
+from consent import helping
 from consent.models import Consent
+from consent.versions import Act
 from consent.vocabulary import Category
 from demo import store
 from demo.people import PASSWORD, SOURCE, password_hash
@@ -140,7 +145,50 @@ def amir(of: Patient | None = None) -> User:
 def helps(
     user: User, patient: Patient, relationship: str = "PRN", *, status: str = "confirmed"
 ) -> RelatedPerson:
-    return RelatedPerson.objects.create(patient=patient, user=user, relationship=relationship, status=status)
+    """A relationship alone, without a consent: see `let_help`."""
+    basis = "parent" if relationship == "PRN" else "choice"
+    return RelatedPerson.objects.create(
+        patient=patient, user=user, relationship=relationship, status=status, basis=basis
+    )
+
+
+def let_help(
+    user: User,
+    patient: Patient,
+    relationship: str = "SPS",
+    *,
+    level: str = "most",
+    basis: str = "",
+    days: int = 300,
+    categories: Collection[str] = (),
+    may_share: bool = False,
+) -> RelatedPerson:
+    """A helper who can act: the relationship, by its command, and the consent behind it."""
+    basis = basis or ("parent" if relationship == "PRN" else "choice")
+    until = timezone.now() + timedelta(days=days)
+    by = patient.user or user
+    with transaction.atomic():
+        relation = relations.start(
+            patient,
+            user,
+            Why.CODE_TAKEN,
+            relationship=relationship,
+            basis=basis,
+            level=level,
+            may_share=may_share,
+            until=until,
+            review_at=until,
+            by=by,
+            role="helper",
+        )
+        consents.let_help(
+            relation=relation,
+            categories=helping.categories_of(level, categories),
+            labels=[],
+            until=until,
+            act=Act(by=by, channel="portal", text_shown="May they help?", language="en"),
+        )
+    return relation
 
 
 def create_staff(name: str, *roles: str, practitioner: str = "") -> User:

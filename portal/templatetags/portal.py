@@ -11,10 +11,10 @@ from django.urls import NoReverseMatch, reverse
 from django.utils.functional import Promise
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.translation import get_language, get_language_info, pgettext_lazy
+from django.utils.translation import get_language, get_language_info, pgettext, pgettext_lazy
 
-from accounts.models import StaffRole, User
-from portal import dates
+from accounts.models import RelatedPerson, StaffRole, User
+from portal import acting, dates
 from portal.browsers import browser_words
 from portal.guards import roles_of
 from portal.states import State
@@ -54,6 +54,7 @@ PATIENT_TABS: tuple[Tab, ...] = (
         ("more", "help", "downloads", "settings", "accounts"),
     ),
 )
+ACTING_TABS = tuple(tab for tab in PATIENT_TABS if tab.url_name != "portal:sharing")  # that is theirs alone
 CLINICIAN_TABS = (Tab("portal:review", "review", pgettext_lazy("tabs.review", "Review"), ("review",)),)
 
 
@@ -64,12 +65,19 @@ def tabs(context: template.Context) -> list[dict[str, object]]:
     user = getattr(request, "user", None)
     if request is None or user is None or not user.is_authenticated:
         return []
+    if relation := _acting_for(request):
+        with acting.prefixed(relation.pk):
+            return _shown(ACTING_TABS, request)
     shown = PATIENT_TABS if has_record(user) else PATIENT_TABS[-1:]
     if StaffRole.Role.CLINICIAN in roles_of(user):
         shown = CLINICIAN_TABS + shown
+    return _shown(shown, request)
+
+
+def _shown(tabs: tuple[Tab, ...], request: HttpRequest) -> list[dict[str, object]]:
     return [
-        {"url": url, "icon": tab.icon, "label": tab.label, "current": tab.is_current(request.path)}
-        for tab in shown
+        {"url": url, "icon": tab.icon, "label": tab.label, "current": tab.is_current(request.path_info)}
+        for tab in tabs
         if (url := _address(tab.url_name))
     ]
 
@@ -86,6 +94,38 @@ def _address(url_name: str) -> str:
         return reverse(url_name)
     except NoReverseMatch:  # that room has no page yet
         return ""
+
+
+@register.inclusion_tag("parts/acting.html", takes_context=True)
+def acting_banner(context: template.Context) -> dict[str, object]:
+    """For whom this session acts, on whatever page; nothing where it acts for nobody."""
+    relation = _acting_for(context.get("request"))
+    return {"name": relation.patient.name, "csrf_token": context.get("csrf_token")} if relation else {}
+
+
+def _acting_for(request: HttpRequest | None) -> RelatedPerson | None:
+    session = getattr(request, "session", None)
+    if request is None or session is None or not session.get(acting.KEY) or not request.user.is_authenticated:
+        return None
+    if getattr(request, "helping", None) is None:
+        request.helping = acting.relation_of(request.user, acting.in_session(request))  # type: ignore[attr-defined]
+    return request.helping  # type: ignore[attr-defined,no-any-return]
+
+
+@register.simple_tag
+def heading(title: str | Promise, item: bool = False) -> SafeString:
+    """The heading of a page of records: with the person's name, where they are not the reader.
+
+    `item`: the title is a name from the record, and stays as it is.
+    """
+    name, text = acting.about.get(), str(title)
+    if not name:
+        return format_html("<bdi>{}</bdi>" if item else "{}", title)
+    words = pgettext("acting.heading", "{name}'s {thing}")
+    if item:
+        words = pgettext("acting.heading.item", "{name}: {thing}")
+    thing = text if item or text[:2].isupper() else text[:1].lower() + text[1:]
+    return format_html(words, name=format_html("<bdi>{}</bdi>", name), thing=thing, title=text)
 
 
 @register.simple_tag

@@ -4,31 +4,35 @@ from collections.abc import Sequence
 from urllib.parse import urlencode
 from uuid import UUID
 
-from django.http import HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils.translation import pgettext
 from django.views.decorators.http import require_GET
 
 from audit import feed, sentences
-from audit.events import EventType
+from audit.events import EventType, Role
 from audit.log import Entry, Outcome, record
 from audit.models import AuditEvent
 from audit.paragraphs import paragraph
 from compliance import investigations
 from compliance.names import names_of
 from consent.models import ConsentVersion
+from consent.vocabulary import Category
+from consent.words import CATEGORY
 from portal.activity import DEVICES, clients_of, entries_behind, fold
 from portal.forms import ActivityFilter
-from portal.guards import PatientRequest, patient_required
+from portal.guards import PatientRequest, patient_required, record_required
 from portal.pages import page
 from portal.states import Kind
 
 
 @page("activity", reads=("AuditEvent",), states=(Kind.FRESH, Kind.EMPTY))
 @require_GET
-@patient_required
+@record_required
 def activity(request: PatientRequest) -> HttpResponse:
     """The list, newest first; of others, unless asked for more. Looking at it stands in it too."""
+    if request.helping:
+        return _own_acts(request)
     form = ActivityFilter(request.GET, apps=clients_of(request.patient))
     if not form.is_valid():
         return render(request, "portal/activity.html", {"form": form}, status=422)
@@ -50,6 +54,30 @@ def activity(request: PatientRequest) -> HttpResponse:
         "looked_back_to": found.looked_back_to,
     }
     return render(request, f"portal/activity.html{'#lines' if request.htmx else ''}", context)
+
+
+def _own_acts(request: PatientRequest) -> HttpResponse:
+    """What a helper did for this patient, and nothing that anybody else did."""
+    about = AuditEvent.objects.filter(
+        patient=f"Patient/{request.patient.pk}", actor=f"User/{request.user.pk}"
+    )
+    try:
+        name = f"acting {request.user.pk} {request.patient.pk}"
+        found = feed.page_of(about.filter(role=Role.HELPER), name, cursor=request.GET.get("after", ""))
+    except feed.BadCursor:
+        raise Http404 from None
+    names, viewer = names_of(found.events), f"User/{request.user.pk}"
+    lines = [
+        {
+            "line": line,
+            "kinds": [CATEGORY[c] for c in Category if c in line.event.categories],
+            "looked": line.event.type in (EventType.RECORD_READ, EventType.RECORD_SEARCH),
+            "sentence": sentences.sentence(line.event, names, viewer),
+        }
+        for line in fold(found.events)
+    ]
+    context = {"lines": lines, "older": found.next_cursor}
+    return render(request, "portal/acting_activity.html", context)
 
 
 def _lines(request: PatientRequest, events: Sequence[AuditEvent]) -> list[dict[str, object]]:

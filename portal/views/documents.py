@@ -7,7 +7,7 @@ from django.views.decorators.http import require_GET
 
 from portal import records, rows
 from portal.combining import Shown
-from portal.guards import PatientRequest, patient_required
+from portal.guards import PatientRequest, record_required
 from portal.loading import Wanted, load, needs_records, state_of_item
 from portal.pages import page
 from portal.states import Kind
@@ -19,7 +19,7 @@ PLAIN, PDF = "text/plain", "application/pdf"
 
 @page("documents", reads=("DocumentReference",), states=(Kind.FRESH, Kind.STALE, Kind.EMPTY, Kind.ERROR))
 @require_GET
-@patient_required
+@record_required
 def documents(request: PatientRequest) -> HttpResponse:
     loaded = load(request, Wanted("DocumentReference", DOCUMENTS))
     found = rows.rows_of(loaded.found[0], rows.document)
@@ -30,7 +30,7 @@ def documents(request: PatientRequest) -> HttpResponse:
 
 @page("document", reads=("DocumentReference", "Binary"))
 @require_GET
-@patient_required
+@record_required
 @needs_records
 def document(request: PatientRequest, document_id: str) -> HttpResponse:
     """One document; a plain text is read here, a PDF is saved and opened by the device."""
@@ -51,7 +51,7 @@ def document(request: PatientRequest, document_id: str) -> HttpResponse:
 
 
 @require_GET
-@patient_required
+@record_required
 @needs_records
 def document_file(request: PatientRequest, document_id: str) -> HttpResponse:
     """The file itself, which no browser may run: fixed types, no sniffing, a sandbox without scripts."""

@@ -11,20 +11,22 @@ from django.utils import timezone
 from django.utils.functional import Promise
 from django.views.decorators.http import require_GET
 
-from accounts.models import StaffRole
+from accounts.models import RelatedPerson, StaffRole
 from audit.events import EventType
 from audit.models import AuditEvent
+from consent import helping
 from consent.models import Consent
+from consent.vocabulary import Category
 from exports.models import ExportJob
-from portal import observations, recipients, rows, todo
+from portal import acting, helper_words, observations, recipients, rows, todo
 from portal.consent_facts import OPEN, SHARED, name_of
-from portal.guards import PatientRequest, anyone, patient_required, roles_of
+from portal.guards import PatientRequest, anyone, record_required, roles_of
 from portal.loading import Loaded, Wanted, load
 from portal.next_action import Action, in_order
 from portal.pages import page
 from portal.states import Kind
 from portal.templatetags.portal import has_record
-from portal.views.records import APPOINTMENTS
+from portal.views.records import APPOINTMENTS, shown_to
 from portal.views.results import RESULTS
 
 log = structlog.get_logger("chartkey.home")
@@ -41,13 +43,19 @@ MOST_TASKS, MOST_SHARES = 4, 3
 def home(request: HttpRequest) -> HttpResponseBase:
     if not request.user.is_authenticated:
         return render(request, "portal/welcome.html")
-    if not has_record(request.user) and StaffRole.Role.CLINICIAN in roles_of(request.user):
-        return redirect("portal:review")
+    acts = acting.in_session(request) or acting.in_address(request)
+    if not acts and not has_record(request.user):
+        if StaffRole.Role.CLINICIAN in roles_of(request.user):
+            return redirect("portal:review")
+        if not request.user.is_staff and request.user.helps.exists():
+            return redirect("portal:acting")
     return own_home(request)
 
 
-@patient_required
+@record_required
 def own_home(request: PatientRequest) -> HttpResponse:
+    if request.helping:
+        return _acting_home(request, request.helping)
     loaded, consents = _load(request), list(_consents(request))
     actions = in_order(_actions(request, loaded, consents))
     if actions:
@@ -62,6 +70,25 @@ def own_home(request: PatientRequest) -> HttpResponse:
         "soon": timezone.now() + todo.SOON,
     }
     return render(request, "portal/home.html", context)
+
+
+def _acting_home(request: PatientRequest, relation: RelatedPerson) -> HttpResponse:
+    """For a helper: what comes next of what they may see, and which records there are."""
+    now = timezone.now()
+    seen = helping.visible(relation, now)
+    booked: list[object] = []
+    state = None
+    if Category.APPOINTMENTS in seen:
+        loaded = load(request, Wanted("Appointment", APPOINTMENTS, (("date", f"ge{timezone.localdate()}"),)))
+        state, booked = loaded.state, rows.rows_of(loaded.found[0], partial(rows.appointment, now=now))
+    context = {
+        "state": state,
+        "visits": [row for row in booked if row.is_current][::-1][:MOST_TASKS],
+        "shown": shown_to(request),
+        "soon": helper_words.birthday_soon(relation),
+        "until": relation.period_end,
+    }
+    return render(request, "portal/acting_home.html", context)
 
 
 def _load(request: PatientRequest) -> Loaded:

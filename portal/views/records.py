@@ -1,5 +1,6 @@
 """The lists of a record: medicines, allergies, conditions, vaccines, visits, and where they start."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -10,8 +11,11 @@ from django.utils.functional import Promise
 from django.utils.translation import pgettext_lazy
 from django.views.decorators.http import require_GET
 
+from consent import helping
+from consent.vocabulary import Category
 from portal import rows
-from portal.guards import PatientRequest, patient_required
+from portal.acting import voice
+from portal.guards import PatientRequest, record_required
 from portal.loading import Loaded, Wanted, load
 from portal.pages import Offline, page
 from portal.rows import Row
@@ -50,9 +54,31 @@ class Section:
 
 @page("records")
 @require_GET
-@patient_required
+@record_required
 def records(request: PatientRequest) -> HttpResponse:
-    return render(request, "portal/records.html")
+    return render(request, "portal/records.html", {"shown": shown_to(request)})
+
+
+# Of which kinds of record each page is; a helper's list names those that are for them.
+KINDS_OF_PAGE: Mapping[str, frozenset[Category]] = {
+    "results": frozenset({Category.TEST_RESULTS}),
+    "vitals": frozenset({Category.VITAL_SIGNS}),
+    "medicines": frozenset({Category.MEDICINES}),
+    "allergies": frozenset({Category.ALLERGIES}),
+    "conditions": frozenset({Category.CONDITIONS}),
+    "vaccines": frozenset({Category.VACCINES}),
+    "visits": frozenset({Category.VISITS, Category.APPOINTMENTS}),
+    "care-team": frozenset({Category.CARE_TEAM}),
+    "documents": frozenset({Category.NOTES}),
+}
+
+
+def shown_to(request: PatientRequest) -> list[str]:
+    """The pages of records to link to: all of one's own, and of a helper's those that show them something."""
+    if request.helping is None:
+        return list(KINDS_OF_PAGE)
+    now = helping.visible(request.helping, timezone.now())
+    return [name for name, kinds in KINDS_OF_PAGE.items() if kinds & now]
 
 
 @page(
@@ -62,34 +88,56 @@ def records(request: PatientRequest) -> HttpResponse:
     states=LIST_STATES,
 )
 @require_GET
-@patient_required
+@record_required
 def medicines(request: PatientRequest) -> HttpResponse:
     loaded = load(
         request,
         Wanted("MedicationRequest", MEDICINES),
-        Wanted("MedicationStatement", pgettext_lazy("records.own_medicines", "Medicines you told us about")),
+        Wanted(
+            "MedicationStatement",
+            voice(
+                pgettext_lazy("records.own_medicines", "Medicines you told us about"),
+                pgettext_lazy("acting.records.own_medicines", "Medicines they told us about"),
+            ),
+        ),
     )
     found = rows.rows_of([*loaded.found[0], *loaded.found[1]], rows.medicine)
-    sections = _now_and_past(found, pgettext_lazy("medicines.now", "Medicines you take now"))
+    sections = _now_and_past(
+        found,
+        voice(
+            pgettext_lazy("medicines.now", "Medicines you take now"),
+            pgettext_lazy("acting.medicines.now", "Medicines now"),
+        ),
+    )
     return _list(
         request,
         "medicines",
         MEDICINES,
         loaded,
         sections,
-        pgettext_lazy("medicines.none", "No medicines on your record"),
+        voice(
+            pgettext_lazy("medicines.none", "No medicines on your record"),
+            pgettext_lazy("acting.medicines.none", "No medicines on this record"),
+        ),
     )
 
 
 @page("allergies", reads=("AllergyIntolerance",), offline=Offline.ALLOWED, states=ONE_PART)
 @require_GET
-@patient_required
+@record_required
 def allergies(request: PatientRequest) -> HttpResponse:
     loaded = load(request, Wanted("AllergyIntolerance", ALLERGIES))
     sections = _now_and_past(
-        rows.rows_of(loaded.found[0], rows.allergy), pgettext_lazy("allergies.now", "Allergies you have now")
+        rows.rows_of(loaded.found[0], rows.allergy),
+        voice(
+            pgettext_lazy("allergies.now", "Allergies you have now"),
+            pgettext_lazy("acting.allergies.now", "Allergies now"),
+        ),
     )
-    empty = pgettext_lazy("allergies.none", "Nobody has recorded whether you have allergies")
+    empty = voice(
+        pgettext_lazy("allergies.none", "Nobody has recorded whether you have allergies"),
+        pgettext_lazy("acting.allergies.none", "Nobody has recorded whether there are allergies"),
+    )
     said = allergies_by_source(loaded)
     return _list(
         request,
@@ -119,34 +167,49 @@ def allergies_by_source(loaded: Loaded) -> list[SaidOfAllergies]:
 
 @page("conditions", reads=("Condition",), states=ONE_PART)
 @require_GET
-@patient_required
+@record_required
 def conditions(request: PatientRequest) -> HttpResponse:
     loaded = load(request, Wanted("Condition", CONDITIONS))
     sections = _now_and_past(
         rows.merged(rows.rows_of(loaded.found[0], rows.condition)),
-        pgettext_lazy("conditions.now", "Conditions you have now"),
+        voice(
+            pgettext_lazy("conditions.now", "Conditions you have now"),
+            pgettext_lazy("acting.conditions.now", "Conditions now"),
+        ),
     )
-    empty = pgettext_lazy("conditions.none", "No health conditions on your record")
+    empty = voice(
+        pgettext_lazy("conditions.none", "No health conditions on your record"),
+        pgettext_lazy("acting.conditions.none", "No health conditions on this record"),
+    )
     return _list(request, "conditions", CONDITIONS, loaded, sections, empty)
 
 
 @page("vaccines", reads=("Immunization",), states=ONE_PART)
 @require_GET
-@patient_required
+@record_required
 def vaccines(request: PatientRequest) -> HttpResponse:
     loaded = load(request, Wanted("Immunization", VACCINES))
     found = rows.rows_of(loaded.found[0], rows.vaccine)
-    given = Section(pgettext_lazy("vaccines.given", "Vaccines you had"), [r for r in found if r.is_current])
+    given = Section(
+        voice(
+            pgettext_lazy("vaccines.given", "Vaccines you had"),
+            pgettext_lazy("acting.vaccines.given", "Vaccines given"),
+        ),
+        [r for r in found if r.is_current],
+    )
     not_given = Section(
         pgettext_lazy("vaccines.not_given", "Vaccines not given"), [r for r in found if not r.is_current]
     )
-    empty = pgettext_lazy("vaccines.none", "No vaccines on your record")
+    empty = voice(
+        pgettext_lazy("vaccines.none", "No vaccines on your record"),
+        pgettext_lazy("acting.vaccines.none", "No vaccines on this record"),
+    )
     return _list(request, "vaccines", VACCINES, loaded, [given, not_given], empty)
 
 
 @page("visits", reads=("Appointment", "Encounter"), offline=Offline.ALLOWED, states=LIST_STATES)
 @require_GET
-@patient_required
+@record_required
 def visits(request: PatientRequest) -> HttpResponse:
     loaded = load(request, Wanted("Appointment", APPOINTMENTS), Wanted("Encounter", VISITS))
     booked = rows.rows_of(loaded.found[0], partial(rows.appointment, now=timezone.now()))
@@ -157,13 +220,21 @@ def visits(request: PatientRequest) -> HttpResponse:
         Section(pgettext_lazy("visits.past", "Past visits"), past),
     ]
     return _list(
-        request, "visits", VISITS, loaded, sections, pgettext_lazy("visits.none", "No visits on your record")
+        request,
+        "visits",
+        VISITS,
+        loaded,
+        sections,
+        voice(
+            pgettext_lazy("visits.none", "No visits on your record"),
+            pgettext_lazy("acting.visits.none", "No visits on this record"),
+        ),
     )
 
 
 @page("care-team", reads=("CareTeam",), states=ONE_PART)
 @require_GET
-@patient_required
+@record_required
 def care_team(request: PatientRequest) -> HttpResponse:
     """Who takes care of the patient: a section for each team, so that a name says what it is there for."""
     loaded = load(request, Wanted("CareTeam", CARE_TEAM))
@@ -172,12 +243,23 @@ def care_team(request: PatientRequest) -> HttpResponse:
         for resource, _, origin in each(loaded.found[0])
         for row in rows.care_team(resource)
     ]
-    sections = [Section(pgettext_lazy("care_team.now", "People who take care of you"), found)]
-    empty = pgettext_lazy("care_team.none", "No care team on your record")
+    sections = [
+        Section(
+            voice(
+                pgettext_lazy("care_team.now", "People who take care of you"),
+                pgettext_lazy("acting.care_team.now", "People on the care team"),
+            ),
+            found,
+        )
+    ]
+    empty = voice(
+        pgettext_lazy("care_team.none", "No care team on your record"),
+        pgettext_lazy("acting.care_team.none", "No care team on this record"),
+    )
     return _list(request, "care-team", CARE_TEAM, loaded, sections, empty)
 
 
-def _now_and_past(found: list[Row], now: Promise) -> list[Section]:
+def _now_and_past(found: list[Row], now: str | Promise) -> list[Section]:
     return [
         Section(now, [row for row in found if row.is_current]),
         Section(pgettext_lazy("records.past", "Past"), [row for row in found if not row.is_current]),
@@ -190,7 +272,7 @@ def _list(
     title: Promise,
     loaded: Loaded,
     sections: list[Section],
-    empty: Promise,
+    empty: str | Promise,
     **more: object,
 ) -> HttpResponse:
     context = {

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_GET
 from portal import observations, plain_names, records
 from portal.combining import Item, Shown
 from portal.fhir import LOINC
-from portal.guards import PatientRequest, patient_required
+from portal.guards import PatientRequest, record_required
 from portal.lab_words import PROGRESS
 from portal.loading import Loaded, Wanted, load, needs_records, state_of_item
 from portal.observations import Progress
@@ -35,7 +35,7 @@ ALL_ROWS = 500
     states=(Kind.FRESH, Kind.STALE, Kind.PARTIAL, Kind.EMPTY, Kind.ERROR),
 )
 @require_GET
-@patient_required
+@record_required
 def results(request: PatientRequest) -> HttpResponse:
     loaded = load(
         request,
@@ -55,7 +55,7 @@ def results(request: PatientRequest) -> HttpResponse:
 
 @page("vitals", reads=("Observation",), states=(Kind.FRESH, Kind.STALE, Kind.EMPTY, Kind.ERROR))
 @require_GET
-@patient_required
+@record_required
 def vitals(request: PatientRequest) -> HttpResponse:
     """The newest of each measure; its page has the others."""
     loaded = load(request, Wanted("Observation", VITALS, VITAL_SIGNS))
@@ -66,7 +66,7 @@ def vitals(request: PatientRequest) -> HttpResponse:
 
 @page("report", reads=("DiagnosticReport", "Observation"))
 @require_GET
-@patient_required
+@record_required
 @needs_records
 def lab_report(request: PatientRequest, report_id: str) -> HttpResponse:
     item, at = records.item(request, "DiagnosticReport", report_id)
@@ -82,7 +82,7 @@ def lab_report(request: PatientRequest, report_id: str) -> HttpResponse:
 
 @page("result", reads=("Observation",))
 @require_GET
-@patient_required
+@record_required
 @needs_records
 def result(request: PatientRequest, result_id: str) -> HttpResponse:
     item, at = records.item(request, "Observation", result_id)
@@ -104,7 +104,7 @@ def result(request: PatientRequest, result_id: str) -> HttpResponse:
 
 @page("trend", reads=("Observation",), states=(Kind.FRESH,))
 @require_GET
-@patient_required
+@record_required
 @needs_records
 def trend(request: PatientRequest, code: str) -> HttpResponse:
     """All results of one code; the newest speaks for the name."""

@@ -73,7 +73,7 @@ def spanish(locale, settings, monkeypatch):
             "GlucoTrack saw your test results and your medicines.",
         ),
         ({"actor": ALICE_USER, "role": "patient", "client": ""}, "You looked at your test results."),
-        ({"actor": AMIR_USER, "role": "helper", "client": ""}, "Amir saw your test results."),
+        ({"actor": AMIR_USER, "role": "helper", "client": ""}, "Amir, your helper, saw your test results."),
         (
             {"outcome": Outcome.DENY, "categories": ("notes",), "reasons": ("consent.category",)},
             "GlucoTrack tried to see your visit notes. "

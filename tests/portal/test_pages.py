@@ -13,6 +13,7 @@ from tests.portal.ehr import ALL, failing
 NO_PAGES = {
     *("activity-csv", "activity-ndjson", "activity-pdf", "activity-verifier", "disclosures-file"),
     *("language", "document-file", "consent-fhir"),
+    "acting-switch",
     *("sharing-pause", "sharing-resume", "sharing-stop", "sharing-answer"),
     *("app-stop", "download-file", "download-cancel", "review-accept", "review-send-back"),
 }

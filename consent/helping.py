@@ -1,0 +1,456 @@
+"""Helpers: who may act for a patient now, and every change to it.
+
+A relationship (`accounts.relations`) says who they are to each other; a consent of the kind "helper" says
+what they may see. Each command here changes both in one transaction, under the patient's lock. Age is
+looked at whenever something is asked for: no task has to run for a birthday to count.
+"""
+
+import zoneinfo
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+from django.utils.module_loading import import_string
+
+from accounts import identities, relations, relationships
+from accounts.models import HelperInvitation, Patient, RelatedPerson, StaffRole
+from accounts.relation_states import HELPING, LIVING, Why
+from accounts.relations import Refused
+from audit.events import EventType, Role
+from consent import commands
+from consent.decision import Reason
+from consent.jurisdictions import Jurisdiction, age_of, table
+from consent.models import Consent
+from consent.versions import Act, lock
+from consent.vocabulary import Category
+from notices import commands as notices
+
+if TYPE_CHECKING:
+    from accounts.models import User
+
+Basis, Level, Status = RelatedPerson.Basis, RelatedPerson.Level, RelatedPerson.Status
+OVER: Mapping[str, Reason] = {
+    Status.ASKED: Reason.HOLD,
+    Status.DENIED: Reason.NO_CONSENT,
+    Status.ENDED: Reason.REVOKED,
+    Status.REVOKED: Reason.REVOKED,
+    Status.EXPIRED: Reason.EXPIRED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Whether a relationship lets its helper act now; `reason` is None where it does."""
+
+    relation: RelatedPerson
+    reason: Reason | None
+    since: datetime | None = None  # when it ended
+
+
+def law_of(patient: Patient) -> Jurisdiction:
+    """Raises KeyError for a jurisdiction that is not in the table."""
+    return table()[patient.jurisdiction or settings.JURISDICTION]
+
+
+def today_of(patient: Patient, now: datetime) -> date:
+    """The date where the patient's law holds: whoever asks may be in another time zone."""
+    return law_of(patient).today(now, settings.TIME_ZONE)
+
+
+def age_at(patient: Patient, now: datetime) -> int:
+    return age_of(patient.birth_date, today_of(patient, now))
+
+
+def is_minor(patient: Patient, now: datetime) -> bool:
+    """Whether others may decide for them because of their age."""
+    freed = patient.emancipated_on and patient.emancipated_on <= today_of(patient, now)
+    return not freed and age_at(patient, now) < law_of(patient).minor_until
+
+
+def is_teen(patient: Patient, now: datetime) -> bool:
+    """Whether some of their record is theirs alone, though they are minors."""
+    return is_minor(patient, now) and age_at(patient, now) >= law_of(patient).teen_from
+
+
+def is_past_teen_rules(relation: RelatedPerson) -> bool:
+    """Diminished capacity, or a power of attorney: neither a teen's privacy nor an age ends it."""
+    return relationships.bases()[relation.basis].past_teen_rules
+
+
+def standing(relation: RelatedPerson, now: datetime | None = None) -> Standing:
+    """By the state, the dates, and the patient's age at this moment."""
+    now = now or timezone.now()
+    if relation.status in OVER:
+        return Standing(relation, OVER[relation.status], relation.period_end)
+    if relation.period_end is not None and relation.period_end <= now:
+        return Standing(relation, Reason.EXPIRED, relation.period_end)
+    if relation.basis == Basis.PARENT and not is_minor(relation.patient, now):
+        return Standing(relation, Reason.OF_AGE)
+    if relation.review_at is not None and relation.review_at <= now:
+        return Standing(relation, Reason.HOLD, relation.review_at)
+    return Standing(relation, None)
+
+
+def hidden(relation: RelatedPerson, now: datetime) -> tuple[frozenset[str], frozenset[str]]:
+    """(labels, categories) that this helper does not see because the patient is a teen."""
+    patient = relation.patient
+    if not is_teen(patient, now) or is_past_teen_rules(relation):
+        return frozenset(), frozenset()
+    law = law_of(patient)
+    given_back = law.assent and relation.reason == Why.TEEN_ASSENT
+    return law.private_to_teens, frozenset() if given_back else law.kinds
+
+
+# Commands
+
+
+def check(
+    patient: Patient, user: "User", *, relationship: str, basis: str, until: datetime, now: datetime
+) -> None:
+    """What no relationship may be. Raises Refused."""
+    kind, ground = relationships.kinds()[relationship], relationships.bases()[basis]
+    age, law = age_at(patient, now), law_of(patient)
+    if patient.user_id == user.pk:
+        raise Refused("helper.self")
+    if basis not in kind.bases:
+        raise Refused("helper.basis")
+    of_age = law.minor_until if is_minor(patient, now) else min(law.minor_until, age)
+    if not ground.suits(age, of_age):
+        raise Refused("helper.age")
+    own = Patient.objects.filter(user=user).first()
+    if own and age_at(own, now) < kind.helper_from:
+        raise Refused("helper.age")
+    if until <= now:
+        raise Refused("helper.past")
+    if patient.helpers.filter(user=user, status__in=LIVING).exists():
+        raise Refused("helper.duplicate")
+    if own and basis != Basis.CHOICE and _decides_for(own, patient):
+        raise Refused("helper.circular")
+    if user.staff_roles.filter(role=StaffRole.Role.CLINICIAN).exists() and _treats(user, patient):
+        raise Refused("helper.staff")
+
+
+def _decides_for(own: Patient, patient: Patient) -> bool:
+    """Whether the patient already decides for the helper: two people cannot each decide for the other."""
+    back = own.helpers.filter(user=patient.user_id, status__in=LIVING) if patient.user_id else None
+    return bool(back and back.exclude(basis=Basis.CHOICE).exists())
+
+
+def _treats(user: "User", patient: Patient) -> bool:
+    return bool(import_string(settings.CLINICIAN_CHECK)(user, patient))
+
+
+def latest_end(basis: str, patient: Patient, now: datetime) -> datetime:
+    """Until when a relationship on this ground can hold at most."""
+    most = now + timedelta(days=relationships.bases()[basis].days)
+    if basis != Basis.PARENT:
+        return most
+    return min(most, birthday(patient, law_of(patient).minor_until))
+
+
+def birthday(patient: Patient, age: int) -> datetime:
+    """The first moment at which they are of that age, where their law holds."""
+    born, law = patient.birth_date, law_of(patient)
+    year = born.year + age
+    try:
+        day = born.replace(year=year)
+    except ValueError:  # born on 29 February: 1 March
+        day = date(year, 3, 1)
+    zone = zoneinfo.ZoneInfo(law.time_zone or settings.TIME_ZONE)
+    return datetime(day.year, day.month, day.day, tzinfo=zone)
+
+
+def categories_of(level: str, chosen: Collection[str] = ()) -> list[Category]:
+    """The kinds of record of a level; of "own", those that were chosen."""
+    codes = chosen if level == Level.OWN else relationships.levels()[level].categories
+    return [category for category in Category if category in set(codes)]
+
+
+@transaction.atomic
+def accept(code: str, *, by: "User", act: Act) -> RelatedPerson:
+    """Take an invitation by its code: from now on `by` is a helper. Raises Refused, which stands in the log.
+
+    A code is taken once: of two who enter it at the same time, one is told that it is not right.
+    """
+    invitation = relations.find_invitation(code, by=by)
+    patient, now = invitation.patient, timezone.now()
+    lock(patient.pk)
+    check(
+        patient,
+        by,
+        relationship=invitation.relationship,
+        basis=Basis.CHOICE,
+        until=invitation.until,
+        now=now,
+    )
+    if not HelperInvitation.objects.filter(pk=invitation.pk, taken_at=None, cancelled_at=None).exists():
+        raise Refused("helper.code")
+    relation = relations.start(
+        patient,
+        by,
+        Why.CODE_TAKEN,
+        relationship=invitation.relationship,
+        basis=Basis.CHOICE,
+        level=invitation.level,
+        may_share=invitation.may_share,
+        until=min(invitation.until, latest_end(Basis.CHOICE, patient, now)),
+        review_at=now + timedelta(days=relationships.bases()[Basis.CHOICE].review_days),
+        by=by,
+        role=Role.HELPER,
+    )
+    invitation.taken_at, invitation.relation = now, relation
+    invitation.save(update_fields=["taken_at", "relation"])
+    said = Act(
+        by=invitation.made_by,
+        channel=act.channel,
+        text_shown=invitation.text_shown,
+        language=invitation.text_language,
+    )
+    _let(relation, categories_of(invitation.level, invitation.categories), said)
+    _tell(relation, "helper_added")
+    return relation
+
+
+@transaction.atomic
+def ask(
+    patient: Patient, *, relationship: str, basis: str, level: str, evidence: Collection[str], by: "User"
+) -> RelatedPerson:
+    """A person asks to help, and says what they can show; staff answers. Raises Refused."""
+    lock(patient.pk)
+    now = timezone.now()
+    until = latest_end(basis, patient, now)
+    check(patient, by, relationship=relationship, basis=basis, until=until, now=now)
+    relation = relations.start(
+        patient,
+        by,
+        Why.REQUESTED,
+        relationship=relationship,
+        basis=basis,
+        level=level,
+        evidence=evidence,
+        until=until,
+        review_at=now + timedelta(days=relationships.bases()[basis].review_days),
+        by=by,
+        role=Role.HELPER,
+    )
+    _tell(relation, "helper_asked")
+    return relation
+
+
+@transaction.atomic
+def decide(
+    relation: RelatedPerson, why: Why, *, by: "User", note: str, evidence: Collection[str], seen: int
+) -> RelatedPerson:
+    """The answer of staff to a request: EVIDENCE_SEEN, EVIDENCE_REFUSED or MORE_EVIDENCE. Raises Refused."""
+    lock(relation.patient_id)
+    if not identities.may_decide(by) or by.pk in (relation.user_id, relation.patient.user_id):
+        raise Refused("role.not-allowed")
+    now, ground = timezone.now(), relationships.bases()[relation.basis]
+    if why == Why.EVIDENCE_SEEN and not set(ground.evidence) <= set(evidence):
+        raise Refused("helper.evidence")
+    changed = {"evidence": sorted(evidence)} if why == Why.EVIDENCE_SEEN else {}
+    relation = relations.become(relation, why, by=by, role=Role.COMPLIANCE, seen=seen, note=note, **changed)
+    if why == Why.EVIDENCE_SEEN:
+        if (reason := standing(relation, now).reason) is not None:
+            raise Refused("helper.age" if reason is Reason.OF_AGE else "helper.past")
+        act = Act(by=by, channel="staff", role=Role.COMPLIANCE)
+        _let(relation, categories_of(relation.level or Level.MOST), act)
+    _tell(relation, "helper_added" if why == Why.EVIDENCE_SEEN else "helper_changed")
+    return relation
+
+
+@transaction.atomic
+def change(
+    relation: RelatedPerson,
+    *,
+    level: str,
+    categories: Collection[str],
+    may_share: bool,
+    until: datetime,
+    act: Act,
+    seen: int,
+) -> RelatedPerson:
+    """The patient lets a helper see less or more, for shorter or longer. Raises Refused."""
+    lock(relation.patient_id)
+    relation = RelatedPerson.objects.select_related("patient").get(pk=relation.pk)
+    now, chosen = timezone.now(), categories_of(level, categories)
+    if until <= now:
+        raise Refused("helper.past")
+    if not chosen:
+        raise Refused("helper.nothing")
+    wider = is_wider(relation, chosen, may_share=may_share, until=until)
+    why = Why.PATIENT_WIDENED if wider else Why.PATIENT_NARROWED
+    until = min(until, latest_end(relation.basis, relation.patient, now))
+    relation = relations.become(
+        relation,
+        why,
+        by=act.by,
+        role=Role.PATIENT,
+        seen=seen,
+        level=level,
+        may_share=may_share and relationships.levels()[level].share,
+        period_end=until,
+    )
+    _let(relation, chosen, act)
+    _tell(relation, "helper_changed")
+    return relation
+
+
+def is_wider(relation: RelatedPerson, chosen: Collection[str], *, may_share: bool, until: datetime) -> bool:
+    """Whether a change lets the helper do anything that they cannot do now: that needs a step-up."""
+    longer = relation.period_end is not None and until > relation.period_end + timedelta(days=1)
+    return bool(set(chosen) - categories_now(relation)) or (may_share and not relation.may_share) or longer
+
+
+def categories_now(relation: RelatedPerson) -> set[str]:
+    """What the consent behind it names; before any rule on age."""
+    consent = consent_of(relation)
+    return set(consent.current.permit.categories) if consent and consent.is_active else set()
+
+
+def visible(relation: RelatedPerson, now: datetime) -> set[str]:
+    """The kinds of record that a helper can see something of now."""
+    if standing(relation, now).reason is not None:
+        return set()
+    return categories_now(relation) - set(hidden(relation, now)[1])
+
+
+@transaction.atomic
+def approve_again(relation: RelatedPerson, *, act: Act, seen: int) -> RelatedPerson:
+    """The patient, or staff for who cannot, says that it goes on. Raises Refused."""
+    lock(relation.patient_id)
+    relation = RelatedPerson.objects.select_related("patient").get(pk=relation.pk)
+    now, ground = timezone.now(), relationships.bases()[relation.basis]
+    until = min(now + timedelta(days=ground.review_days), latest_end(relation.basis, relation.patient, now))
+    end = max(until, relation.period_end or until)
+    relation = relations.become(
+        relation,
+        Why.RENEWED,
+        by=act.by,
+        role=act.role,
+        seen=seen,
+        review_at=now + timedelta(days=ground.review_days),
+        period_end=min(end, latest_end(relation.basis, relation.patient, now)),
+    )
+    if (consent := consent_of(relation)) and consent.is_active and relation.period_end:
+        commands.renew(consent, until=relation.period_end, act=act)
+    _tell(relation, "helper_changed")
+    return relation
+
+
+@transaction.atomic
+def give_back(relation: RelatedPerson, *, act: Act, seen: int) -> RelatedPerson:
+    """A teen lets a parent see the kinds of record that their age took; never the private topics."""
+    lock(relation.patient_id)
+    relation = RelatedPerson.objects.select_related("patient").get(pk=relation.pk)
+    now = timezone.now()
+    if not (is_teen(relation.patient, now) and law_of(relation.patient).assent):
+        raise Refused("helper.age")
+    if relation.status == Status.CONFIRMED:
+        relation = relations.become(relation, Why.TEEN_AGE, by=None, role=Role.SYSTEM, seen=seen)
+        seen = relation.version
+    relation = relations.become(relation, Why.TEEN_ASSENT, by=act.by, role=Role.PATIENT, seen=seen)
+    if consent := consent_of(relation):
+        # A version of the consent, so that what is being answered now is decided anew.
+        commands.renew(
+            consent, until=consent.period_end or latest_end(Basis.PARENT, relation.patient, now), act=act
+        )
+    return relation
+
+
+@transaction.atomic
+def end(
+    relation: RelatedPerson,
+    why: Why,
+    *,
+    by: "User | None",
+    role: str,
+    note: str = "",
+    seen: int | None = None,
+) -> RelatedPerson:
+    """End it now, with the consent and all that rests on it. Ended before: nothing changes."""
+    lock(relation.patient_id)
+    relation = RelatedPerson.objects.select_related("patient").get(pk=relation.pk)
+    if relation.status not in LIVING:
+        return relation
+    relation = relations.become(relation, why, by=by, role=role, seen=seen, note=note)
+    if consent := consent_of(relation):
+        if by is None:
+            commands.lapse(consent)
+        else:
+            commands.revoke(consent, by=by, role=role)
+    _tell(relation, "helper_stopped")
+    return relation
+
+
+def end_of_consent(consent_id: UUID) -> int:
+    """The consent ended, so the relationship does (`consent.dependents`): stopped on the page of sharing, or
+    run out. A pause ends nothing."""
+    consent = Consent.objects.filter(pk=consent_id, helper__isnull=False).select_related("helper").first()
+    if consent is None or consent.status != Consent.Status.INACTIVE or consent.helper is None:
+        return 0
+    if consent.helper.status not in HELPING:
+        return 0
+    why = Why.PATIENT_STOPPED if consent.revoked_at else Why.TIME_OVER
+    relation = relations.become(consent.helper, why, by=consent.revoked_by, role=Role.PATIENT)
+    _tell(relation, "helper_stopped")
+    return 1
+
+
+def expire_due() -> int:
+    """Write down what has run out by the clock, at most 200 at once. Decisions look at the clock."""
+    now = timezone.now()
+    due = RelatedPerson.objects.filter(status__in=LIVING, period_end__lte=now).select_related("patient")[:200]
+    grown = [
+        r
+        for r in RelatedPerson.objects.filter(status__in=HELPING, basis=Basis.PARENT)
+        .filter(patient__birth_date__lte=now.date() - timedelta(days=16 * 365))
+        .select_related("patient")[:2000]
+        if not is_minor(r.patient, now)
+    ]
+    for relation in due:
+        asked = relation.status == Status.ASKED
+        end(relation, Why.NOT_ANSWERED if asked else Why.TIME_OVER, by=None, role=Role.SYSTEM)
+    for relation in grown:
+        freed = age_at(relation.patient, now) < law_of(relation.patient).minor_until
+        end(relation, Why.EMANCIPATED if freed else Why.OF_AGE, by=None, role=Role.SYSTEM)
+    return len(due) + len(grown)
+
+
+def consent_of(relation: RelatedPerson) -> Consent | None:
+    """The newest consent behind a relationship."""
+    return relation.consents.order_by("-created_at", "-pk").first()
+
+
+def note_acting(relation: RelatedPerson, *, by: "User", refused: str = "") -> None:
+    """That somebody begins to act for a patient stands in the patient's log."""
+    target = f"RelatedPerson/{relation.pk}"
+    relations.log(
+        EventType.HELPER_ACT, relation.patient, by=by, role=Role.HELPER, target=target, refused=refused
+    )
+
+
+def _let(relation: RelatedPerson, categories: Collection[Category], act: Act) -> Consent:
+    assert relation.period_end is not None
+    return commands.let_help(
+        relation=relation, categories=categories, labels=[], until=relation.period_end, act=act
+    )
+
+
+def _tell(relation: RelatedPerson, kind: str) -> None:
+    """Both of them, where they sign in. The patient reads who it is, the helper for whom."""
+    told = [(relation.patient.user, relation.user.name), (relation.user, relation.patient.name)]
+    for user, other in told:
+        if user:
+            notices.enqueue(
+                kind if user != relation.user else "helping_changed",
+                recipient=f"User/{user.pk}",
+                email=user.email,
+                language=user.language,
+                context={"helper": other} if user != relation.user else {"patient": other},
+            )

@@ -1,0 +1,191 @@
+"""What pages say about helpers: levels, states, reasons, birthdays. Whole sentences."""
+
+from collections.abc import Mapping
+from datetime import date
+
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.functional import Promise
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import pgettext, pgettext_lazy
+
+from accounts.models import RelatedPerson
+from accounts.relation_states import Why
+from consent import birthdays, helping
+from consent.decision import Reason
+from consent.vocabulary import TOPICS, Category
+from consent.words import CATEGORY, TOPIC
+
+LEVELS: Mapping[str, tuple[Promise, Promise]] = {
+    "visits": (
+        pgettext_lazy("helper.level.visits", "Visits only"),
+        pgettext_lazy("helper.level.visits.what", "Visits, when they are, and who takes care of you."),
+    ),
+    "daily": (
+        pgettext_lazy("helper.level.daily", "Day-to-day care"),
+        pgettext_lazy("helper.level.daily.what", "Visits, medicines, allergies, vaccines and care plans."),
+    ),
+    "most": (
+        pgettext_lazy("helper.level.most", "Most records"),
+        pgettext_lazy("helper.level.most.what", "All of that, and test results, notes and the rest."),
+    ),
+    "own": (
+        pgettext_lazy("helper.level.own", "Let me choose"),
+        pgettext_lazy("helper.level.own.what", "You choose each kind of record."),
+    ),
+}
+RELATIONSHIPS: Mapping[str, Promise] = {
+    "PRN": pgettext_lazy("helper.is.parent", "Parent"),
+    "SPS": pgettext_lazy("helper.is.spouse", "Husband, wife or partner"),
+    "CHILD": pgettext_lazy("helper.is.child", "Grown child"),
+    "GUARD": pgettext_lazy("helper.is.guardian", "Guardian"),
+    "FRND": pgettext_lazy("helper.is.friend", "Friend or other person"),
+}
+BASES: Mapping[str, Promise] = {
+    "choice": pgettext_lazy("helper.basis.choice", "You chose them."),
+    "parent": pgettext_lazy("helper.basis.parent", "They are a parent."),
+    "guardian": pgettext_lazy("helper.basis.guardian", "A court made them guardian."),
+    "attorney": pgettext_lazy("helper.basis.attorney", "There is a signed paper that lets them decide."),
+    "capacity": pgettext_lazy("helper.basis.capacity", "A doctor and a court said that they decide."),
+}
+# The chip of a state, and its look.
+CHIPS: Mapping[str, tuple[Promise, str]] = {
+    "asked": (pgettext_lazy("chip.waiting", "Waiting"), "info"),
+    "confirmed": (pgettext_lazy("chip.on", "On"), "good"),
+    "narrowed": (pgettext_lazy("helper.chip.narrowed", "Sees less"), "good"),
+    "denied": (pgettext_lazy("chip.refused", "Not agreed"), "off"),
+    "ended": (pgettext_lazy("chip.ended", "Ended"), "off"),
+    "expired": (pgettext_lazy("chip.ended", "Ended"), "off"),
+    "revoked": (pgettext_lazy("chip.stopped", "Stopped"), "off"),
+}
+CHECK = (pgettext_lazy("helper.chip.check", "Needs a check"), "warn")
+# Why a command was refused (`accounts.relations.Refused`). Total over what it raises: a test.
+REFUSED: Mapping[str, Promise] = {
+    "helper.code": pgettext_lazy(
+        "helper.no.code", "This code is not right, or it is too old. Ask for a new one."
+    ),
+    "helper.attempts": pgettext_lazy("helper.no.attempts", "Too many wrong codes. Wait 15 minutes."),
+    "helper.self": pgettext_lazy("helper.no.self", "You cannot be your own helper."),
+    "helper.duplicate": pgettext_lazy("helper.no.duplicate", "You are already a helper of this person."),
+    "helper.circular": pgettext_lazy(
+        "helper.no.circular", "This person already decides for you. So you cannot decide for them."
+    ),
+    "helper.staff": pgettext_lazy(
+        "helper.no.staff", "You treat this person. So you cannot be their helper too."
+    ),
+    "helper.age": pgettext_lazy("helper.no.age", "The age of one of you does not allow this."),
+    "helper.basis": pgettext_lazy("helper.no.basis", "This reason does not fit who you are to each other."),
+    "helper.past": pgettext_lazy("helper.no.past", "Choose an end that is still to come."),
+    "helper.nothing": pgettext_lazy("helper.no.nothing", "Choose at least one kind of record."),
+    "helper.many": pgettext_lazy(
+        "helper.no.many", "You have 5 codes that wait. Take one back before you make a new one."
+    ),
+    "helper.changed": pgettext_lazy(
+        "helper.no.changed", "This helper was changed in another window. Look again, then choose."
+    ),
+    "helper.over": pgettext_lazy("helper.no.over", "This help has ended. Nothing was changed."),
+    "helper.state": pgettext_lazy("helper.no.state", "This cannot be done now. Nothing was changed."),
+    "helper.evidence": pgettext_lazy("helper.no.evidence", "Some of what must be shown is missing."),
+    "role.not-allowed": pgettext_lazy("helper.no.role", "You cannot decide this."),
+}
+
+
+def refused(code: str) -> Promise:
+    return REFUSED.get(code, REFUSED["helper.state"])
+
+
+def why_over(standing: helping.Standing) -> SafeString:
+    """Why somebody can no longer, or not yet, act: one sentence for the helper."""
+    name, day = standing.relation.patient.name, _day(standing)
+    match standing.reason:
+        case Reason.HOLD:
+            text = pgettext("acting.check", "Your clinic must check this first. Then you can act for {name}.")
+        case Reason.OF_AGE:
+            text = pgettext(
+                "acting.of_age", "{name} is an adult now. So your help ended. {name} can choose you again."
+            )
+        case Reason.NO_CONSENT:
+            text = pgettext("acting.denied", "The answer was no. You cannot act for {name}.")
+        case _ if day:
+            text = pgettext(
+                "acting.ended", "Your help for {name} ended on {date}. You can no longer see this record."
+            )
+        case _:
+            text = pgettext("acting.ended.undated", "Your help for {name} has ended.")
+    return format_html(text, name=format_html("<bdi>{}</bdi>", name), date=day)
+
+
+def state_words(standing: helping.Standing) -> SafeString:
+    """The state of one relationship, for its helper."""
+    if standing.reason is not None:
+        return why_over(standing)
+    relation = standing.relation
+    if relation.status == RelatedPerson.Status.NARROWED:
+        changed = relation.changes.order_by("-number").first()
+        day = date_format(timezone.localtime(changed.made_at).date(), "DATE_FORMAT") if changed else ""
+        if relation.reason == Why.TEEN_AGE:
+            text = pgettext(
+                "acting.narrowed.teen", "You see less since {date}. Some records are private for teens."
+            )
+        else:
+            text = pgettext("acting.narrowed", "What you see changed on {date}.")
+        return format_html(text, date=day) if day else SafeString("")
+    if relation.period_end:
+        end = date_format(timezone.localtime(relation.period_end).date(), "DATE_FORMAT")
+        return format_html(pgettext("acting.until", "You can help until {date}."), date=end)
+    return SafeString("")
+
+
+def birthday_soon(relation: RelatedPerson) -> SafeString | str:
+    """What a birthday in the next 30 days will change for this helper; empty where there is none."""
+    kind = birthdays.coming(relation.patient)
+    if not kind or helping.is_past_teen_rules(relation):
+        return ""
+    law = helping.law_of(relation.patient)
+    age = law.teen_from if kind == "teen_soon" else law.minor_until
+    day = date_format(birthdays.birthday(relation.patient, age), "DATE_FORMAT")
+    if kind == "teen_soon":
+        text = pgettext(
+            "acting.teen",
+            "On {date}, {name} turns {age}. Then you will see less. "
+            "The law gives teens some privacy, so they can talk freely with their doctor.",
+        )
+    elif relation.basis == RelatedPerson.Basis.PARENT:
+        text = pgettext("acting.adult", "On {date}, {name} turns {age}. Then your help ends.")
+    else:
+        return ""
+    return format_html(text, date=day, name=format_html("<bdi>{}</bdi>", relation.patient.name), age=age)
+
+
+def sees(relation: RelatedPerson) -> list[Promise]:
+    """The kinds of record that this helper can see now, after every rule."""
+    now = helping.visible(relation, timezone.now())
+    return [CATEGORY[category] for category in Category if category in now]
+
+
+def hides(relation: RelatedPerson) -> list[Promise]:
+    """The kinds that their age takes from a helper who was given them."""
+    _, kinds = helping.hidden(relation, timezone.now())
+    taken = helping.categories_now(relation) & set(kinds)
+    return [CATEGORY[category] for category in Category if category in taken]
+
+
+def private_topics() -> list[Promise]:
+    return [TOPIC[topic.code] for topic in TOPICS]
+
+
+def chip(relation: RelatedPerson) -> tuple[Promise, str]:
+    """By what holds now, not only by what was written down."""
+    reason = helping.standing(relation).reason
+    if reason is Reason.HOLD and relation.status != RelatedPerson.Status.ASKED:
+        return CHECK
+    if reason in (Reason.EXPIRED, Reason.OF_AGE):
+        return CHIPS["expired"]
+    return CHIPS[relation.status]
+
+
+def _day(standing: helping.Standing) -> str:
+    moment = standing.since
+    day: date | None = timezone.localtime(moment).date() if moment else None
+    return date_format(day, "DATE_FORMAT") if day else ""
