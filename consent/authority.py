@@ -361,10 +361,10 @@ def _helpers_consent(
 
 def _private_for_teens(relation: RelatedPerson, now: datetime) -> tuple[Provision, ...]:
     labels, kinds = helping.hidden(relation, now)
-    deny = {"type": ProvisionType.DENY, "reason": Reason.TEEN}
+    deny = Provision("teen", ProvisionType.DENY, reason=Reason.TEEN)
     return (
-        *([Provision("teen", security_labels=labels, **deny)] if labels else []),
-        *([Provision("teen-kinds", categories=kinds, **deny)] if kinds else []),
+        *([replace(deny, security_labels=labels)] if labels else []),
+        *([replace(deny, id="teen-kinds", categories=kinds)] if kinds else []),
     )
 
 

@@ -133,7 +133,7 @@ def state_words(standing: helping.Standing) -> SafeString:
         return format_html(text, date=day) if day else SafeString("")
     if relation.period_end:
         end = date_format(timezone.localtime(relation.period_end).date(), "DATE_FORMAT")
-        return format_html(pgettext("acting.until", "You can help until {date}."), date=end)
+        return format_html(pgettext("acting.state.until", "You can help until {date}."), date=end)
     return SafeString("")
 
 

@@ -146,7 +146,8 @@ def helps(
     user: User, patient: Patient, relationship: str = "PRN", *, status: str = "confirmed"
 ) -> RelatedPerson:
     """A relationship alone, without a consent: see `let_help`."""
-    basis = "parent" if relationship == "PRN" else "choice"
+    minor = relationship == "PRN" and helping.is_minor(patient, timezone.now())
+    basis = "parent" if minor else "choice"
     return RelatedPerson.objects.create(
         patient=patient, user=user, relationship=relationship, status=status, basis=basis
     )

@@ -109,7 +109,7 @@ def _acting_for(request: HttpRequest | None) -> RelatedPerson | None:
         return None
     if getattr(request, "helping", None) is None:
         request.helping = acting.relation_of(request.user, acting.in_session(request))  # type: ignore[attr-defined]
-    return request.helping  # type: ignore[attr-defined,no-any-return]
+    return request.helping  # type: ignore[attr-defined]
 
 
 @register.simple_tag

@@ -76,7 +76,7 @@ def _acting_home(request: PatientRequest, relation: RelatedPerson) -> HttpRespon
     """For a helper: what comes next of what they may see, and which records there are."""
     now = timezone.now()
     seen = helping.visible(relation, now)
-    booked: list[object] = []
+    booked: list[rows.Row] = []
     state = None
     if Category.APPOINTMENTS in seen:
         loaded = load(request, Wanted("Appointment", APPOINTMENTS, (("date", f"ge{timezone.localdate()}"),)))

@@ -70,8 +70,8 @@ def test_helpers_have_their_relationships():
 
     assert set(rows) == {
         ("Amir Moreno", "Alice Moreno", "SPS", "confirmed"),
-        ("Alice Moreno", "Tom Moreno", "PRN", "confirmed"),
-        ("Amir Moreno", "Tom Moreno", "PRN", "confirmed"),
+        ("Alice Moreno", "Tom Moreno", "PRN", "narrowed"),
+        ("Amir Moreno", "Tom Moreno", "PRN", "narrowed"),
         ("Grace Okafor", "Ella Okafor", "PRN", "confirmed"),
         ("Rosa Bennett", "Evelyn Bennett", "CHILD", "confirmed"),
         ("Dana Lindqvist", "Maya Lindqvist", "PRN", "narrowed"),
