@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 from django.http import HttpRequest, HttpResponseBase, QueryDict
-from django.urls import resolve
+from django.urls import get_script_prefix, resolve
 
 from accounts import secrets
 
@@ -27,7 +27,8 @@ def send_again(request: HttpRequest, kept: str) -> HttpResponseBase:
     told: dict[str, Any] = json.loads(secrets.decrypt(kept))
     path, _, query = told["path"].partition("?")
     request.method, request.path = "POST", path
-    request.path_info = path.removeprefix(request.META.get("SCRIPT_NAME", ""))
+    # Of another subject (`portal.acting`) it has another prefix, and is not found.
+    request.path_info = "/" + path.removeprefix(get_script_prefix())
     request.GET, request.POST = QueryDict(query), QueryDict(told["form"])
     request.META["QUERY_STRING"] = query
     request.resolver_match = match = resolve(request.path_info)

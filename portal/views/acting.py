@@ -11,8 +11,10 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
+from accounts import stepup
 from accounts.models import Patient, RelatedPerson, User
 from accounts.relation_states import S
+from accounts.stepup import Action
 from consent import helping
 from consent.decision import Reason
 from portal import acting, helper_words
@@ -77,6 +79,9 @@ def rules(request: HttpRequest, relation_id: UUID) -> HttpResponse:
 def switch(request: HttpRequest) -> HttpResponse:
     """Act for somebody, or for oneself again. The first time in a session leads over the rules."""
     user, wanted = cast(User, request.user), request.POST.get("who", "")
+    seen = request.session.get(acting.SEEN, [])
+    if wanted != "me" and wanted not in seen and "agree" in request.POST:
+        stepup.require(request, Action.ACTING_FIRST)
     with acting.prefixed(None):
         if wanted == "me":
             acting.end(request)
@@ -88,7 +93,7 @@ def switch(request: HttpRequest) -> HttpResponse:
         if standing.reason is not None:
             helping.note_acting(relation, by=user, refused=standing.reason)
             return _over(request, standing)
-        if str(relation.pk) not in request.session.get(acting.SEEN, []) and "agree" not in request.POST:
+        if str(relation.pk) not in seen and "agree" not in request.POST:
             return redirect("portal:acting-rules", relation.pk)
         helping.note_acting(relation, by=user)
         acting.begin(request, relation)
