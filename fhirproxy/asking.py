@@ -1,6 +1,7 @@
 """What the gate asks an EHR: one page, some resources by their ids."""
 
 import json
+import re
 from collections.abc import Collection, Iterator
 from typing import Any
 
@@ -17,6 +18,7 @@ from smart.resource_types import R4
 
 AT_ONCE = 100  # ids in one search,
 LONGEST = 4000  # and characters, so that the address stays one that servers take
+AN_ID = re.compile(r"[A-Za-z0-9\-._]{1,255}")  # longer than FHIR's 64, and with "_": some EHRs' are
 GONE = frozenset({400, 404, 410})  # what EHRs answer when a link of theirs is too old
 NOT_HAD = frozenset({404, 405, 501})  # and to a search of a type that they do not have
 log = structlog.get_logger("chartkey.upstream")
@@ -170,10 +172,11 @@ def failed(source: Source, answer: FhirResponse) -> EhrFailure:
 
 
 def by_ids(source: Source, resource_type: str, ids: Collection[str]) -> list[bytes]:
-    """The resources of a type with these ids, as far as the EHR has them."""
+    """The resources of a type with these ids, as far as the EHR has them; what is no id it has not."""
+    possible = sorted(filter(AN_ID.fullmatch, ids))
     return [
         body
-        for part in _parts(sorted(ids), min(AT_ONCE, adapters.of(source.adapter).most_ids))
+        for part in _parts(possible, min(AT_ONCE, adapters.of(source.adapter).most_ids))
         for body in pages(source, resource_type, (("_id", part), ("_count", str(AT_ONCE))))
     ]
 

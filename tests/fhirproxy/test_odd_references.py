@@ -1,0 +1,24 @@
+"""A reference that leads nowhere breaks no answer: who asks gets the rest."""
+
+import pytest
+
+from tests import factories
+from tests.fhirproxy.conftest import issue
+from tests.fhirproxy.proof import records
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.mark.parametrize(
+    "odd", ["", ",", "a,b", "a b", "x" * 5000, "?name=a", "a|b", "é", "$everything", ".."]
+)
+def test_an_include_of_an_odd_reference_leaves_the_rest(get, odd):
+    patient = factories.create_patient("Alice Moreno")
+    token = issue(factories.create_consent(patient))
+    result = {**factories.lab_result(patient), "performer": [{"reference": f"Practitioner/{odd}"}]}
+    records.keep([result])
+
+    answer = get(token, "Observation?category=laboratory&_include=Observation:performer")
+
+    assert answer.status_code == 200
+    assert [e["resource"]["id"] for e in answer.json()["entry"]] == [result["id"]]
