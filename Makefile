@@ -34,7 +34,7 @@ manage: .venv/.demo ## Run manage.py on the demo's database, for example: make m
 psql: .venv/.demo ## Open psql as superuser on the demo's database, to try to cheat the log (docs/audit.md)
 	@$(PY) -m config.up --psql
 
-test: .venv/.dev $(CHECK_ENV) ## Run the whole test suite (ARGS=tests/consent for a part)
+test: .venv/.dev $(CHECK_ENV) ## Run the whole test suite (ARGS=tests/consent for a part, EXAMPLES=10 for more of what is made up)
 	@$(CHECKED) manage.py catalogue compile
 	$(PY) -m pytest -n auto --no-loadscope-reorder $(ARGS)
 

@@ -11,6 +11,7 @@ from django.contrib.auth.signals import user_logged_in
 from django.db.backends.postgresql.operations import DatabaseOperations
 from django.http import HttpRequest
 
+import tests.examples  # noqa: F401  how many hypothesis makes
 from tests.audit import tampering
 
 # What triggers hold, and a partitioned table's are not switched with it.

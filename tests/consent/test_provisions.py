@@ -4,13 +4,14 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from consent import fhir, vocabulary
 from consent.decision import Meaning, ProvisionType
 from consent.provisions import ELEMENTS, InvalidConsent, compile_consent, read_back
 from consent.vocabulary import ACT_REASON, LOINC, Category
+from tests.examples import examples
 
 ACME = fhir.client_reference("acme", "Acme")
 
@@ -250,7 +251,7 @@ LIKELY_ROOTS = st.builds(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(
     st.dictionaries(NAMES, JSON, max_size=8) | LIKELY_ROOTS | st.dictionaries(NAMES, LIKELY), st.booleans()
 )
@@ -265,7 +266,7 @@ def test_whatever_comes_is_compiled_or_refused_with_its_element(provision, opera
     assert said
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(LIKELY_ROOTS)
 def test_an_exception_is_never_wider_than_a_root_that_permits(root):
     root = root | {"type": "permit", "actor": [actor()], "purpose": [purpose("TREAT")]}

@@ -8,10 +8,11 @@ from hypothesis import strategies as st
 
 from fhirstore.definitions import PARAMETERS
 from fhirstore.server import handle
+from tests.examples import examples
 from tests.fhirstore.calls import bundle, call, entry, get, observation, patient, post
 
 pytestmark = pytest.mark.django_db
-fuzzed = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+fuzzed = settings(examples(600), suppress_health_check=list(HealthCheck))
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),

@@ -1,5 +1,7 @@
 """The texts that patients read, with their ids."""
 
+from functools import cache
+
 from config import catalogue
 
 # Read by staff or auditors, who need the exact terms.
@@ -10,6 +12,7 @@ def _is_for_patients(text_id: str | None) -> bool:
     return not (text_id or "").startswith(STAFF_IDS)
 
 
+@cache  # two files have a test for each of them
 def english_texts() -> list[tuple[str | None, str]]:
     messages = catalogue.texts(catalogue.extracted())
     return [
@@ -20,6 +23,7 @@ def english_texts() -> list[tuple[str | None, str]]:
     ]
 
 
+@cache
 def spanish_texts() -> list[tuple[str | None, str]]:
     messages = catalogue.texts(catalogue.read(catalogue.PO))
     return [

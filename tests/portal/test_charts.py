@@ -7,13 +7,14 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from portal import charts, trends
 from portal.fhir import Moment
 from portal.observations import Range, Standing
 from portal.trends import Point
+from tests.examples import examples
 
 GOLDEN = Path(__file__).parent / "golden"
 DAY = datetime(2025, 6, 12, tzinfo=UTC)
@@ -45,7 +46,7 @@ def numbers_in(svg: ElementTree.Element) -> list[float]:
     ]
 
 
-@settings(max_examples=10_000, deadline=None)
+@examples(10_000)
 @given(value=numbers(), usual=ranges())
 def test_number_line_is_drawn_as_it_is_said(value, usual):
     svg = charts.number_line(id="r", name="LDL", value=value, unit="mg/dL", usual=usual)
@@ -66,7 +67,7 @@ def test_number_line_is_drawn_as_it_is_said(value, usual):
         assert "in the usual range" in svg
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(value=numbers(), usual=ranges())
 def test_nothing_leaves_the_view_box(value, usual):
     svg = draw_line(value, usual)
@@ -77,7 +78,7 @@ def test_nothing_leaves_the_view_box(value, usual):
         assert float(text.get("x")) - half >= -0.1 or half >= charts.WIDTH / 2
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(
     values=st.lists(numbers(), min_size=2, max_size=30),
     gaps=st.lists(st.integers(0, 900), min_size=30, max_size=30),

@@ -5,13 +5,14 @@ from random import Random
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from portal import trends
 from portal.combining import Item, Origin, combine, parts
 from portal.combining.units import TABLE, factor
 from portal.observations import read_all
+from tests.examples import examples
 
 CLINIC = Origin("clinic", "Clinic", True)
 LAKESIDE = Origin("lakeside", "Lakeside", False)
@@ -170,7 +171,7 @@ def as_sets(shown: Any) -> set[frozenset[int]]:
     return {frozenset(id(item.resource) for item in each.all) for each in shown}
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(ITEMS)
 def test_every_item_is_in_exactly_one_group(items):
     found = [id(item.resource) for each in combine(items) for item in each.all]
@@ -178,7 +179,7 @@ def test_every_item_is_in_exactly_one_group(items):
     assert sorted(found) == sorted(id(item.resource) for item in items)
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(ITEMS, st.randoms(use_true_random=False))
 def test_order_of_ehrs_does_not_matter(items, random: Random):
     by_address = {(i.origin.slug, i.address, i.resource["resourceType"]): i for i in items}  # ids are unique
@@ -188,7 +189,7 @@ def test_order_of_ehrs_does_not_matter(items, random: Random):
     assert as_sets(combine(mixed)) == as_sets(combine(items))
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(ITEMS)
 def test_combining_what_was_combined_changes_nothing(items):
     by_address = {(i.origin.slug, i.address, i.resource["resourceType"]): i for i in items}
@@ -197,7 +198,7 @@ def test_combining_what_was_combined_changes_nothing(items):
     assert as_sets(combine([item for each in once for item in each.all])) == as_sets(once)
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(ITEMS)
 def test_no_group_has_two_of_one_ehr_or_two_that_disagree(items):
     for each in combine(items):

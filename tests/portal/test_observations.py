@@ -4,12 +4,13 @@ from decimal import Decimal
 
 import pytest
 from django.utils import translation
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from portal import fhir, observations
 from portal.lab_words import sentences
 from portal.observations import Progress, Range, Standing
+from tests.examples import examples
 
 ldl = {
     "resourceType": "Observation",
@@ -235,7 +236,7 @@ BROKEN = st.recursive(
 )
 
 
-@settings(max_examples=1000, deadline=None)
+@examples(1000)
 @given(BROKEN)
 def test_no_record_breaks_the_reader(resource):
     result = observations.read(resource)
@@ -244,7 +245,7 @@ def test_no_record_breaks_the_reader(resource):
     assert all(isinstance(sentence, str) for sentence in sentences(result))
 
 
-@settings(max_examples=500, deadline=None)
+@examples(500)
 @given(st.dictionaries(st.sampled_from(FIELDS), JSON))
 def test_no_change_to_a_good_record_breaks_the_reader(changes):
     result = reading(**changes)

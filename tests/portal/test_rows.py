@@ -4,13 +4,14 @@ from datetime import UTC, datetime
 from functools import partial
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from portal import rows
 from portal.next_action import Action, Rule, in_order
 from portal.observations import read_all
 from portal.series import grouped, newest_of_each, series
+from tests.examples import examples
 from tests.portal.test_observations import JSON, ldl
 
 NOW = datetime(2026, 3, 2, tzinfo=UTC)
@@ -52,7 +53,7 @@ FIELDS = [
 
 @pytest.mark.parametrize("reader", READERS)
 def test_no_record_breaks_a_reader(reader):
-    @settings(max_examples=150, deadline=None)
+    @examples(150)
     @given(st.dictionaries(st.sampled_from(FIELDS), JSON) | JSON)
     def check(resource):
         assert all(isinstance(line, str) for row in rows.rows_of([resource], reader) for line in row.details)
