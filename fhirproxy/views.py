@@ -4,6 +4,7 @@ import base64
 import binascii
 import json
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import wraps
 from typing import TypeVar
@@ -25,11 +26,13 @@ from fhirproxy.metadata import capability_statement
 from fhirproxy.models import Source
 from fhirproxy.outcomes import EHR_DOWN, LOG_DOWN, Refusal
 from fhirproxy.upstream import FHIR_JSON, FhirResponse
+from fhirproxy.upstream.exchange import within
 from smart import dpop
 from smart.jwts import BadToken
 
 FORM = "application/x-www-form-urlencoded"
 JSON = frozenset({FHIR_JSON, "application/json"})
+LONGEST = 60  # seconds that the EHR may take for all pages and entries of one request together
 T = TypeVar("T")
 log = structlog.get_logger("chartkey.gate")
 
@@ -66,10 +69,13 @@ def fhir(request: HttpRequest, path: str, source: str = "") -> HttpResponse:
     requester = bearer(request)
     serve = _Server(requester, refusing(requester, lambda: named(source)))
     if path == "" and request.method == "POST":
-        return http(_batch(serve, refusing(requester, lambda: batches.read(json_of(request)))))
+        batch = refusing(requester, lambda: batches.read(json_of(request)))
+        with serve.in_time():
+            return http(_batch(serve, batch))
     asked = refusing(requester, lambda: query(request))
     headers = {name.lower(): value for name, value in request.headers.items()}
-    answer = serve(request.method or "", path, asked, headers)
+    with serve.in_time():
+        answer = serve(request.method or "", path, asked, headers)
     return _bytes_of(answer) if raw and answer.status == 200 else http(answer)
 
 
@@ -101,6 +107,10 @@ class _Server:
     def __call__(self, method: str, path: str, query: Query, headers: Mapping[str, str]) -> FhirResponse:
         interaction = refusing(self.requester, lambda: interactions.parse(method, path, query, headers))
         return gate.serve(self.requester, interaction, self.source)
+
+    def in_time(self) -> AbstractContextManager[None]:
+        """Inside, all that the EHR is asked for ends together: pages without end hold no worker."""
+        return within(max(LONGEST, (self.source or Source.primary()).deadline))
 
 
 def named(slug: str) -> Source | None:

@@ -3,15 +3,17 @@
 In none of them is a part of a record shown as the whole, and not one byte of another patient's leaves.
 """
 
+import json
 import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from django.db import connection
+from django.test import Client as Browser
 
 from audit.models import AuditEvent
 from consent import commands
-from fhirproxy import upstream
+from fhirproxy import upstream, views
 from fhirproxy.models import Source
 from fhirproxy.upstream import guard
 from tests.ehr import cast
@@ -162,6 +164,34 @@ def test_F8_the_breaker_opens_and_closes_again(app, fake, source, monkeypatch):
     upstream.of(source).guard.failed()  # its rest is over now
     assert app.get(LABS).status_code == 200
     assert app.get(LABS).status_code == 200
+
+
+def test_F9_a_search_ends_however_many_pages_there_are(app, fake, monkeypatch):
+    """Each page is in time, and none has anything for her."""
+    monkeypatch.setattr(views, "LONGEST", 1)
+    fake.script({"match": "/Observation", "times": 0, "do": {"send": "endless", "delay": 0.4}})
+
+    refused(app.get(LABS), 504)
+
+    assert asked(fake) < 10
+
+
+def test_F9_a_batch_ends_however_many_entries_there_are(app, fake, monkeypatch):
+    monkeypatch.setattr(views, "LONGEST", 1)
+    fake.script({"match": "/Observation", "times": 0, "do": {"delay": 0.4}})
+    one = {"request": {"method": "GET", "url": "Observation/alice-o1"}}
+    sent = json.dumps({"resourceType": "Bundle", "type": "batch", "entry": [one] * 20})
+
+    answer = Browser().post(
+        f"{app.base.removeprefix('http://testserver')}/",
+        sent,
+        content_type="application/fhir+json",
+        headers={"authorization": f"Bearer {app.token}"},
+    )
+
+    found = [entry["response"]["status"][:3] for entry in answer.json()["entry"]]
+    assert (found[0], found[-1]) == ("200", "504")
+    assert asked(fake) < 10
 
 
 @pytest.mark.parametrize("do", [{"hang": 30}, {"drip": 0.2}, {"drip_headers": 0.2}])
