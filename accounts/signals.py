@@ -5,13 +5,26 @@ Django's, and they have no other door. A row that cannot be written fails the re
 it the sign-in.
 """
 
+from collections.abc import Callable
 from typing import Any
 
-from allauth.account.signals import user_logged_in
+from allauth.account.signals import (
+    email_changed,
+    password_changed,
+    password_reset,
+    password_set,
+    user_logged_in,
+)
+from allauth.mfa.models import Authenticator
+from allauth.mfa.signals import authenticator_added, authenticator_removed, authenticator_reset
 from django.contrib.auth.signals import user_logged_out, user_login_failed
+from django.contrib.sessions.models import Session
+from django.db.models.signals import post_delete
 from django.dispatch import receiver
 from django.http import HttpRequest
 
+from accounts import endings
+from accounts.endings import Change
 from accounts.models import User
 from audit.events import EventType, Outcome, Role
 from audit.log import ANONYMOUS, Entry, record
@@ -62,3 +75,39 @@ def record_failed_sign_in(credentials: dict[str, Any], **kwargs: Any) -> None:
     tried = User.objects.select_related("patient").filter(email=address).first()
     target = f"User/{tried.id}" if tried else ""
     _record(EventType.SESSION_FAIL, Outcome.FAILED, account=tried, actor=ANONYMOUS, target=target)
+
+
+# What follows from a change to the way a person signs in: `accounts.endings`
+
+
+@receiver(post_delete, sender=Session)
+def end_what_rests_on_it(instance: Session, **kwargs: Any) -> None:
+    """Signed out here or elsewhere, ended by a page, run out and swept: the row goes, by whatever way."""
+    endings.session_ended(instance.session_key)
+
+
+def _changed(change: Change) -> Callable[..., None]:
+    def receive(request: HttpRequest, user: User, **kwargs: Any) -> None:
+        endings.changed(user, change, session_key=request.session.session_key)
+
+    return receive
+
+
+_when_changed = {
+    Change.PASSWORD: (password_changed, password_set),
+    Change.RESET: (password_reset,),
+    Change.EMAIL: (email_changed,),
+    Change.FACTOR_REMOVED: (authenticator_removed, authenticator_reset),
+}
+for _change, _signals in _when_changed.items():
+    for _signal in _signals:
+        _signal.connect(_changed(_change), weak=False)
+
+
+@receiver(authenticator_added)
+def end_sessions_without_it(
+    request: HttpRequest, user: User, authenticator: Authenticator, **kwargs: Any
+) -> None:
+    """Backup codes come with another factor, or after a look at them; they are none of their own."""
+    if authenticator.type != Authenticator.Type.RECOVERY_CODES:
+        endings.changed(user, Change.FACTOR_ADDED, session_key=request.session.session_key)

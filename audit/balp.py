@@ -84,6 +84,7 @@ PATTERNS: Mapping[EventType, Pattern] = {
     EventType.SESSION_FAIL: CREATE,
     EventType.STEPUP_PASS: UPDATE,
     EventType.STEPUP_FAIL: UPDATE,
+    EventType.ACCOUNT_CHANGE: UPDATE,
     EventType.TOKEN_ISSUE: CREATE,
     EventType.TOKEN_REFRESH: UPDATE,
     EventType.TOKEN_REFUSE: CREATE,

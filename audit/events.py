@@ -33,6 +33,7 @@ class EventType(StrEnum):
     SESSION_FAIL = "session:fail"
     STEPUP_PASS = "stepup:pass"  # a person proved again that it is them, for one action
     STEPUP_FAIL = "stepup:fail"
+    ACCOUNT_CHANGE = "account:change"  # how somebody signs in: `detail.change` says what
     TOKEN_ISSUE = "token:issue"
     TOKEN_REFRESH = "token:refresh"
     TOKEN_REFUSE = "token:refuse"
@@ -112,6 +113,7 @@ REQUIRED: Mapping[EventType, frozenset[str]] = {
     EventType.SESSION_FAIL: frozenset(),
     EventType.STEPUP_PASS: frozenset(),
     EventType.STEPUP_FAIL: frozenset(),
+    EventType.ACCOUNT_CHANGE: frozenset({"target"}),
     EventType.TOKEN_ISSUE: frozenset({"client"}),
     EventType.TOKEN_REFRESH: frozenset({"client"}),
     EventType.TOKEN_REFUSE: frozenset({"reasons"}),

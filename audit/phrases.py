@@ -62,6 +62,14 @@ PHRASES: Mapping[EventType, Phrase] = {
         pgettext_lazy("activity.stepup-fail.you", "You were asked to prove that it was you."),
         pgettext_lazy("activity.stepup-fail.other", "{who} was asked to prove who they are."),
     ),
+    EventType.ACCOUNT_CHANGE: Phrase(
+        you=pgettext_lazy("activity.account-change.you", "You changed how you sign in."),
+        other=pgettext_lazy("activity.account-change.other", "{who} changed how you sign in."),
+        you_tried=pgettext_lazy("activity.account-change.you-tried", "You tried to change how you sign in."),
+        other_tried=pgettext_lazy(
+            "activity.account-change.other-tried", "{who} tried to change how you sign in."
+        ),
+    ),
     EventType.TOKEN_ISSUE: Phrase(
         you=pgettext_lazy("activity.token-issue.you", "You connected {app} to your records."),
         other=pgettext_lazy("activity.token-issue.other", "{who} was connected to your records."),

@@ -5,4 +5,4 @@ class SmartConfig(AppConfig):
     name = "smart"
 
     def ready(self) -> None:
-        from smart import signals  # noqa: F401  connects itself
+        from smart import signals  # noqa: F401  names what ends

@@ -8,12 +8,15 @@ from urllib.parse import urlencode, urlsplit
 from uuid import UUID
 
 from django.conf import settings
+from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY
 from django.contrib.sessions.models import Session
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
+from django.utils.crypto import constant_time_compare
 
 from accounts.models import Patient, User
-from smart import tokens
+from smart import tokens, trail
 from smart.models import AccessToken, Client, Grant, Launch, RefreshToken, SignIn, StaffAuthorization
 
 OPEN_FOR = timedelta(minutes=5)  # between our page and the app's authorization request
@@ -108,7 +111,8 @@ def remember(grant: Grant, *, session_key: str, acr: str, amr: list[str]) -> Non
 
 
 def sign_in_of(token_family: UUID | None) -> SignIn | None:
-    return SignIn.objects.filter(token_family=token_family).first() if token_family else None
+    found = SignIn.objects.select_related("user").filter(token_family=token_family)
+    return found.first() if token_family else None
 
 
 def may_refresh(source: Grant | RefreshToken) -> bool:
@@ -125,7 +129,11 @@ def is_online(token_family: UUID | None) -> bool:
     if found is None:
         return False
     session = Session.objects.filter(session_key=found.session_key, expire_date__gt=timezone.now()).first()
-    return session is not None and session.get_decoded().get("_auth_user_id") == str(found.user_id)
+    told = session.get_decoded() if session else {}
+    return told.get(SESSION_KEY) == str(found.user_id) and constant_time_compare(
+        told.get(HASH_SESSION_KEY, ""),
+        found.user.get_session_auth_hash(),  # with another password the session is over
+    )
 
 
 @transaction.atomic
@@ -134,13 +142,34 @@ def end_online(session_key: str) -> int:
     ended = 0
     for family in SignIn.objects.filter(session_key=session_key).values_list("token_family", flat=True):
         token = (
-            RefreshToken.objects.filter(token_family=family).order_by("-pk").first()
+            RefreshToken.objects.filter(token_family=family, revoked=None).order_by("-pk").first()
             or AccessToken.objects.filter(token_family=family).first()
         )
         scopes = token.scope.split() if token else []
-        if ONLINE in scopes and OFFLINE not in scopes:
+        if token and ONLINE in scopes and OFFLINE not in scopes:
             RefreshToken.revoke_family(family)
+            trail.ended(token, "session-ended")
             ended += 1
+    return ended
+
+
+@transaction.atomic
+def end_all_of(user: User) -> int:
+    """End every code and token of a person, whatever it rests on. What they shared stays shared: an app
+    asks them to sign in again. Returns how many tokens that were."""
+    now = timezone.now()
+    StaffAuthorization.objects.filter(user=user, ended_at=None, ends_at__gt=now).update(ended_at=now)
+    living: list[QuerySet[Any]] = [
+        Grant.objects.filter(user=user, expires__gt=now),
+        RefreshToken.objects.filter(user=user, revoked=None),
+        AccessToken.objects.filter(user=user, expires__gt=now),
+    ]
+    one_of = {token.authorization_id: token for rows in living for token in rows.order_by("pk")}
+    ended = 0
+    for authorization_id, token in one_of.items():
+        if authorization_id:
+            ended += tokens.revoke_all(authorization_id)
+            trail.ended(token, "sign-in-changed")
     return ended
 
 

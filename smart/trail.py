@@ -15,6 +15,7 @@ from smart import tokens
 from smart.models import AccessToken, AuthorizationRequest, Client, Grant, RefreshToken, StaffAuthorization
 from smart.scopes import Scope
 
+SYSTEM = "System/sign-in"
 Token = Grant | AccessToken | RefreshToken
 
 
@@ -42,6 +43,11 @@ def refused(token: Token, reason: str) -> None:
 
 def revoked(token: Token) -> None:
     _record(EventType.TOKEN_REVOKE, Outcome.DONE, token)
+
+
+def ended(token: Token, why: str) -> None:
+    """It ended with what its person signed in by, and not by the client's own wish."""
+    _record(EventType.TOKEN_REVOKE, Outcome.DONE, token, actor=SYSTEM, role=Role.SYSTEM, detail={"why": why})
 
 
 def declined(asked: AuthorizationRequest, user: User) -> None:
@@ -92,14 +98,12 @@ def _record(
         Entry(
             type=kind,
             outcome=outcome,
-            actor=f"Client/{token.application.client_id}",
-            role=Role.CLIENT,
             on_behalf_of=f"User/{token.user_id}" if token.user_id else "",
             patient=f"Patient/{token.patient_id}" if token.patient_id else "",
             client=f"Client/{token.application.client_id}",
             consent=_consent_of(token),
             detail={**family, **(detail or {})},
-            **more,
+            **{"actor": f"Client/{token.application.client_id}", "role": Role.CLIENT} | more,
         )
     )
 
