@@ -79,6 +79,7 @@ class Loader:
 
     def _aim(self, item: Item, targets: dict[str, str]) -> _Waiting | None:
         """Find the id under which an item is kept, and note it in `targets`. None if that is all."""
+        taken = bool(item.full_url) and item.full_url in targets
         try:
             kind = documents.check(item.document)
             if item.if_none_exist:
@@ -91,8 +92,12 @@ class Loader:
         except Refused as refused:
             self._refuse(item, str(refused))
             return None
+        target = f"{kind}/{fhir_id}"
+        if taken and (targets[item.full_url] != target or "id" not in item.document):
+            self._refuse(item, "another entry of its file has the same fullUrl")
+            return None
         if item.full_url:
-            targets[item.full_url] = f"{kind}/{fhir_id}"
+            targets[item.full_url] = target
         return _Waiting(item, fhir_id, Links.of(item.document))
 
     def _settle(self, each: _Waiting) -> None:

@@ -181,6 +181,22 @@ def test_if_none_exist_takes_what_is_there(tmp_path):
     assert get("Observation/o1").json["performer"] == [{"reference": "Practitioner/osei"}]
 
 
+@pytest.mark.parametrize("ids", [{}, {"id": "b"}])
+def test_of_two_entries_with_one_full_url_the_second_is_rejected(tmp_path, ids):
+    """It would be another patient under the name, and the id, of the first."""
+    second = {"resourceType": "Patient", "gender": "male", **ids}
+    record = small_record()
+    record["entry"].insert(1, entry("POST", "Patient", second, ALICE))
+    file = write(tmp_path / "b.json", record)
+
+    load = Load(file)
+
+    told = f"Rejected: {file}: entry 2: Patient: another entry of its file has the same fullUrl"
+    assert load.rejects == [told]
+    assert versions() == {ALICE_ID: "1", "o1": "1"}
+    assert get("Observation/o1").json["subject"]["reference"] == f"Patient/{ALICE_ID}"
+
+
 def test_a_bundle_with_broken_references_loses_those_entries_only_and_names_them(tmp_path):
     record = bundle(
         "transaction",
