@@ -56,6 +56,7 @@ def answering(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
 @require_GET
 @answering
 def metadata(request: HttpRequest, source: str = "") -> HttpResponse:
+    accepts_json(request)
     return HttpResponse(json.dumps(capability_statement(named(source))), content_type=FHIR_JSON)
 
 

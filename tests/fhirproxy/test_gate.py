@@ -371,3 +371,19 @@ def test_metadata_names_what_is_served_and_where_to_sign_in(client):
 
     assert {"Observation", "Patient"} <= {r["type"] for r in rest["resource"]}
     assert any("oauth-uris" in x["url"] for x in rest["security"]["extension"])
+
+
+@pytest.mark.parametrize(
+    ("address", "accept", "status"),
+    [
+        ("/fhir/r4/metadata", "application/fhir+xml", 406),
+        ("/fhir/r4/metadata?_format=xml", "", 406),
+        ("/fhir/r4/metadata?_format=json", "application/fhir+xml", 200),
+        ("/fhir/r4/metadata", "text/html,application/xhtml+xml,*/*;q=0.8", 200),
+    ],
+)
+def test_the_statement_is_told_in_json_only(client, address, accept, status):
+    answer = client.get(address, headers={"Accept": accept} if accept else {})
+
+    assert answer.status_code == status
+    assert answer.json()["resourceType"] == ("CapabilityStatement" if status == 200 else "OperationOutcome")
