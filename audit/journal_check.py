@@ -18,6 +18,10 @@ from audit.models import AuditEvent, Journal, LogLeaf
 
 BATCH = 1_000
 PLACED = "SELECT event_id, leaf FROM log_leaf WHERE event_id = ANY(%s)"
+NOT_PLACED = """
+SELECT number FROM unnest(%s::uuid[], %s::bytea[]) WITH ORDINALITY AS line (event_id, leaf, number)
+ WHERE NOT EXISTS (SELECT FROM log_leaf l WHERE l.event_id = line.event_id AND l.leaf = line.leaf)
+"""
 WAITING = "SELECT id, leaf FROM audit_event WHERE id = ANY(%s) AND recorded_at BETWEEN %s AND %s"
 
 
@@ -54,11 +58,21 @@ def missing(known: Sequence[str], lost: Sequence[Lost]) -> Iterator[Missing]:
             continue
         lines = journal.read(path)
         while batch := list(islice(lines, BATCH)):
-            there = _there([line.event_id for line in batch])
+            batch = _not_placed(batch)
+            there = _there([line.event_id for line in batch]) if batch else {}
             for line in batch:
                 at = written_at(line.event_id)
                 if there.get(line.event_id) != line.leaf and not any(a <= at <= b for a, b in lost):
                     yield Missing(line, path.stem)
+
+
+def _not_placed(lines: list[journal.Line]) -> list[journal.Line]:
+    """The lines whose event has no leaf; those few are looked at more closely."""
+    ids = ",".join([line.event for line in lines])
+    leaves = ",".join([f'"\\\\x{line.hash}"' for line in lines])
+    with connection.cursor() as cursor:
+        cursor.execute(NOT_PLACED, [f"{{{ids}}}", f"{{{leaves}}}"])
+        return [lines[number - 1] for (number,) in cursor.fetchall()]
 
 
 def _there(ids: list[UUID]) -> dict[UUID, bytes]:

@@ -54,10 +54,28 @@ class Tree:
         self._node = next(self._nodes, None)
         self.signed = beginning.size  # the size of the last checkpoint met
 
-    def add(self, leaf: memoryview | bytes) -> None:
-        for node in merkle.append(self.frontier, self.size, bytes(leaf)):
-            self._check_node(node)
-        self.size += 1
+    def add(self, leaves: Sequence[bytes]) -> None:
+        """Leaf hashes, as they follow; up to the next checkpoint or anchor at a time."""
+        place = 0
+        while place < len(leaves):
+            until = min(len(leaves), place + self._to_the_next())
+            self._grow(leaves[place:until])
+            place = until
+            self._look()
+
+    def _grow(self, leaves: Sequence[bytes]) -> None:
+        for leaf in leaves:
+            for node in merkle.append(self.frontier, self.size, leaf):
+                self._check_node(node)
+            self.size += 1
+
+    def _to_the_next(self) -> int:
+        """How many leaves until something is to be compared; at least one."""
+        sizes = [self._row[0]] if self._row else []
+        sizes += [self._anchor.head.size] if self._anchor else []
+        return max(1, min(sizes, default=2**62) - self.size)
+
+    def _look(self) -> None:
         if self._row and self._row[0] == self.size:
             self._check_row(*self._row)
             self._row = next(self._rows, None)

@@ -6,8 +6,9 @@ from io import StringIO
 import pytest
 from django.core.management import CommandError, call_command
 
-from audit import merkle, notes, verification
+from audit import chunks, merkle, notes
 from audit.log import record
+from audit.management.commands import verify_audit
 from audit.models import Checkpoint
 from tests.audit.cast import entry, tamper, tick
 
@@ -66,9 +67,9 @@ def test_a_range_in_the_wrong_order_is_refused(options):
 @pytest.mark.usefixtures("ids")
 def test_a_check_goes_on_from_where_it_stopped(tmp_path, monkeypatch):
     place = tmp_path / "place.json"
-    monkeypatch.setattr(verification, "ROWS", 5)
+    monkeypatch.setattr(chunks, "SIZE", 5)
     with monkeypatch.context() as patch:
-        patch.setattr(verification, "_check_journals", lambda names: 1 / 0)
+        patch.setattr(verify_audit._Progress, "__call__", lambda self, done, total: 1 / (done <= 5))
         with pytest.raises(ZeroDivisionError):
             verify(resume=place)
     assert json.loads(place.read_text()) == {"size": 4}
