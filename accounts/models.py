@@ -11,6 +11,9 @@ from django.db.models import F, Q
 from django.db.models.functions import Lower
 from django.utils import timezone
 
+from accounts.sign_in_models import ActivationCode as ActivationCode
+from accounts.sign_in_models import Device as Device
+
 
 class UserManager(BaseUserManager["User"]):
     def create_user(self, email: str, password: str | None = None, **fields: object) -> "User":

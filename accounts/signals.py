@@ -17,15 +17,17 @@ from allauth.account.signals import (
 )
 from allauth.mfa.models import Authenticator
 from allauth.mfa.signals import authenticator_added, authenticator_removed, authenticator_reset
+from django.contrib.auth.signals import user_logged_in as session_begins
 from django.contrib.auth.signals import user_logged_out, user_login_failed
 from django.contrib.sessions.models import Session
 from django.db.models.signals import post_delete
 from django.dispatch import receiver
 from django.http import HttpRequest
 
-from accounts import endings
+from accounts import devices, endings, sessions
 from accounts.endings import Change
 from accounts.models import User
+from accounts.sessions import Why
 from audit.events import EventType, Outcome, Role
 from audit.log import ANONYMOUS, Entry, record
 
@@ -55,16 +57,22 @@ def _record(
     )
 
 
+@receiver(session_begins)
+def start_session(request: HttpRequest, user: User, **kwargs: Any) -> None:
+    sessions.start(request, user, shared=sessions.shared_by(request))
+
+
 @receiver(user_logged_in)
-def record_sign_in(user: User, **kwargs: Any) -> None:
+def record_sign_in(request: HttpRequest, user: User, **kwargs: Any) -> None:
     _record(EventType.SESSION_START, Outcome.PERMIT, account=user, actor=f"User/{user.id}")
+    devices.seen(request, user, keep=not sessions.is_shared(request))
 
 
 @receiver(user_logged_out)
 def record_sign_out(request: HttpRequest, user: User | None, **kwargs: Any) -> None:
     """Why stands in `request.session_end` where it was not the person who pressed the button."""
     if user is not None:  # else the session had already ended
-        why = getattr(request, "session_end", "signed-out")
+        why = str(getattr(request, "session_end", Why.SIGNED_OUT))
         _record(EventType.SESSION_END, Outcome.DONE, account=user, actor=f"User/{user.id}", why=why)
 
 

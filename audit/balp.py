@@ -82,6 +82,7 @@ PATTERNS: Mapping[EventType, Pattern] = {
     EventType.SESSION_START: CREATE,
     EventType.SESSION_END: DELETE,
     EventType.SESSION_FAIL: CREATE,
+    EventType.DEVICE_NEW: CREATE,
     EventType.STEPUP_PASS: UPDATE,
     EventType.STEPUP_FAIL: UPDATE,
     EventType.ACCOUNT_CHANGE: UPDATE,

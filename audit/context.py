@@ -82,7 +82,7 @@ current: ContextVar[Context | None] = ContextVar("audit_context", default=None)
 def of_request(request: HttpRequest) -> Context:
     address = _address(request)
     agent = request.headers.get("User-Agent", "")[:MOST_AGENT]
-    return Context(time.monotonic(), _device(agent), _coarse(address), address, agent, request)
+    return Context(time.monotonic(), _device(agent), coarse(address), address, agent, request)
 
 
 def present(credential: Credential) -> None:
@@ -112,7 +112,7 @@ def _address(request: HttpRequest) -> str:
     return given[-count] if 0 < count <= len(given) else request.META.get("REMOTE_ADDR", "")
 
 
-def _coarse(address: str) -> str:
+def coarse(address: str) -> str:
     """The /24 or /48 that an address is in: enough to see "that was not from here"."""
     try:
         ip = ipaddress.ip_address(address)

@@ -31,6 +31,7 @@ class EventType(StrEnum):
     SESSION_START = "session:start"
     SESSION_END = "session:end"
     SESSION_FAIL = "session:fail"
+    DEVICE_NEW = "device:new"  # a sign-in in a browser that was not known
     STEPUP_PASS = "stepup:pass"  # a person proved again that it is them, for one action
     STEPUP_FAIL = "stepup:fail"
     ACCOUNT_CHANGE = "account:change"  # how somebody signs in: `detail.change` says what
@@ -111,6 +112,7 @@ REQUIRED: Mapping[EventType, frozenset[str]] = {
     EventType.SESSION_START: frozenset(),
     EventType.SESSION_END: frozenset(),
     EventType.SESSION_FAIL: frozenset(),
+    EventType.DEVICE_NEW: frozenset(),
     EventType.STEPUP_PASS: frozenset(),
     EventType.STEPUP_FAIL: frozenset(),
     EventType.ACCOUNT_CHANGE: frozenset({"target"}),

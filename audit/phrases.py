@@ -52,6 +52,10 @@ PHRASES: Mapping[EventType, Phrase] = {
         pgettext_lazy("activity.session-fail.you", "You tried to sign in."),
         pgettext_lazy("activity.session-fail.other", "Someone tried to sign in as you."),
     ),
+    EventType.DEVICE_NEW: _only(
+        pgettext_lazy("activity.device-new.you", "You signed in on a new device."),
+        pgettext_lazy("activity.device-new.other", "{who} signed in on a new device."),
+    ),
     EventType.STEPUP_PASS: Phrase(
         you=pgettext_lazy("activity.stepup-pass.you", "You proved again that it was you."),
         other=pgettext_lazy("activity.stepup-pass.other", "{who} proved again who they are."),

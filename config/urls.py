@@ -1,8 +1,10 @@
 """Every address of the site. Paths are guarded in the views they name; a test walks them all."""
 
 from django.contrib import admin
+from django.contrib.auth.decorators import login_required
 from django.urls import include, path
 from django.utils.module_loading import import_string
+from django.views.generic import RedirectView
 
 from config.health import healthz
 
@@ -12,6 +14,8 @@ brands = import_string("fhirproxy.brands.bundle")
 protected_resource = import_string("fhirproxy.brands.protected_resource")
 cds_services = import_string("fhirproxy.consult.discovery")
 consult = import_string("fhirproxy.consult.consult")
+
+to_devices = RedirectView.as_view(pattern_name="portal:devices")
 
 urlpatterns = [
     path("healthz", healthz, name="healthz"),
@@ -27,6 +31,7 @@ urlpatterns = [
     path("cds-services", cds_services, name="cds-services"),
     path("cds-services/patient-consent-consult", consult, name="patient-consent-consult"),
     path("accounts/email/", not_found, {"exception": None}),  # a clinic changes it, not yet the person
+    path("accounts/sessions/", login_required(to_devices), name="usersessions_list"),
     *(  # allauth's own ways to ask again: accounts.stepup is ours
         path(f"accounts/{way}/", not_found, {"exception": None})
         for way in ("reauthenticate", "2fa/reauthenticate", "2fa/reauthenticate/webauthn")

@@ -22,6 +22,7 @@ from portal.views import (
     records,
     results,
     review,
+    session,
     sharing,
     stepup,
 )
@@ -48,6 +49,10 @@ urlpatterns = [
     path("acting/switch/", acting.switch, name="acting-switch"),
     path("acting/<uuid:relation_id>/", acting.rules, name="acting-rules"),
     path("more/", more.more, name="more"),
+    path("late/", session.late, name="late"),
+    path("session/", session.left, name="session"),
+    path("settings/devices/", session.devices, name="devices"),
+    path("settings/devices/end/", session.end, name="devices-end"),
     path("check/<uuid:waiting_id>/", stepup.step_up, name="step-up"),
     path("help/", more.help_page, name="help"),
     path("language/", set_language, name="language"),

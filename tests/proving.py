@@ -10,6 +10,7 @@ from django.core.cache import cache
 from django.test import Client
 
 from accounts.models import User
+from accounts.sessions import SEEN, STARTED
 from accounts.stepup import PASSED
 
 SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"  # of a test's app for codes
@@ -23,6 +24,19 @@ def minutes_pass(client: Client, minutes: float = 10) -> None:
     if PASSED in session:
         session[PASSED] = {a: [who, f, at - minutes * 60] for a, (who, f, at) in session[PASSED].items()}
     session[RECORDS] = list(session[RECORDS])
+    session.save()
+
+
+def nothing_happens(client: Client, minutes: float) -> None:
+    """So long ago was the last request; the sign-in stays as it is."""
+    session = client.session
+    session[SEEN] -= minutes * 60
+    session.save()
+
+
+def signed_in_ago(client: Client, minutes: float) -> None:
+    session = client.session
+    session[STARTED] -= minutes * 60
     session.save()
 
 

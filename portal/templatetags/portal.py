@@ -13,6 +13,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import get_language, get_language_info, pgettext, pgettext_lazy
 
+from accounts import sessions
 from accounts.models import RelatedPerson, StaffRole, User
 from portal import acting, dates
 from portal.browsers import browser_words
@@ -134,6 +135,13 @@ def icon(name: str) -> SafeString:
     return format_html(
         '<svg class="icon" aria-hidden="true"><use href="{}#{}"></use></svg>', static("icons.svg"), name
     )
+
+
+@register.inclusion_tag("portal/session_left.html", takes_context=True)
+def session_watch(context: template.Context) -> dict[str, object]:
+    """Asks, when it could be time, whether the session ends; says nothing before."""
+    seconds, _ = sessions.left(context["request"])
+    return {"over": False, "soon": False, "ask_in": round(max(1, seconds - sessions.WARN_BEFORE))}
 
 
 @register.simple_tag

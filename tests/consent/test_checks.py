@@ -74,9 +74,7 @@ def test_a_folder_without_value_sets_is_no_starter_set(tmp_path):
 def test_a_jurisdiction_that_nobody_knows_stops_the_start(settings):
     settings.JURISDICTION = "US-XX"
 
-    with pytest.raises(
-        BadFile, match=r"JURISDICTION is .US-XX., and it knows only US, US-CA, US-MI,"
-    ):
+    with pytest.raises(BadFile, match=r"JURISDICTION is .US-XX., and it knows only US, US-CA, US-MI,"):
         checks.refuse_broken_rules()
 
 

@@ -69,6 +69,8 @@ PUBLIC = {
     # whether this process answers, and which EHRs do
     "healthz",
     "status",
+    # whether a session ends soon; to a visitor, that there is none
+    "portal:session",
 }
 
 

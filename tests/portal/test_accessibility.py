@@ -28,7 +28,7 @@ VISITOR = ["/", "/help/", "/accounts/login/", "/accounts/password/reset/", "/now
 ALICE = [
     *("/", "/records/", "/results/", "/vitals/", "/medicines/", "/allergies/", "/conditions/", "/vaccines/"),
     *("/visits/", "/documents/", "/more/", "/design/", "/accounts/logout/", "/accounts/password/change/"),
-    *("/accounts/2fa/", "/accounts/sessions/", "/apps/", "/activity/", "/downloads/", "/downloads/new/"),
+    *("/accounts/2fa/", "/settings/devices/", "/apps/", "/activity/", "/downloads/", "/downloads/new/"),
     *("/add/", "/add/blood-pressure/"),
 ]
 ITEMS = {"result": "alice-ldl-7", "report": "alice-lipids-report-7", "document": "alice-document-3"}

@@ -12,7 +12,7 @@ from tests.portal.ehr import ALL, failing
 # Addresses that are no pages: they answer a form or hand out a file.
 NO_PAGES = {
     *("activity-csv", "activity-ndjson", "activity-pdf", "activity-verifier", "disclosures-file"),
-    *("language", "document-file", "consent-fhir"),
+    *("language", "document-file", "consent-fhir", "session", "devices-end"),
     "acting-switch",
     *("sharing-pause", "sharing-resume", "sharing-stop", "sharing-answer"),
     *("app-stop", "download-file", "download-cancel", "review-accept", "review-send-back"),

@@ -51,7 +51,7 @@ def test_browser_is_named_in_words(user_agent, words):
 
 
 def test_list_of_sessions_names_the_browser(signed_in):
-    page = signed_in.get("/accounts/sessions/", headers={"user-agent": CHROME}).text
+    page = signed_in.get("/settings/devices/", headers={"user-agent": CHROME}).text
 
     assert "Chrome on Linux" in page
     assert "Mozilla" not in page
@@ -128,7 +128,7 @@ RECORD_DATA = re.compile(r"<(bdi|pre|h3|code)\b.*?</|<p class=\"vs\">.*?</p>", r
 PAGES = [
     *("/", "/records/", "/results/", "/vitals/", "/vaccines/", "/more/", "/help/", "/apps/", "/activity/"),
     *("/downloads/", "/downloads/new/", "/add/", "/add/blood-pressure/", "/results/alice-ldl-4/"),
-    *("/results/alice-bp-4/", "/results/trend/13457-7/", "/accounts/sessions/", "/accounts/2fa/"),
+    *("/results/alice-bp-4/", "/results/trend/13457-7/", "/settings/devices/", "/accounts/2fa/"),
     *("/accounts/password/change/", "/accounts/password/reset/", "/accounts/logout/"),
     *("/accounts/2fa/totp/activate/", "/accounts/2fa/webauthn/add/"),
     *("/allergies/", "/conditions/", "/documents/", "/nowhere/"),

@@ -1,0 +1,113 @@
+"""The session itself: how long it lasts, a form that came after its end, and where else one is open."""
+
+from typing import cast
+
+from cryptography.fernet import InvalidToken
+from django.contrib import messages
+from django.contrib.auth import logout
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.translation import npgettext, pgettext
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from accounts import kept, sessions
+from accounts.models import User
+from audit import context
+from portal.guards import anyone, signed_in
+from portal.pages import page
+
+
+@require_http_methods(["GET", "POST"])
+@anyone
+def left(request: HttpRequest) -> HttpResponse:
+    """The note that a session ends soon, or has ended; htmx asks for it when it could be time.
+
+    Looking makes no session longer, and a page that waits keeps what was typed on it. To POST does.
+    """
+    if not request.user.is_authenticated:
+        return render(request, "portal/session_left.html", {"over": True})
+    seconds, can_stay = sessions.left(request)
+    if request.method == "POST" and seconds > 0:
+        sessions.touch(request)
+        seconds, can_stay = sessions.left(request)
+    if seconds <= 0 and sessions.is_shared(request):  # others may look at the screen next
+        return HttpResponse(headers={"HX-Redirect": reverse("account_login")})
+    told = {
+        "over": seconds <= 0,
+        "soon": seconds <= sessions.WARN_BEFORE + 1,
+        "can_stay": can_stay,
+        "ask_in": round(max(1, seconds - sessions.WARN_BEFORE)),
+        "over_in": round(seconds) + 1,
+    }
+    return render(request, "portal/session_left.html", told)
+
+
+left.watches_session = True  # type: ignore[attr-defined]  # the middleware leaves it to this view
+
+
+@page("late")
+@require_http_methods(["GET", "POST"])
+@signed_in
+def late(request: HttpRequest) -> HttpResponseBase:
+    """What was sent after the session had ended: its owner, signed in again, says whether it is sent now."""
+    if request.method == "GET":
+        if not sessions.late_form(request):
+            return redirect("portal:home")
+        return render(request, "portal/late.html")
+    form = sessions.late_form(request, take=True)
+    if not form or request.POST.get("do") != "send":
+        messages.info(request, pgettext("late.dropped", "Nothing was sent."))
+        return redirect("portal:home")
+    try:
+        return kept.send_again(request, form)
+    except InvalidToken as error:
+        raise Http404 from error
+
+
+@page("devices", reads=("UserSession",))
+@require_GET
+@signed_in
+def devices(request: HttpRequest) -> HttpResponse:
+    """Where this person is signed in: by which browser, roughly from where, and since when."""
+    user = cast(User, request.user)
+    here = context.coarse(_address(request))
+    rows = [
+        {
+            "session": session,
+            "is_current": session.session_key == request.session.session_key,
+            "is_here": context.coarse(session.ip) == here,
+            "network": context.coarse(session.ip),
+        }
+        for session in sessions.of(user)
+    ]
+    return render(request, "portal/devices.html", {"rows": rows, "shared": sessions.is_shared(request)})
+
+
+@require_POST
+@signed_in
+def end(request: HttpRequest) -> HttpResponse:
+    """End one session of one's own, all others, or all."""
+    user, here = cast(User, request.user), request.session.session_key or ""
+    which = request.POST.get("which", "")
+    if which == "all":
+        sessions.end(request, user, but=here)
+        request.session_end = sessions.Why.ELSEWHERE  # type: ignore[attr-defined]
+        logout(request)
+        messages.info(request, pgettext("devices.ended.all", "You are signed out everywhere."))
+        return redirect("account_login")
+    if which == "others":
+        count = sessions.end(request, user, but=here)
+    else:
+        row = next((s for s in sessions.of(user) if str(s.pk) == which and s.session_key != here), None)
+        count = sessions.end(request, user, key=row.session_key) if row else 0
+    text = npgettext(
+        "devices.ended", "{count} device is signed out.", "{count} devices are signed out.", count
+    )
+    messages.success(request, text.format(count=count))
+    return redirect("portal:devices")
+
+
+def _address(request: HttpRequest) -> str:
+    here = context.current.get()
+    return here.address if here else ""
