@@ -163,7 +163,7 @@ def test_a_closed_account_lets_nothing_in(alice, here):
 def test_signing_out_everywhere_ends_what_rests_on_each_session(alice, here, elsewhere):
     online, offline = connect(elsewhere, "online_access"), connect(elsewhere, "offline_access")
 
-    here.post("/accounts/sessions/", {})
+    here.post("/settings/devices/end/", {"which": "others"})
 
     assert is_signed_in(here)
     assert not is_signed_in(elsewhere)
