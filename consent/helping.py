@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from accounts.models import User
 
 Basis, Level, Status = RelatedPerson.Basis, RelatedPerson.Level, RelatedPerson.Status
+MOST_REQUESTS = 5  # of one person in a day
 OVER: Mapping[str, Reason] = {
     Status.ASKED: Reason.HOLD,
     Status.DENIED: Reason.NO_CONSENT,
@@ -172,12 +173,109 @@ def categories_of(level: str, chosen: Collection[str] = ()) -> list[Category]:
 
 
 @transaction.atomic
-def accept(code: str, *, by: "User", act: Act) -> RelatedPerson:
-    """Take an invitation by its code: from now on `by` is a helper. Raises Refused, which stands in the log.
+def invite(
+    patient: Patient,
+    *,
+    relationship: str,
+    level: str,
+    categories: Collection[str],
+    may_share: bool,
+    until: datetime,
+    act: Act,
+) -> tuple[HelperInvitation, str]:
+    """An invitation, and its one-time code, which stands nowhere. Raises Refused."""
+    assert act.by is not None
+    lock(patient.pk)
+    now, ground = timezone.now(), relationships.bases()[Basis.CHOICE]
+    if Basis.CHOICE not in relationships.kinds()[relationship].bases:
+        raise Refused("helper.basis")
+    if not ground.suits(age_at(patient, now), law_of(patient).minor_until):
+        raise Refused("helper.age")
+    if until <= now:
+        raise Refused("helper.past")
+    chosen = categories_of(level, categories)
+    if not chosen:
+        raise Refused("helper.nothing")
+    return relations.invite(
+        patient,
+        relationship=relationship,
+        level=level,
+        categories=chosen,
+        may_share=may_share and relationships.levels()[level].share,
+        until=min(until, latest_end(Basis.CHOICE, patient, now)),
+        by=act.by,
+        text_shown=act.text_shown,
+        language=act.language,
+    )
 
-    A code is taken once: of two who enter it at the same time, one is told that it is not right.
+
+def note_wrong_code(user: "User", error: Refused) -> None:
+    """Somebody entered a code that let them in nowhere. In their own log, if they have a record."""
+    if own := Patient.objects.filter(user=user).first():
+        target = f"User/{user.pk}"
+        relations.log(
+            EventType.HELPER_CONFIRM, own, by=user, role=Role.PATIENT, target=target, refused=error.code
+        )
+
+
+def ask_for(
+    user: "User",
+    *,
+    name: str,
+    born: date,
+    relationship: str,
+    basis: str,
+    evidence: Collection[str],
+) -> RelatedPerson | None:
+    """A request about whoever has that name and date of birth; None where there is not exactly one, or the
+    rules do not allow it: whoever asks is told the same. Too many requests of one person find nobody."""
+    since = timezone.now() - timedelta(days=1)
+    if user.helps.filter(period_start__gt=since).count() >= MOST_REQUESTS:
+        return None
+    same = [
+        patient
+        for patient in Patient.objects.filter(birth_date=born, merged_into=None)
+        if _plain(patient.name) == _plain(name)
+    ]
+    if len(same) != 1:
+        return None
+    try:
+        return ask(
+            same[0],
+            relationship=relationship,
+            basis=basis,
+            level=Level.MOST,
+            evidence=evidence,
+            by=user,
+        )
+    except Refused as error:
+        relations.log(
+            EventType.HELPER_ASK,
+            same[0],
+            by=user,
+            role=Role.HELPER,
+            target=f"User/{user.pk}",
+            refused=error.code,
+            helper=user.pk,
+        )
+        return None
+
+
+def _plain(name: str) -> str:
+    return " ".join(name.casefold().split())
+
+
+def accept(code: str, *, by: "User", act: Act) -> RelatedPerson:
+    """Take an invitation by its code: from now on `by` is a helper. Raises Refused.
+
+    A code is taken once: of two who enter it at the same time, one is told that it is not right. A wrong
+    one counts, and so is looked for outside of the transaction.
     """
-    invitation = relations.find_invitation(code, by=by)
+    return _accept(relations.find_invitation(code, by=by), by, act)
+
+
+@transaction.atomic
+def _accept(invitation: HelperInvitation, by: "User", act: Act) -> RelatedPerson:
     patient, now = invitation.patient, timezone.now()
     lock(patient.pk)
     check(

@@ -10,7 +10,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import pgettext, pgettext_lazy
 
-from accounts.models import RelatedPerson
+from accounts.models import RelatedPerson, RelatedPersonChange
 from accounts.relation_states import Why
 from consent import birthdays, helping
 from consent.decision import Reason
@@ -58,6 +58,27 @@ CHIPS: Mapping[str, tuple[Promise, str]] = {
     "ended": (pgettext_lazy("chip.ended", "Ended"), "off"),
     "expired": (pgettext_lazy("chip.ended", "Ended"), "off"),
     "revoked": (pgettext_lazy("chip.stopped", "Stopped"), "off"),
+}
+STEPS: Mapping[Why, Promise] = {
+    Why.REQUESTED: pgettext_lazy("helper.step.requested", "They asked to help."),
+    Why.CODE_TAKEN: pgettext_lazy("helper.step.code-taken", "They used the code and can help."),
+    Why.MORE_EVIDENCE: pgettext_lazy("helper.step.more-evidence", "Your clinic asked to see more."),
+    Why.EVIDENCE_SEEN: pgettext_lazy("helper.step.evidence-seen", "Your clinic checked it and said yes."),
+    Why.EVIDENCE_REFUSED: pgettext_lazy("helper.step.evidence-refused", "Your clinic said no."),
+    Why.WITHDRAWN: pgettext_lazy("helper.step.withdrawn", "They took the request back."),
+    Why.NOT_ANSWERED: pgettext_lazy("helper.step.not-answered", "Nobody answered in time."),
+    Why.PATIENT_NARROWED: pgettext_lazy("helper.step.patient-narrowed", "You changed what they see."),
+    Why.PATIENT_WIDENED: pgettext_lazy("helper.step.patient-widened", "You let them see more."),
+    Why.TEEN_ASSENT: pgettext_lazy("helper.step.teen-assent", "You gave back some kinds of record."),
+    Why.TEEN_AGE: pgettext_lazy("helper.step.teen-age", "Your age made some records private."),
+    Why.RENEWED: pgettext_lazy("helper.step.renewed", "You said that they can go on."),
+    Why.PATIENT_STOPPED: pgettext_lazy("helper.step.patient-stopped", "You stopped it."),
+    Why.STAFF_STOPPED: pgettext_lazy("helper.step.staff-stopped", "Your clinic stopped it."),
+    Why.HELPER_STOPPED: pgettext_lazy("helper.step.helper-stopped", "They stopped it."),
+    Why.OF_AGE: pgettext_lazy("helper.step.of-age", "You became an adult."),
+    Why.EMANCIPATED: pgettext_lazy("helper.step.emancipated", "The law treats you as an adult."),
+    Why.MERGED: pgettext_lazy("helper.step.merged", "Two records of yours became one."),
+    Why.TIME_OVER: pgettext_lazy("helper.step.time-over", "The time was over."),
 }
 CHECK = (pgettext_lazy("helper.chip.check", "Needs a check"), "warn")
 # Why a command was refused (`accounts.relations.Refused`). Total over what it raises: a test.
@@ -169,6 +190,11 @@ def hides(relation: RelatedPerson) -> list[Promise]:
     _, kinds = helping.hidden(relation, timezone.now())
     taken = helping.categories_now(relation) & set(kinds)
     return [CATEGORY[category] for category in Category if category in taken]
+
+
+def steps(relation: RelatedPerson) -> list[tuple[RelatedPersonChange, Promise]]:
+    """What became of it, the newest first."""
+    return [(step, STEPS[Why(step.reason)]) for step in relation.changes.order_by("-number")[:20]]
 
 
 def private_topics() -> list[Promise]:

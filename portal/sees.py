@@ -6,7 +6,7 @@ from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import pgettext_lazy
 
-from accounts.models import Patient, User
+from accounts.models import Patient, RelatedPerson, User
 from consent import authority, explain
 from consent.authority import Requester
 from consent.decision import Reason
@@ -59,6 +59,11 @@ FAILED = Sees([], 0, 0, [], 0, False, failed=True)
 def after(user: User, consent: Consent) -> Sees:
     """What the client of a consent can see now."""
     return _count(user, consent.patient, explain.of_consent(consent))
+
+
+def of_helper(user: User, relation: RelatedPerson) -> Sees:
+    """What a helper can see now, by the same decision as when they look."""
+    return _count(user, relation.patient, authority.for_helper(relation.user, relation.patient))
 
 
 def before(user: User, patient: Patient, asked: AuthorizationRequest, answer: Answer) -> Sees:
