@@ -112,8 +112,8 @@ REFUSED: Mapping[str, Promise] = {
 }
 
 
-def refused(code: str) -> Promise:
-    return REFUSED.get(code, REFUSED["helper.state"])
+def refused(code: str) -> str:
+    return str(REFUSED.get(code, REFUSED["helper.state"]))
 
 
 def why_over(standing: helping.Standing) -> SafeString:
