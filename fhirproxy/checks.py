@@ -10,12 +10,11 @@ from consent.decision import Access, Contents, Decision, decide
 from consent.labels import labels_of, marks_of
 from consent.vocabulary import Category, categories_of, codings
 from fhirproxy import asking, inheritance
-from fhirproxy.compartment import belongs_to, owners_of
+from fhirproxy.compartment import SOMEBODY, belongs_to, owners_of
 from fhirproxy.release import Call
 from fhirproxy.served import SERVED, TypeRule
 
 NOTHING = Contents()
-UNKNOWN = "Patient/?"
 # Of a type that is not served, where it is inside; a Group's members are patients, too.
 SOMEBODYS = TypeRule(owner_paths=("subject", "patient", "member.entity"))
 RESOURCE = re.compile(rb'"resourceType"\s*:')
@@ -175,7 +174,7 @@ def _is_mine(call: Call, resource: Mapping[str, Any]) -> bool:
 def _owners_inside(part: Mapping[str, Any], base: str) -> Iterator[str]:
     """A Patient inside of something else has an id of its own there: nobody can say that it is this one."""
     if part.get("resourceType") == "Patient":
-        yield UNKNOWN
+        yield SOMEBODY
     yield from owners_of(part, _rule_inside(part), base)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from fhirproxy.served import TypeRule
 
 PATIENT = re.compile(r"(?:^|/)Patient[/?]")
+SOMEBODY = "Patient/?"
 
 
 def belongs_to(resource: Mapping[str, Any], rule: TypeRule, patient_id: str, base: str = "") -> bool:
@@ -25,9 +26,16 @@ def owners_of(resource: Mapping[str, Any], rule: TypeRule, base: str) -> Iterato
             yield f"Patient/{resource.get('id')}"
             continue
         for value in at(resource, path.split(".")):
-            reference = value.get("reference") if isinstance(value, dict) else None
-            if isinstance(reference, str) and (found := _patient_reference(reference, base)):
+            if isinstance(value, dict) and (found := _patient_of(value, base)):
                 yield found
+
+
+def _patient_of(value: Mapping[str, Any], base: str) -> str | None:
+    """The patient whom a Reference names. One who is named by an identifier only may be anybody."""
+    reference = value.get("reference")
+    if isinstance(reference, str):
+        return _patient_reference(reference, base)
+    return SOMEBODY if value.get("type") == "Patient" else None
 
 
 def _patient_reference(reference: str, base: str) -> str | None:

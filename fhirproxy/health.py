@@ -99,12 +99,17 @@ def shut_out(source: Source) -> list[str]:
 
 
 def keep(source: Source) -> Finding:
-    """Check an EHR, and keep what was found; what it has is kept with the source."""
+    """Check an EHR, and keep what was found; what it has is kept with the source.
+
+    A type that it names no more is still asked for, and its absence said: a page without allergies must not
+    look like a record without them. Who sets the EHR up anew (`manage.py ehr`) takes the type out.
+    """
     finding, before = check(source), kept(source)
     finding = replace(finding, since=before.since if before.state == finding.state else finding.at)
     cache.set(_key(source), asdict(finding), timeout=KEPT)
-    if finding.types and finding.types != source.types:
-        source.types = finding.types
+    types = " ".join(sorted({*source.types.split(), *finding.types.split()}))
+    if finding.types and types != source.types:
+        source.types = types
         source.save(update_fields=["types"])
     if (finding.state == DOWN) != (before.state == DOWN):
         faults.report(f"Source/{source.slug}", "ehr.no-answer", over=finding.state == UP)

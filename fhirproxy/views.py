@@ -14,7 +14,6 @@ from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent
 from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
-from django.views.decorators.http import require_GET
 
 from audit import context
 from consent.authority import Requester
@@ -53,9 +52,11 @@ def answering(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
     return answer
 
 
-@require_GET
+@csrf_exempt  # nothing is changed here; another method gets an answer in FHIR
 @answering
 def metadata(request: HttpRequest, source: str = "") -> HttpResponse:
+    if request.method not in {"GET", "HEAD"}:
+        raise Refusal(405, "The capability statement is read, and nothing else.", {"Allow": "GET"})
     accepts_json(request)
     return HttpResponse(json.dumps(capability_statement(named(source))), content_type=FHIR_JSON)
 

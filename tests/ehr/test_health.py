@@ -160,3 +160,15 @@ def test_what_an_ehr_has_is_kept_with_it(fake):
     assert source.types == "Observation Patient"
     assert source.serves("Observation")
     assert not source.serves("Claim")
+
+
+@pytest.mark.django_db
+def test_a_type_that_an_ehr_names_no_more_is_still_asked_for(fake):
+    source = fake.source()
+    source.types = "AllergyIntolerance Patient"
+    source.save()
+    factories.create_source()
+
+    tasks.check_sources()
+
+    assert Source.objects.get(slug="far").serves("AllergyIntolerance")

@@ -5,6 +5,8 @@ import io
 import pytest
 from django.core.management import CommandError, call_command
 
+from accounts.models import PatientIdentity
+from audit.models import AuditEvent
 from fhirproxy.models import Source
 from tests import factories
 
@@ -138,3 +140,60 @@ def test_a_secret_that_is_none_is_said_before_anybody_is_asked(fake, monkeypatch
         set_up(fake.url("plain"), "--auth", auth, "--auth-id", "gate", "--token-url", f"{fake.base}/token")
 
     assert not fake.seen()
+
+
+def joined_to(slug: str) -> PatientIdentity:
+    patient = factories.create_patient("Alice Moreno")
+    return PatientIdentity.objects.create(patient=patient, source=slug, fhir_id="there-1")
+
+
+def changes() -> list[tuple[str, str]]:
+    found = AuditEvent.objects.filter(type="admin:change", target__startswith="Source/").order_by("id")
+    return [(event.target, event.detail["change"]) for event in found]
+
+
+def remove(slug: str) -> str:
+    said = io.StringIO()
+    call_command("ehr", "remove", slug, stdout=said)
+    return said.getvalue()
+
+
+def test_an_ehr_that_nothing_rests_on_can_be_removed_and_the_log_has_both(fake):
+    set_up(fake.url("plain"))
+
+    assert remove("far") == "Far Clinic is gone. Nothing was changed there.\n"
+
+    assert not Source.objects.filter(slug="far").exists()
+    assert changes() == [("Source/far", "set-up"), ("Source/far", "remove")]
+
+
+def test_an_ehr_with_a_record_that_is_joined_stays(fake):
+    set_up(fake.url("plain"))
+    joined_to("far")
+
+    with pytest.raises(CommandError, match=r"1 patient has a record joined from Far Clinic\. .* Undo"):
+        remove("far")
+
+    assert Source.objects.filter(slug="far").exists()
+
+
+def test_the_primary_ehr_and_one_that_is_not_there_cannot_be_removed(fake):
+    primary = factories.create_source()
+
+    with pytest.raises(CommandError, match="is the primary EHR"):
+        remove(primary.slug)
+    with pytest.raises(CommandError, match=f"There are: {primary.slug}"):
+        remove("nowhere")
+
+
+def test_another_address_is_refused_while_records_are_joined_unless_it_is_the_same_ehr(fake):
+    set_up(fake.url("plain"))
+    joined_to("far")
+
+    with pytest.raises(CommandError, match="may be somebody else's"):
+        set_up(fake.url("hapi"))
+    assert Source.objects.get(slug="far").base_url == fake.url("plain")
+
+    set_up(fake.url("plain"))  # the same address is no move
+    set_up(fake.url("hapi"), "--same-records")
+    assert Source.objects.get(slug="far").base_url == fake.url("hapi")

@@ -2,6 +2,7 @@
 
 import pytest
 from django.db import connection
+from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from audit.models import AuditEvent
@@ -363,6 +364,14 @@ def test_F10_garbage_from_an_ehr_is_never_passed_on(alice, token, get, monkeypat
     assert response.status_code == 502
     assert (last_event().outcome, last_event().reasons) == ("failed", ["ehr.no-answer"])
     assert response.json()["resourceType"] == "OperationOutcome"
+
+
+@pytest.mark.parametrize("method", ["post", "put", "delete", "patch"])
+def test_metadata_can_only_be_read(method):
+    answer = getattr(Client(enforce_csrf_checks=True), method)("/fhir/r4/metadata")
+
+    assert (answer.status_code, answer["Content-Type"]) == (405, "application/fhir+json")
+    assert answer.json()["resourceType"] == "OperationOutcome"
 
 
 def test_metadata_names_what_is_served_and_where_to_sign_in(client):
