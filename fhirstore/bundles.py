@@ -40,6 +40,7 @@ class _Entry:
     document: documents.Document | None
     target: str = ""  # Type/id that it writes
     existing: Stored | None = None  # what If-None-Exist found
+    asks: bool = False  # it has conditional references, which may be to what this Bundle writes
     answer: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -145,7 +146,12 @@ def _transact(entries: Sequence[_Entry], route: Route) -> list[dict[str, Any]]:
         _in_place(entry, lambda e: _name(e, targets))
     for entry in entries:
         _in_place(entry, lambda e: _rewrite(e, targets))
-    _write(entries)
+    _once_each(entries)
+    _write([entry for entry in entries if not entry.asks])
+    asking = [entry for entry in entries if entry.asks]
+    for entry in asking:
+        _in_place(entry, _resolve_in)
+    _write(asking)
     for entry in entries:
         if entry.request.method == "GET":
             _in_place(entry, lambda e: _get(e, route))
@@ -225,7 +231,7 @@ def _name(entry: _Entry, targets: dict[str, str]) -> None:
 
 
 def _rewrite(entry: _Entry, targets: Mapping[str, str]) -> None:
-    """References within the Bundle, and conditional ones, become Type/id."""
+    """References within the Bundle become Type/id."""
     if entry.document is None:
         return
     links = Links.of(entry.document)
@@ -233,19 +239,30 @@ def _rewrite(entry: _Entry, targets: Mapping[str, str]) -> None:
         told = f"{len(lost)} reference(s) to a urn that no entry of the Bundle has as fullUrl."
         raise Refused(400, "not-found", told)
     links.replace(targets)
-    _resolve(links)
+    entry.asks = bool(links.criteria())
+
+
+def _resolve_in(entry: _Entry) -> None:
+    """Conditional references become Type/id: last, to find what the Bundle wrote (R4, 3.1.0.11.1)."""
+    if entry.document is not None:
+        _resolve(Links.of(entry.document))
+
+
+def _once_each(entries: Sequence[_Entry]) -> None:
+    seen: set[str] = set()
+    for entry in entries:
+        if entry.target and entry.existing is None:
+            if entry.target in seen:
+                raise Refused(400, "invalid", "Two entries write the same resource.", entry.place)
+            seen.add(entry.target)
 
 
 def _write(entries: Sequence[_Entry]) -> None:
     writing = sorted(
         (e for e in entries if e.target and e.existing is None), key=lambda e: _ORDER.index(e.request.method)
     )
-    seen: set[str] = set()
-    changes = []
+    changes: list[Change] = []
     for entry in writing:
-        if entry.target in seen:
-            raise Refused(400, "invalid", "Two entries write the same resource.", entry.place)
-        seen.add(entry.target)
         _in_place(entry, lambda e: changes.append(_change(e)))
     for entry, written in zip(writing, _write_all(writing, changes), strict=True):
         entry.answer = _written(entry, written)

@@ -95,6 +95,28 @@ class TestTransaction:
 
         assert get("Observation?patient=alice").json["total"] == 1
 
+    def test_conditional_references_find_what_the_transaction_itself_makes(self):
+        reading = observation("x", subject={"reference": "Patient?identifier=urn:mrn|7"})
+        person = new_patient(identifier=[{"system": "urn:mrn", "value": "7"}])
+
+        result = send("transaction", entry("POST", "Observation", reading), entry("POST", "Patient", person))
+
+        assert statuses(result) == ["201", "201"]
+        [made] = get("Patient").ids
+        assert get(f"Observation?patient={made}").json["total"] == 1
+
+    def test_a_conditional_reference_that_finds_nothing_leaves_nothing_of_the_transaction(self):
+        reading = observation("x", subject={"reference": "Patient?identifier=urn:mrn|8"})
+        person = new_patient(identifier=[{"system": "urn:mrn", "value": "7"}])
+
+        assert (
+            send(
+                "transaction", entry("POST", "Observation", reading), entry("POST", "Patient", person)
+            ).status
+            == 412
+        )
+        assert get("Patient").ids == []
+
     def test_a_conditional_reference_to_several_is_refused(self):
         for fhir_id in ("alice", "bob"):
             put(patient(fhir_id, active=True))
