@@ -5,7 +5,7 @@ one by one and says what is wrong: nothing here decides that a log was tampered 
 """
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
@@ -79,7 +79,9 @@ class Reader:
         self._next, self._keys = next_xid.to_bytes(8), keys
         self._mark = marker(keys[0][0])
 
-    def chunks(self, snapshot: str, start: int, end: int, pauses: Sequence[int] = ()) -> Iterator[Chunk]:
+    def chunks(
+        self, snapshot: str, start: int, end: int, pauses: Sequence[int] = ()
+    ) -> Generator[Chunk, None, None]:
         """From entry `start` on as far as there are any before `end`; a chunk ends at each of `pauses`, too.
 
         On a connection of its own with that snapshot: PostgreSQL makes one while the one before is looked at.
