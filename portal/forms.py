@@ -5,7 +5,10 @@ from datetime import date, datetime, time, timedelta
 from typing import Any, cast
 
 from django import forms
+from django.forms.utils import flatatt
 from django.utils import timezone
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import pgettext_lazy
 
 from audit.feed import Filters
@@ -13,6 +16,20 @@ from consent.vocabulary import Category
 from consent.words import CATEGORY
 
 DAY_NEEDED = pgettext_lazy("activity.day", "Choose a day, like 2026-06-12.")
+
+
+class PlainSelect(forms.Select):
+    """A select as one string. Django's takes a template for each option: a quarter of the activity page."""
+
+    def render(self, name: str, value: Any, attrs: Any = None, renderer: Any = None) -> SafeString:
+        context = self.get_context(name, value, attrs)["widget"]
+        options = [option for _, group, _ in context["optgroups"] for option in group]
+        told = format_html_join(
+            "\n",
+            '<option value="{}"{}>{}</option>',
+            ((o["value"], mark_safe(" selected") if o["selected"] else "", o["label"]) for o in options),
+        )
+        return format_html('<select name="{}"{}>{}</select>', name, flatatt(context["attrs"]), told)
 
 
 class BloodPressureForm(forms.Form):
@@ -139,6 +156,7 @@ class ActivityFilter(forms.Form):
     who = forms.ChoiceField(
         label=pgettext_lazy("activity.who", "Who"),
         required=False,
+        widget=PlainSelect,
         choices=[
             ("others", pgettext_lazy("activity.others", "Everyone but you")),
             ("everyone", pgettext_lazy("activity.everyone", "Everyone")),
@@ -151,6 +169,7 @@ class ActivityFilter(forms.Form):
     result = forms.ChoiceField(
         label=pgettext_lazy("activity.result", "What happened"),
         required=False,
+        widget=PlainSelect,
         choices=[
             ("", pgettext_lazy("activity.all", "All")),
             ("allowed", pgettext_lazy("activity.allowed", "Allowed")),
@@ -158,10 +177,11 @@ class ActivityFilter(forms.Form):
             ("failed", pgettext_lazy("activity.failed", "Did not work")),
         ],
     )
-    app = forms.ChoiceField(label=pgettext_lazy("activity.app", "App"), required=False)
+    app = forms.ChoiceField(label=pgettext_lazy("activity.app", "App"), required=False, widget=PlainSelect)
     category = forms.ChoiceField(
         label=pgettext_lazy("activity.category", "Kind of record"),
         required=False,
+        widget=PlainSelect,
         choices=[("", pgettext_lazy("activity.all", "All")), *((c.value, CATEGORY[c]) for c in Category)],
     )
     since = forms.DateField(

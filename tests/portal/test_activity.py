@@ -129,6 +129,14 @@ def test_bad_input_gets_a_clear_message_and_no_list(alice, client, query, words)
     assert not AuditEvent.objects.filter(type="audit:read").exists()
 
 
+@pytest.mark.parametrize(("query", "is_open"), [("", False), ("?result=blocked", True), ("?since=x", True)])
+@pytest.mark.usefixtures("alice")
+def test_filters_take_no_room_until_one_is_on(client, query, is_open):
+    page = client.get(reverse("portal:activity") + query).content.decode()
+
+    assert ("<details open><summary>Choose what to show" in page) is is_open
+
+
 def test_filters_by_app_kind_of_record_and_days(alice, client):
     consent = factories.create_consent(alice)
     app = consent.client.client_id
