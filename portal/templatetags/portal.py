@@ -125,8 +125,9 @@ def heading(title: str | Promise, item: bool = False) -> SafeString:
     words = pgettext("acting.heading", "{name}'s {thing}")
     if item:
         words = pgettext("acting.heading.item", "{name}: {thing}")
-    thing = text if item or text[:2].isupper() else text[:1].lower() + text[1:]
-    return format_html(words, name=format_html("<bdi>{}</bdi>", name), thing=thing, title=text)
+    stays = item or text[:2].isupper() or words.startswith("{thing}")  # Spanish begins with it
+    thing = text if stays else text[:1].lower() + text[1:]
+    return format_html(words, name=format_html("<bdi>{}</bdi>", name), thing=thing)
 
 
 @register.simple_tag
