@@ -10,6 +10,7 @@ from enum import StrEnum
 import structlog
 from django.conf import settings
 from django.db import transaction
+from django.utils.module_loading import import_string
 
 from audit.keeping import faults
 from audit.models import LogState
@@ -62,6 +63,8 @@ def report_state(
     with transaction.atomic():
         if found is not State.WHOLE:
             faults.report("System/log", FAULTS[found])
+            if found in STAYS:
+                _alarm(found, what)
         elif before is not State.WHOLE:
             faults.report("System/log", FAULTS[before], over=True)
         return LogState.objects.create(
@@ -71,3 +74,14 @@ def report_state(
             kept=kept,
             expected=expected,
         )
+
+
+def _alarm(found: State, what: str) -> None:
+    """Before the log is on hold, which lets no case be opened any more. Nothing here may keep the state from
+    being kept."""
+    try:
+        with transaction.atomic():
+            if settings.AUDIT_ALARM:
+                import_string(settings.AUDIT_ALARM)(found.value, what)
+    except Exception as error:
+        log.critical("nobody could be told that the audit log is not well", reason=type(error).__name__)

@@ -84,6 +84,7 @@ WITH_KEY = """
 WITH recorded AS ({} RETURNING id)
 INSERT INTO audit_key (id, subject, salt) SELECT %s, %s, %s FROM recorded
 """
+STILL_KEPT = "RETURNING EXISTS (SELECT FROM audit_key WHERE id = %s)"
 
 
 def record(entry: Entry, *, only_if: tuple[str, list[Any]] | None = None) -> UUID | None:
@@ -112,10 +113,15 @@ def record(entry: Entry, *, only_if: tuple[str, list[Any]] | None = None) -> UUI
     statement, parameters = f"{INSERT}({condition})", [*row, payload.decode(), leaf, mac, *parameters]
     if key and is_new:
         statement, parameters = WITH_KEY.format(statement), [*parameters, key.id, key.subject, key.salt]
+    elif key:
+        statement, parameters = f"{statement} {STILL_KEPT}", [*parameters, key.id]
     with connection.cursor() as cursor:
         cursor.execute(statement, parameters)
         if not cursor.rowcount:
             return None
+        if key and not is_new and not cursor.fetchone()[0]:
+            sealed.forget(key.subject)  # another process shredded it: what this event sealed is gone with it
+            key = None
     transaction.on_commit(lambda: _committed(entry, event_id, leaf, mac, key))
     return event_id
 

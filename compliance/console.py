@@ -16,6 +16,7 @@ from django.urls import path, reverse
 from django.utils.module_loading import import_string
 
 from accounts.models import StaffRole
+from audit import health
 from audit.events import EventType, Outcome, Role
 from audit.log import REFERENCE, Entry, record
 from compliance.readonly import ReadOnlyAdmin
@@ -75,6 +76,11 @@ class Console(admin.AdminSite):
 
         protected = super().admin_view(view, cacheable)
         return guarded
+
+    def each_context(self, request: HttpRequest) -> dict[str, Any]:
+        """With how the log stands, where that is not well: every page of the console says it."""
+        log = health.current()
+        return super().each_context(request) | {"log_state": log if log and log.state != "whole" else None}
 
     def get_urls(self) -> list[Any]:
         """Without the two pages that no table here has a use for."""

@@ -61,7 +61,14 @@ def open_case(
     return _open(Investigation(origin=origin, patient=patient, search=dict(search or {})), events, by)
 
 
-def _open(case: Investigation, events: Iterable[AuditEvent], by: User) -> Investigation:
+def alarm(state: str, what: str) -> Investigation:
+    """The log was found "broken" or "truncated", and where (AUDIT_ALARM). One case for one finding."""
+    found = {"log": state, "what": what}
+    known = Investigation.objects.filter(origin=Investigation.Origin.ALERT, search=found, status__in=OPEN)
+    return known.first() or _open(Investigation(origin=Investigation.Origin.ALERT, search=found), [], None)
+
+
+def _open(case: Investigation, events: Iterable[AuditEvent], by: User | None) -> Investigation:
     case.opened_by = by
     case.save()
     InvestigatedEvent.objects.bulk_create(
@@ -175,15 +182,15 @@ def _step(case: Investigation, what: str, by: User | None, text: str = "") -> No
     InvestigationStep.objects.create(investigation=case, what=what, by=by, note=text)
 
 
-def _log(event: EventType, case: Investigation, by: User, what: str) -> None:
-    own = case.patient is not None and case.patient.user_id == by.pk
+def _log(event: EventType, case: Investigation, by: User | None, what: str) -> None:
+    own = by is not None and case.patient is not None and case.patient.user_id == by.pk
     fields: dict[str, Any] = {"patient": f"Patient/{case.patient_id}"} if case.patient_id else {}
     record(
         Entry(
             type=event,
             outcome=Outcome.DONE,
-            actor=f"User/{by.pk}",
-            role=Role.PATIENT if own else Role.COMPLIANCE,
+            actor=f"User/{by.pk}" if by else "System/monitor",
+            role=Role.PATIENT if own else Role.COMPLIANCE if by else Role.SYSTEM,
             target=f"Investigation/{case.pk}",
             detail={"step": what},
             **fields,

@@ -52,6 +52,7 @@ AUDIT_BUCKET_KEY = env.text("AUDIT_BUCKET_KEY", "")  # access key:secret key
 AUDIT_ON_BROKEN = env.text("AUDIT_ON_BROKEN", "serve")  # or stop: what a log that does not verify does
 if AUDIT_ON_BROKEN not in {"serve", "stop"}:
     raise env.BadVariable("AUDIT_ON_BROKEN takes serve or stop.")
+AUDIT_ALARM = "compliance.investigations.alarm"  # told when the log is found to be changed, or cut short
 AUDIT_CREDENTIAL = "smart.identity.of_session"  # by what right a signed-in person asks: `audit.context`
 # A function of ours that keeps a month from being dropped.
 AUDIT_HOLD_CHECK = "compliance.investigations.holds_month"

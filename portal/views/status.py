@@ -15,6 +15,8 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 from redis.exceptions import RedisError
 
+from audit.health import STAYS, State
+from audit.health import state as state_of_log
 from audit.models import AuditEvent, Checkpoint
 from fhirproxy import health
 from fhirproxy.health import DOWN, Finding
@@ -51,31 +53,33 @@ def status(request: HttpRequest) -> HttpResponse:
 def _document(request: HttpRequest) -> HttpResponse:
     found = health.findings()
     parts = _parts([finding for _, finding in found])
+    log = state_of_log()
     sources = [_told(source, finding, staff=_is_staff(request)) for source, finding in found]
-    return JsonResponse({"sources": sources, "parts": parts}, status=_code(found, parts))
+    return JsonResponse({"sources": sources, "parts": parts, "log": log}, status=_code(found, parts, log))
 
 
 def _page(request: HttpRequest) -> HttpResponse:
     found = health.findings()
     parts = _parts([finding for _, finding in found])
+    log = state_of_log()
     shown = [_shown(source, finding, staff=_is_staff(request)) for source, finding in found]
-    context = {"sources": shown, "parts": parts}
-    return render(request, "portal/status.html", context, status=_code(found, parts))
+    context = {"sources": shown, "parts": parts, "log": log, "log_is_bad": log in STAYS}
+    return render(request, "portal/status.html", context, status=_code(found, parts, log))
 
 
 def _without_database(*, html: bool) -> HttpResponse:
     """Nobody is known, and no session: a page that asks for neither."""
     parts = {"identity": False, "queue": None, "cache": _answers_cache(), "log": False}
     if not html:
-        return JsonResponse({"sources": [], "parts": parts}, status=503)
+        return JsonResponse({"sources": [], "parts": parts, "log": None}, status=503)
     names = ("CLINIC_NAME", "CLINIC_PHONE", "EMERGENCY_NUMBER")
     site = {name.lower(): getattr(settings, name) for name in names}
     page = render_to_string("portal/status.html", {"sources": [], "parts": parts, **site})
     return HttpResponse(page, status=503)
 
 
-def _code(found: list[tuple[Source, Finding]], parts: dict[str, bool | None]) -> int:
-    down = any(finding.state == DOWN for _, finding in found)
+def _code(found: list[tuple[Source, Finding]], parts: dict[str, bool | None], log: State) -> int:
+    down = log in STAYS or any(finding.state == DOWN for _, finding in found)
     return 503 if down or not (parts["identity"] and parts["cache"]) else 200
 
 

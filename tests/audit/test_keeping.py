@@ -126,6 +126,16 @@ def test_erased_detail_is_gone_for_one_person_and_the_log_still_verifies():
     verify()
 
 
+def test_a_process_that_was_not_told_of_the_erasure_takes_a_new_key():
+    seen_from(ALICE)
+    DetailKey.objects.all().delete()  # by another process: this one still knows the key
+
+    lost, kept = seen_from(ALICE), seen_from(ALICE)
+
+    assert sealed.opened(lost) is None
+    assert sealed.opened(kept)["address"] == "127.0.0.1"
+
+
 def test_the_second_event_of_a_person_needs_no_second_key():
     seen_from(ALICE)
     seen_from(ALICE)

@@ -5,6 +5,7 @@ from django.core.cache import cache
 from django.db import DatabaseError
 from redis.exceptions import RedisError
 
+from audit.models import LogState
 from fhirproxy import health
 from fhirproxy.models import Source
 from portal.views import status
@@ -82,7 +83,7 @@ def test_programs_get_json(client, far):
     for accept in ("*/*", "application/json"):
         answer = client.get("/status/", headers={"accept": accept})
 
-        assert set(answer.json()) == {"sources", "parts"}
+        assert set(answer.json()) == {"sources", "parts", "log"}
         assert set(answer.json()["parts"]) == {"identity", "queue", "cache", "log"}
 
 
@@ -111,3 +112,20 @@ def test_without_a_database_it_still_says_so(client, monkeypatch, accept):
     assert answer.status_code == 503
     said = answer.text
     assert "Signing in does not work now." in said or '"identity": false' in said
+
+
+@pytest.mark.parametrize("state", ["broken", "truncated"])
+def test_a_log_that_does_not_verify_is_said_in_both_forms(client, far, state):
+    LogState.objects.create(state=state, holds=False, what="entry 41: its row is missing")
+
+    page, document = client.get("/status/", headers=BROWSER), client.get("/status/")
+
+    assert (page.status_code, document.status_code) == (503, 503)
+    assert "We found a problem in the record of who looked." in page.text
+    assert "Nothing is lost from it" not in page.text
+    assert "entry 41" not in page.text + document.text
+    assert document.json()["log"] == state
+
+
+def test_a_log_that_is_well_is_said_to_be(client, far):
+    assert client.get("/status/").json()["log"] == "whole"
