@@ -25,6 +25,7 @@ from portal.views import (
     review,
     session,
     sharing,
+    signout,
     stepup,
 )
 
@@ -67,6 +68,8 @@ urlpatterns = [
     path("language/", set_language, name="language"),
     path("o/authorize/", authorize.begin, name="authorize"),
     path("o/authorize/<uuid:request_id>/", authorize.answer, name="authorize-answer"),
+    path("o/logout/", signout.begin, name="end-session"),
+    path("o/logout/answer/", signout.answer, name="end-session-answer"),
     path("activity/", activity.activity, name="activity"),
     path("activity/<uuid:event_id>/", activity.event, name="activity-event"),
     path("activity/<uuid:event_id>/report/", questions.report, name="activity-report"),

@@ -19,6 +19,7 @@ FURTHER = frozenset(
     {
         *("jwks", "jwks_uri", "require_pushed_authorization_requests", "dpop_bound_access_tokens"),
         *("is_internal", "is_resource_server", "notification_uri", "authorization_grant_type"),
+        "post_logout_redirect_uris",
     }
 )
 LEAST_SECRET = 43  # characters: 256 bits in base64url, since secrets are hashed fast
@@ -49,7 +50,7 @@ def register_client(
     (`secrets.token_urlsafe(32)`), of which only the hash is kept, or public keys. `more`: `jwks`
     or `jwks_uri`, `require_pushed_authorization_requests`, `dpop_bound_access_tokens`,
     `is_internal`, `is_resource_server`, `notification_uri`, `authorization_grant_type`
-    (client-credentials makes a backend service). Raises InvalidClient.
+    (client-credentials makes a backend service), `post_logout_redirect_uris`. Raises InvalidClient.
     """
     if unknown := set(more) - FURTHER:
         raise TypeError(f"register_client knows no {', '.join(sorted(unknown))}")
@@ -62,6 +63,7 @@ def register_client(
     _validate_keys(client_type, client_secret, more, is_service)
     if address := more.get("notification_uri"):
         _validate_called(address)
+    _validate_addresses(after := more.pop("post_logout_redirect_uris", ()))
     if privacy_policy_uri and not is_web_address(privacy_policy_uri):
         raise InvalidClient("A privacy policy is a page on the web, at an address of http or https.")
     client = Client(
@@ -76,6 +78,7 @@ def register_client(
         scope=scope,
         privacy_policy_uri=privacy_policy_uri,
         status=Client.Status.ACTIVE,
+        post_logout_redirect_uris=" ".join(after),
         **({"client_secret": client_secret} if client_secret else {}),
         **more,
     )
@@ -146,17 +149,7 @@ def _validate(
     is_service: bool,
     needs_secret: bool,
 ) -> None:
-    schemes = set(oauth2_settings.ALLOWED_REDIRECT_URI_SCHEMES)
-    for uri in redirect_uris:
-        parts = urlsplit(uri)
-        if (
-            parts.scheme not in schemes
-            or not parts.hostname
-            or "@" in parts.netloc
-            or "#" in uri
-            or " " in uri
-        ):
-            raise InvalidClient(f"{uri!r} cannot be a redirect URI here.")
+    _validate_addresses(redirect_uris)
     if not redirect_uris and not is_service:
         raise InvalidClient("An app needs a redirect URI.")
     if client_type not in (Client.CLIENT_PUBLIC, Client.CLIENT_CONFIDENTIAL):
@@ -166,3 +159,18 @@ def _validate(
     unknown = [text for text in scope.split() if text not in SPECIAL and not any(Scope.parse_all(text))]
     if unknown:
         raise InvalidClient(f"These are no SMART scopes: {', '.join(unknown)}")
+
+
+def _validate_addresses(uris: Collection[str]) -> None:
+    """Where a browser may be sent, and what with it."""
+    schemes = set(oauth2_settings.ALLOWED_REDIRECT_URI_SCHEMES)
+    for uri in uris:
+        parts = urlsplit(uri)
+        if (
+            parts.scheme not in schemes
+            or not parts.hostname
+            or "@" in parts.netloc
+            or "#" in uri
+            or " " in uri
+        ):
+            raise InvalidClient(f"{uri!r} cannot be a redirect URI here.")

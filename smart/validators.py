@@ -28,6 +28,7 @@ from smart import (
     launches,
     rotation,
     scopes,
+    signouts,
     tokens,
     trail,
 )
@@ -318,6 +319,8 @@ class SmartValidator(OAuth2Validator):
         claims, expires = super().get_id_token_dictionary(token, token_handler, request)
         claims["auth_time"] = identity.seconds(request.smart_source.authenticated_at)
         signed_in = launches.sign_in_of(request.smart_source.token_family)
+        if signed_in:
+            claims["sid"] = signouts.sid_of(signed_in.session_key)
         if signed_in and signed_in.acr:
             claims |= {"acr": signed_in.acr, "amr": signed_in.amr}
         return claims, expires

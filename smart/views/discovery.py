@@ -36,7 +36,7 @@ CAPABILITIES = (
     "permission-v1",
     "permission-v2",
 )
-CLAIMS = ("iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "name", "fhirUser")
+CLAIMS = ("iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "sid", "name", "fhirUser")
 NOTHING: Mapping[str, object] = MappingProxyType({})
 CACHED = {"Cache-Control": "public, max-age=300"}
 
@@ -127,6 +127,7 @@ def _server() -> dict[str, Any]:
         "revocation_endpoint": _at("/o/revoke_token/"),
         "introspection_endpoint": _at("/o/introspect/"),
         "pushed_authorization_request_endpoint": _at("/o/par/"),
+        "end_session_endpoint": _at("/o/logout/"),
         "grant_types_supported": [
             "authorization_code",
             "refresh_token",
