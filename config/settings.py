@@ -6,7 +6,6 @@ only modes in which anything insecure is on, and `config.checks` holds that.
 
 from pathlib import Path
 
-from corsheaders.defaults import default_headers
 from psycopg.conninfo import conninfo_to_dict
 
 from config import env
@@ -83,7 +82,6 @@ INSTALLED_APPS = [
     "allauth.usersessions",
     "oauth2_provider",
     "rest_framework",
-    "corsheaders",
     "csp",
     "django_htmx",
     "template_partials",
@@ -93,7 +91,7 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "config.middleware.correlation_id",
     "audit.middleware.audit_context",
-    "corsheaders.middleware.CorsMiddleware",
+    "smart.cors.middleware",
     "config.middleware.straight_to_fhir",
     "portal.acting.subject_in_address",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -342,11 +340,6 @@ SECURE_REFERRER_POLICY = "same-origin"
 SECURE_SSL_REDIRECT = SECURE and MODE == "production"
 SECURE_HSTS_SECONDS = 365 * 24 * 3600 if SECURE else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = SECURE
-CORS_URLS_REGEX = r"^/(fhir/|\.well-known/|o/token/|o/par/|o/revoke_token/|o/introspect/|o/userinfo/)"
-CORS_ALLOW_ALL_ORIGINS = True  # without cookies: from elsewhere only a bearer token opens anything
-CORS_ALLOW_CREDENTIALS = False
-CORS_ALLOW_HEADERS = [*default_headers, "dpop", "if-match", "if-none-match", "prefer"]
-CORS_EXPOSE_HEADERS = ["ETag", "Last-Modified", "Location", "Retry-After", "X-Audit-Receipt", "X-Request-Id"]
 
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
 EMAIL_BACKEND = env.text(

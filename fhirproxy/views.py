@@ -142,6 +142,7 @@ def bearer(request: HttpRequest) -> Requester:
         release.refuse_unserved(None, 401)
         raise unauthorized("invalid_token", "The access token is unknown.")
     context.present(requester.credential)
+    request.cors_client = requester.client.removeprefix("Client/")  # type: ignore[attr-defined]  # smart.cors
     try:
         dpop.check_binding(request, scheme, token.strip(), requester.jkt)
     except BadToken as bad:

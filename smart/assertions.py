@@ -20,14 +20,18 @@ def audiences() -> frozenset[str]:
     return frozenset({settings.BASE_URL, f"{settings.BASE_URL}/o/token/"})
 
 
+def subject_of(assertion: str) -> str:
+    """The client_id of whom an assertion speaks, unproved; empty where it speaks of nobody."""
+    try:
+        return jwts.text(jwts.parts_of(assertion)[1], "sub")
+    except BadToken:
+        return ""
+
+
 def client_of(assertion: str, client_id: str | None) -> Client | None:
     """Whom an assertion speaks of, unproved; None where it speaks of nobody, or of somebody else."""
-    try:
-        _, claims = jwts.parts_of(assertion)
-        subject = jwts.text(claims, "sub")
-    except BadToken:
-        return None
-    if client_id not in (None, "", subject) or "\x00" in subject:
+    subject = subject_of(assertion)
+    if not subject or client_id not in (None, "", subject) or "\x00" in subject:
         return None
     return Client.objects.filter(client_id=subject).first()
 

@@ -11,7 +11,7 @@ from django.utils import timezone
 from oauth2_provider.settings import oauth2_settings
 
 from accounts.models import User
-from smart import events, jwts, trail
+from smart import cors, events, jwts, trail
 from smart.models import Client
 from smart.scopes import SPECIAL, Scope
 
@@ -19,7 +19,7 @@ FURTHER = frozenset(
     {
         *("jwks", "jwks_uri", "require_pushed_authorization_requests", "dpop_bound_access_tokens"),
         *("is_internal", "is_resource_server", "notification_uri", "authorization_grant_type"),
-        "post_logout_redirect_uris",
+        *("post_logout_redirect_uris", "allowed_origins"),
     }
 )
 LEAST_SECRET = 43  # characters: 256 bits in base64url, since secrets are hashed fast
@@ -50,7 +50,8 @@ def register_client(
     (`secrets.token_urlsafe(32)`), of which only the hash is kept, or public keys. `more`: `jwks`
     or `jwks_uri`, `require_pushed_authorization_requests`, `dpop_bound_access_tokens`,
     `is_internal`, `is_resource_server`, `notification_uri`, `authorization_grant_type`
-    (client-credentials makes a backend service), `post_logout_redirect_uris`. Raises InvalidClient.
+    (client-credentials makes a backend service), `post_logout_redirect_uris`,
+    `allowed_origins` (of its pages, besides those of its redirect URIs). Raises InvalidClient.
     """
     if unknown := set(more) - FURTHER:
         raise TypeError(f"register_client knows no {', '.join(sorted(unknown))}")
@@ -64,6 +65,9 @@ def register_client(
     if address := more.get("notification_uri"):
         _validate_called(address)
     _validate_addresses(after := more.pop("post_logout_redirect_uris", ()))
+    origins = more.pop("allowed_origins", ())
+    if not all(cors.origin_of(origin) == origin for origin in origins):
+        raise InvalidClient("An origin is a scheme, a host in small letters and perhaps a port, and no more.")
     if privacy_policy_uri and not is_web_address(privacy_policy_uri):
         raise InvalidClient("A privacy policy is a page on the web, at an address of http or https.")
     client = Client(
@@ -79,6 +83,7 @@ def register_client(
         privacy_policy_uri=privacy_policy_uri,
         status=Client.Status.ACTIVE,
         post_logout_redirect_uris=" ".join(after),
+        allowed_origins=" ".join(origins),
         **({"client_secret": client_secret} if client_secret else {}),
         **more,
     )

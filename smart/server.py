@@ -1,8 +1,10 @@
 """The one oauthlib server of this process, and how its views speak with it."""
 
+import base64
 import re
 from functools import cache
 from typing import Any
+from urllib.parse import unquote_plus
 
 from django.http import HttpRequest, JsonResponse
 from oauth2_provider.oauth2_backends import OAuthLibCore
@@ -10,7 +12,7 @@ from oauth2_provider.settings import oauth2_settings
 from oauthlib.common import Request
 from oauthlib.openid import Server as OpenIDServer
 
-from smart import exchange
+from smart import assertions, exchange
 
 BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}  # RFC 6749, 5.1
@@ -34,6 +36,20 @@ def core() -> OAuthLibCore:
 def oauth_request(request: HttpRequest) -> Request:
     """The request as oauthlib's validator methods want it."""
     return Request(*core()._extract_params(request))
+
+
+def named_client(request: HttpRequest) -> str:
+    """The client_id that a request to an endpoint gives as its sender's: unproved, empty if it says none."""
+    said = request.POST.get("client_id", "")
+    if not said and (assertion := request.POST.get("client_assertion", "")):
+        said = assertions.subject_of(assertion)
+    scheme, _, value = request.headers.get("Authorization", "").partition(" ")
+    if not said and scheme.lower() == "basic":
+        try:
+            said = unquote_plus(base64.b64decode(value, validate=True).decode().partition(":")[0])
+        except ValueError:
+            return ""
+    return said
 
 
 def is_readable(request: HttpRequest) -> bool:

@@ -49,6 +49,9 @@ class SmartValidator(OAuth2Validator):
 
     oidc_claim_scope = OAuth2Validator.oidc_claim_scope | {"fhirUser": "fhirUser"}
 
+    def is_origin_allowed(self, client_id: str, origin: str, request: Request, *a: Any, **kw: Any) -> bool:
+        return False  # `smart.cors` says it, of errors and preflights too
+
     # Who the client is
 
     def client_authentication_required(self, request: Request, *args: Any, **kwargs: Any) -> bool:

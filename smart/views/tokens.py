@@ -1,5 +1,7 @@
 """Token, revocation, introspection and userinfo endpoints. A body tells all; the URL nothing."""
 
+from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 import structlog
@@ -13,28 +15,41 @@ from django.views.decorators.http import require_http_methods, require_POST
 from smart import assertions, authorizations, dpop, exchange, par, requests, tokens
 from smart.jwts import BadToken
 from smart.models import AccessToken, Client, RefreshToken
-from smart.server import NO_STORE, core, error, is_readable, oauth_request
+from smart.server import NO_STORE, core, error, is_readable, named_client, oauth_request
 
 log = structlog.get_logger()
+View = Callable[[HttpRequest], HttpResponse]
 
 JSON = {"Content-Type": "application/json"}  # the toolkit leaves it out of some errors
 GRANT_TYPES = ("authorization_code", "refresh_token", "client_credentials", exchange.GRANT_TYPE)
 
 
-@csrf_exempt
-@require_POST
-@sensitive_post_parameters()
+def endpoint(view: View) -> View:
+    """What a client posts to. It is read, its keys are at hand, and its own pages may read the answer."""
+
+    @csrf_exempt
+    @require_POST
+    @sensitive_post_parameters()
+    @wraps(view)
+    def handle(request: HttpRequest) -> HttpResponse:
+        if not is_readable(request):
+            return error("invalid_request")
+        request.cors_client = named_client(request)  # type: ignore[attr-defined]  # smart.cors reads it
+        if assertion := request.POST.get("client_assertion"):
+            assertions.prepare(assertion)  # it may fetch, so before a transaction is open
+        return view(request)
+
+    return handle
+
+
+@endpoint
 def token(request: HttpRequest) -> HttpResponse:
     """RFC 6749, 3.2; with a proof of the client's key or of its own, RFC 7523 and RFC 9449."""
-    if not is_readable(request):
-        return error("invalid_request")
     grant_type = request.POST.get("grant_type", "")
     if not grant_type:
         return error("invalid_request", "grant_type is missing.")
     if grant_type not in GRANT_TYPES:  # G11: no device grant
         return error("unsupported_grant_type")
-    if assertion := request.POST.get("client_assertion"):
-        assertions.prepare(assertion)  # it may fetch, so before a transaction is open
     return _token(request)
 
 
@@ -58,15 +73,9 @@ def _proof(request: HttpRequest) -> JsonResponse | None:
     return None
 
 
-@csrf_exempt
-@require_POST
-@sensitive_post_parameters()
+@endpoint
 def push(request: HttpRequest) -> HttpResponse:
     """RFC 9126, 2: a client proves itself and hands over an authorization request, checked here and now."""
-    if not is_readable(request):
-        return error("invalid_request")
-    if assertion := request.POST.get("client_assertion"):
-        assertions.prepare(assertion)
     return _push(request)
 
 
@@ -98,15 +107,9 @@ def _push(request: HttpRequest) -> HttpResponse:
     return JsonResponse({"request_uri": uri, "expires_in": seconds}, status=201, headers=NO_STORE)
 
 
-@csrf_exempt
-@require_POST
-@sensitive_post_parameters()
+@endpoint
 def revoke(request: HttpRequest) -> HttpResponse:
     """RFC 7009: 200 for a token that is not, or not the caller's, too."""
-    if not is_readable(request):
-        return error("invalid_request")
-    if assertion := request.POST.get("client_assertion"):
-        assertions.prepare(assertion)
     return _revoke(request)
 
 
@@ -116,18 +119,12 @@ def _revoke(request: HttpRequest) -> HttpResponse:
     return HttpResponse(body or "", status=status, headers=JSON | headers | NO_STORE)
 
 
-@csrf_exempt
-@require_POST
-@sensitive_post_parameters()
+@endpoint
 def introspect(request: HttpRequest) -> HttpResponse:
     """RFC 7662 and SMART 2.2: a confidential client asks about a token of its own, a resource server of any.
 
     Anything else, be it unknown, ended or another client's, is `{"active": false}` and no more.
     """
-    if not is_readable(request):
-        return error("invalid_request")
-    if assertion := request.POST.get("client_assertion"):
-        assertions.prepare(assertion)
     client = authenticated(request)
     if client is None or client.client_type != Client.CLIENT_CONFIDENTIAL:
         return error("invalid_client", status=401, **{"WWW-Authenticate": 'Basic realm="introspect"'})
@@ -191,6 +188,8 @@ def userinfo(request: HttpRequest) -> HttpResponse:
     if scheme.lower() not in ("bearer", "dpop"):
         return error("invalid_token", status=401, **{"WWW-Authenticate": "Bearer"})
     found = tokens.find(value)
+    if found:
+        request.cors_client = found.application.client_id  # type: ignore[attr-defined]
     try:
         dpop.check_binding(request, scheme, value, found.jkt if found else "")
     except BadToken:

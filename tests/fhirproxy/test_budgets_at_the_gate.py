@@ -120,7 +120,7 @@ def test_A26_P13_junk_writes_no_more_rows_than_its_budget(limit):
 
 def test_an_app_in_a_browser_may_read_when_to_come_back(token, limit):
     limit({"client-patient.requests": 0})
-    headers = {"authorization": f"Bearer {token}", "origin": "https://app.example"}
+    headers = {"authorization": f"Bearer {token}", "origin": "http://127.0.0.1:8001"}
     answer = Browser().get(f"/fhir/r4/{LABS}", headers=headers)
 
     assert answer.status_code == 429

@@ -44,6 +44,8 @@ PUBLIC = {
     # pages that name nobody: what this place is, help, which language; and who asks, before sign-in
     "portal:authorize",
     "portal:authorize-answer",
+    "portal:end-session",
+    "portal:end-session-answer",
     "portal:design",
     "portal:help",
     "portal:home",

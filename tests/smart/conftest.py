@@ -2,6 +2,7 @@ import pytest
 from django.test import Client as Browser
 
 from accounts.models import Patient
+from smart import cors
 from tests import factories
 from tests.smart.app import App
 
@@ -10,6 +11,11 @@ from tests.smart.app import App
 def _cheap_passwords(settings) -> None:
     """Passwords are not what is tried here, and hashing them well takes time."""
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher", *settings.PASSWORD_HASHERS]
+
+
+@pytest.fixture(autouse=True)
+def _origins_of_this_test() -> None:
+    cors.ORIGINS.forget()
 
 
 @pytest.fixture

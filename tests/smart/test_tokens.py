@@ -381,14 +381,3 @@ def test_G11_the_device_grant_is_not_served(app):
     response = app.post("/o/token/", {"grant_type": "urn:ietf:params:oauth:grant-type:device_code"})
 
     assert (response.status_code, response.json()["error"]) == (400, "unsupported_grant_type")
-
-
-def test_a_browser_app_may_call_the_endpoint_from_its_own_site(app):
-    origin = {"Origin": "https://app.example"}
-
-    answer = app.post("/o/token/", {"grant_type": "nonsense"}, **origin)
-    preflight = app.machine.options("/o/token/", headers=origin | {"Access-Control-Request-Method": "POST"})
-
-    assert answer["Access-Control-Allow-Origin"] == "*"
-    assert preflight["Access-Control-Allow-Origin"] == "*"
-    assert "Access-Control-Allow-Credentials" not in answer
