@@ -15,8 +15,9 @@ LONGEST = 100_000  # characters; a longer form is not kept
 
 
 def keep(request: HttpRequest) -> str:
-    """The form of this request, encrypted; empty where there is none, or it is too long, or has files."""
-    if request.method != "POST" or request.FILES:
+    """The form of this request, encrypted; empty where there is none, or it is too long, or has files
+    or a password."""
+    if request.method != "POST" or request.FILES or any("password" in name for name in request.POST):
         return ""
     form = json.dumps({"path": request.get_full_path(), "form": request.POST.urlencode()})
     return secrets.encrypt(form) if len(form) <= LONGEST else ""

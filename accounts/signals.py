@@ -30,6 +30,7 @@ from accounts.models import User
 from accounts.sessions import Why
 from audit.events import EventType, Outcome, Role
 from audit.log import ANONYMOUS, Entry, record
+from notices import commands as notices
 
 
 def _record(
@@ -97,8 +98,20 @@ def end_what_rests_on_it(instance: Session, **kwargs: Any) -> None:
 def _changed(change: Change) -> Callable[..., None]:
     def receive(request: HttpRequest, user: User, **kwargs: Any) -> None:
         endings.changed(user, change, session_key=request.session.session_key)
+        if change is not Change.EMAIL:  # accounts.addresses tells both addresses
+            _tell(user)
 
     return receive
+
+
+def _tell(user: User) -> None:
+    notices.enqueue(
+        "sign_in_changed",
+        recipient=f"User/{user.pk}",
+        email=user.email,
+        language=user.language,
+        context={},
+    )
 
 
 _when_changed = {
@@ -119,3 +132,4 @@ def end_sessions_without_it(
     """Backup codes come with another factor, or after a look at them; they are none of their own."""
     if authenticator.type != Authenticator.Type.RECOVERY_CODES:
         endings.changed(user, Change.FACTOR_ADDED, session_key=request.session.session_key)
+        _tell(user)

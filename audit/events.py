@@ -32,6 +32,9 @@ class EventType(StrEnum):
     SESSION_END = "session:end"
     SESSION_FAIL = "session:fail"
     DEVICE_NEW = "device:new"  # a sign-in in a browser that was not known
+    ACTIVATION_ISSUE = "activation:issue"  # a code with which a patient can make their account
+    ACTIVATION_USE = "activation:use"
+    ACTIVATION_FAIL = "activation:fail"
     STEPUP_PASS = "stepup:pass"  # a person proved again that it is them, for one action
     STEPUP_FAIL = "stepup:fail"
     ACCOUNT_CHANGE = "account:change"  # how somebody signs in: `detail.change` says what
@@ -113,6 +116,9 @@ REQUIRED: Mapping[EventType, frozenset[str]] = {
     EventType.SESSION_END: frozenset(),
     EventType.SESSION_FAIL: frozenset(),
     EventType.DEVICE_NEW: frozenset(),
+    EventType.ACTIVATION_ISSUE: _TARGET,
+    EventType.ACTIVATION_USE: _TARGET,
+    EventType.ACTIVATION_FAIL: frozenset(),
     EventType.STEPUP_PASS: frozenset(),
     EventType.STEPUP_FAIL: frozenset(),
     EventType.ACCOUNT_CHANGE: frozenset({"target"}),

@@ -56,6 +56,18 @@ PHRASES: Mapping[EventType, Phrase] = {
         pgettext_lazy("activity.device-new.you", "You signed in on a new device."),
         pgettext_lazy("activity.device-new.other", "{who} signed in on a new device."),
     ),
+    EventType.ACTIVATION_ISSUE: _only(
+        pgettext_lazy("activity.activation-issue.you", "You made a code for a new account."),
+        pgettext_lazy("activity.activation-issue.other", "Your clinic made a code for your account."),
+    ),
+    EventType.ACTIVATION_USE: _only(
+        pgettext_lazy("activity.activation-use.you", "You made your account."),
+        pgettext_lazy("activity.activation-use.other", "{who} made your account."),
+    ),
+    EventType.ACTIVATION_FAIL: _only(
+        pgettext_lazy("activity.activation-fail.you", "You tried to make an account."),
+        pgettext_lazy("activity.activation-fail.other", "Someone tried to make your account with a code."),
+    ),
     EventType.STEPUP_PASS: Phrase(
         you=pgettext_lazy("activity.stepup-pass.you", "You proved again that it was you."),
         other=pgettext_lazy("activity.stepup-pass.other", "{who} proved again who they are."),
@@ -629,6 +641,7 @@ PHRASES: Mapping[EventType, Phrase] = {
 ALWAYS: Mapping[EventType, Outcome] = {
     EventType.SESSION_FAIL: Outcome.FAILED,
     EventType.STEPUP_FAIL: Outcome.FAILED,
+    EventType.ACTIVATION_FAIL: Outcome.FAILED,
     EventType.TOKEN_REFUSE: Outcome.DENY,
     EventType.RECORD_REFUSE: Outcome.DENY,
     EventType.CONSENT_REFUSE: Outcome.DONE,

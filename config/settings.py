@@ -209,10 +209,15 @@ ACCOUNT_PREVENT_ENUMERATION = True
 ACCOUNT_LOGOUT_ON_PASSWORD_CHANGE = True
 ACCOUNT_SESSION_REMEMBER = False
 # By account and place (accounts.allauth), by address, and by account for strange browsers in one day.
-ACCOUNT_RATE_LIMITS = {"login_failed": "20/m/ip,5/300s/key", "login_failed_anywhere": "100/d/key"}
+ACCOUNT_RATE_LIMITS = {
+    "login_failed": "20/m/ip,5/300s/key",
+    "login_failed_anywhere": "100/d/key",
+    "activate": "30/h/ip",
+}
 MFA_ADAPTER = "accounts.allauth.MFAAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes", "webauthn"]
 MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_TOTP_TOLERANCE = 1  # steps of 30 seconds by which clocks may disagree
 MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = DEMO
 AUTH_PASSWORD_VALIDATORS = [
     {
@@ -220,6 +225,7 @@ AUTH_PASSWORD_VALIDATORS = [
         "OPTIONS": {"min_length": 15},  # NIST SP 800-63B-4, single factor
     },
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "accounts.passwords.ContextValidator"},
 ]
 
 SESSION_COOKIE_AGE = 24 * 3600  # of the row, which must outlive the session: accounts.sessions ends it

@@ -15,6 +15,9 @@ protected_resource = import_string("fhirproxy.brands.protected_resource")
 cds_services = import_string("fhirproxy.consult.discovery")
 consult = import_string("fhirproxy.consult.consult")
 
+password_change = import_string("portal.views.security.password_change")
+remove_passkey = import_string("portal.views.security.remove_passkey")
+to_security = RedirectView.as_view(pattern_name="portal:security")
 to_devices = RedirectView.as_view(pattern_name="portal:devices")
 
 urlpatterns = [
@@ -32,6 +35,10 @@ urlpatterns = [
     path("cds-services/patient-consent-consult", consult, name="patient-consent-consult"),
     path("accounts/email/", not_found, {"exception": None}),  # a clinic changes it, not yet the person
     path("accounts/sessions/", login_required(to_devices), name="usersessions_list"),
+    path("accounts/2fa/", login_required(to_security), name="mfa_index"),
+    path("accounts/2fa/webauthn/", login_required(to_security), name="mfa_list_webauthn"),
+    path("accounts/2fa/webauthn/keys/<int:pk>/remove/", remove_passkey, name="mfa_remove_webauthn"),
+    path("accounts/password/change/", password_change, name="account_change_password"),
     *(  # allauth's own ways to ask again: accounts.stepup is ours
         path(f"accounts/{way}/", not_found, {"exception": None})
         for way in ("reauthenticate", "2fa/reauthenticate", "2fa/reauthenticate/webauthn")

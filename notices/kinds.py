@@ -150,6 +150,27 @@ KINDS = {
         ),
         pgettext_lazy("notice.new_sign_in.line", "Your account was used on a new device."),
     ),
+    "email_changed": Kind(
+        pgettext_lazy("notice.email_changed.subject", "The email of your account changed"),
+        pgettext_lazy(
+            "notice.email_changed.body",
+            "Your account has another email now. If you did not do this, call your clinic at once.",
+        ),
+        pgettext_lazy("notice.email_changed.line", "Your account has another email now."),
+        path="/settings/security/",
+    ),
+    "sign_in_changed": Kind(
+        pgettext_lazy("notice.sign_in_changed.subject", "How you sign in has changed"),
+        pgettext_lazy(
+            "notice.sign_in_changed.body",
+            "The password, a passkey or the codes of your account changed. "
+            "If you did not do this, call your clinic at once.",
+        ),
+        pgettext_lazy(
+            "notice.sign_in_changed.line", "The password, a passkey or the codes of your account changed."
+        ),
+        path="/settings/security/",
+    ),
     "helper_changed": Kind(
         pgettext_lazy("notice.helper_changed.subject", "A change to who can help you"),
         pgettext_lazy(

@@ -6,6 +6,7 @@ from django.views.i18n import set_language
 
 from portal.views import (
     acting,
+    activate,
     activity,
     activity_list,
     apps,
@@ -23,6 +24,7 @@ from portal.views import (
     records,
     results,
     review,
+    security,
     session,
     sharing,
     signout,
@@ -61,6 +63,12 @@ urlpatterns = [
     path("more/", more.more, name="more"),
     path("late/", session.late, name="late"),
     path("session/", session.left, name="session"),
+    path("activate/", activate.activate, name="activate"),
+    path("activate/account/", activate.account, name="activate-account"),
+    path("activate/confirm/", activate.confirm, name="activate-confirm"),
+    path("settings/security/", security.security, name="security"),
+    path("settings/security/email/", security.email, name="email"),
+    path("settings/security/email/code/", security.email_confirm, name="email-confirm"),
     path("settings/devices/", session.devices, name="devices"),
     path("settings/devices/end/", session.end, name="devices-end"),
     path("check/<uuid:waiting_id>/", stepup.step_up, name="step-up"),

@@ -71,6 +71,10 @@ PUBLIC = {
     # whether this process answers, and which EHRs do
     "healthz",
     "status",
+    # making an account with a clinic's code
+    "portal:activate",
+    "portal:activate-account",
+    "portal:activate-confirm",
     # whether a session ends soon; to a visitor, that there is none
     "portal:session",
 }

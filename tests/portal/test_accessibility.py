@@ -24,11 +24,28 @@ SMALL = """() => [...document.querySelectorAll('a, button, input, select, summar
     && (box.height < 44 || box.width < 24)
 }).map(e => e.outerHTML.slice(0, 90))"""
 OVERFLOW = "() => document.documentElement.scrollWidth - innerWidth"
-VISITOR = ["/", "/help/", "/accounts/login/", "/accounts/password/reset/", "/nowhere/"]
+VISITOR = [
+    "/",
+    "/activate/",
+    "/accounts/signup/",
+    "/help/",
+    "/accounts/login/",
+    "/accounts/password/reset/",
+    "/nowhere/",
+]
 ALICE = [
     *("/", "/records/", "/results/", "/vitals/", "/medicines/", "/allergies/", "/conditions/", "/vaccines/"),
     *("/visits/", "/documents/", "/more/", "/design/", "/accounts/logout/", "/accounts/password/change/"),
-    *("/accounts/2fa/", "/settings/devices/", "/apps/", "/activity/", "/downloads/", "/downloads/new/"),
+    *(
+        "/settings/security/",
+        "/settings/security/email/",
+        "/accounts/2fa/webauthn/add/",
+        "/settings/devices/",
+        "/apps/",
+        "/activity/",
+        "/downloads/",
+        "/downloads/new/",
+    ),
     *("/add/", "/add/blood-pressure/"),
 ]
 ITEMS = {"result": "alice-ldl-7", "report": "alice-lipids-report-7", "document": "alice-document-3"}

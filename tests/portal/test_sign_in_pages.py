@@ -97,7 +97,7 @@ def test_many_wrong_passwords_say_what_to_do(alice, client):
 
 
 def test_headings_are_ours(signed_in):
-    assert "<h1>Two-step sign-in</h1>" in signed_in.get("/accounts/2fa/").text
+    assert "<h1>How you sign in</h1>" in signed_in.get("/settings/security/").text
     proving.minutes_pass(signed_in)
     asked = signed_in.get("/activity/list/csv/")
     assert "<h1>Check it is you</h1>" in signed_in.get(asked.url).text
@@ -128,7 +128,7 @@ RECORD_DATA = re.compile(r"<(bdi|pre|h3|code)\b.*?</|<p class=\"vs\">.*?</p>", r
 PAGES = [
     *("/", "/records/", "/results/", "/vitals/", "/vaccines/", "/more/", "/help/", "/apps/", "/activity/"),
     *("/downloads/", "/downloads/new/", "/add/", "/add/blood-pressure/", "/results/alice-ldl-4/"),
-    *("/results/alice-bp-4/", "/results/trend/13457-7/", "/settings/devices/", "/accounts/2fa/"),
+    *("/results/alice-bp-4/", "/results/trend/13457-7/", "/settings/devices/", "/settings/security/"),
     *("/accounts/password/change/", "/accounts/password/reset/", "/accounts/logout/"),
     *("/accounts/2fa/totp/activate/", "/accounts/2fa/webauthn/add/"),
     *("/allergies/", "/conditions/", "/documents/", "/nowhere/"),

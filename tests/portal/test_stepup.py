@@ -38,7 +38,7 @@ def test_every_action_is_said_in_words():
 
 def test_page_that_needs_step_up_says_so_in_its_contract():
     assert {name for name, contract in REGISTRY.items() if contract.step_up is StepUp.FRESH} == {
-        *("download-new", "activity-print"),
+        *("download-new", "activity-print", "email", "email-confirm"),
     }
 
 
