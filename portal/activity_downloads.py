@@ -1,7 +1,5 @@
 """The activity list as a file: CSV that no spreadsheet can be made to run, JSON lines with proofs, PDF."""
 
-import csv
-import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from html import unescape
@@ -19,31 +17,20 @@ from audit.models import AuditEvent
 from audit.sentences import what
 from compliance.disclosures import Disclosure
 from compliance.names import names_of
+from exports import spreadsheet
 from portal import pdf
 
 MOST_EVENTS = 100_000  # in one CSV or JSON file
 MOST_PRINTED = 2_000  # in one PDF, or on the page to print
-STARTS_A_FORMULA = frozenset("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
 BATCH = 500
 Row = Sequence[str]
 Response = TypeVar("Response", HttpResponse, StreamingHttpResponse)
 
 
-def safe(cell: str) -> str:
-    """A cell that no spreadsheet takes for a formula: an apostrophe stands before what could begin one.
-
-    Spreadsheets skip spaces and marks that cannot be seen, so these do not hide a beginning.
-    """
-    start = cell.lstrip(" \u00a0\ufeff\u200b\u200e\u200f\u2060")
-    return f"'{cell}" if start[:1] and start[0] in STARTS_A_FORMULA else cell
-
-
 def csv_file(name: str, rows: Iterable[Row]) -> HttpResponse:
     """A file of whole rows (RFC 4180), in UTF-8 with the mark by which spreadsheets know it."""
-    text = io.StringIO()
-    writer = csv.writer(text, quoting=csv.QUOTE_ALL)
-    writer.writerows([safe(cell) for cell in row] for row in rows)
-    return _attached(HttpResponse("\ufeff" + text.getvalue(), content_type="text/csv; charset=utf-8"), name)
+    text = "".join(spreadsheet.lines(rows))
+    return _attached(HttpResponse(text, content_type="text/csv; charset=utf-8"), name)
 
 
 def ndjson_file(name: str, events: Iterable[AuditEvent]) -> StreamingHttpResponse:

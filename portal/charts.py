@@ -12,9 +12,9 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import pgettext
 
+from fhirproxy.numbers import number_text
 from portal.acting import voice
 from portal.lab_words import range_words
-from portal.numbers import number_text
 from portal.observations import Range, Standing
 
 WIDTH, EDGE, AXIS_Y, BAND_HEIGHT = 340.0, 8.0, 66.0, 24.0

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from django.utils.functional import Promise
 from django.utils.translation import pgettext, pgettext_lazy
 
+from fhirproxy.numbers import number_text
 from portal.acting import voice
-from portal.numbers import number_text
 from portal.observations import Progress, Range, Result, Standing
 
 STANDING: dict[Standing, Promise] = {

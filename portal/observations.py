@@ -9,9 +9,9 @@ from typing import Any
 from django.utils.functional import Promise
 from django.utils.translation import pgettext_lazy
 
-from portal import fhir
-from portal.fhir import Moment
-from portal.numbers import number_text, with_fahrenheit
+from fhirproxy import reading as fhir
+from fhirproxy.numbers import number_text, with_fahrenheit
+from fhirproxy.reading import Moment
 from portal.plain_names import PlainName, plain_name
 from portal.where_from import ALONE, WhereFrom, each
 

@@ -5,7 +5,8 @@ from collections.abc import Iterable, Mapping
 from django.http import Http404
 
 from consent.models import Consent
-from portal import fhir, records
+from fhirproxy import reading as fhir
+from portal import records
 from portal.guards import PatientRequest
 
 NAMED = ("Organization", "Practitioner")

@@ -18,13 +18,14 @@ from audit.events import Role
 from consent import authority
 from consent.authority import Requester
 from fhirproxy import attachments, gate, interactions
+from fhirproxy import reading as fhir
 from fhirproxy.interactions import Interaction
 from fhirproxy.models import Source
 from fhirproxy.outcomes import EhrFailure, Refusal
 from fhirproxy.served import SERVED
 from fhirproxy.upstream import kept, tapes
 from fhirproxy.upstream.exchange import within
-from portal import fhir, sources
+from portal import sources
 from portal.combining import Item, Origin, parts
 from portal.guards import PatientRequest
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from django.utils.safestring import SafeString
 from django.utils.translation import pgettext
 
+from fhirproxy.dates import date_words
 from portal import charts, lab_words, trends
-from portal.dates import date_words
 from portal.lab_words import Chip
 from portal.observations import Progress, Result
 from portal.series import series

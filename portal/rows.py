@@ -12,9 +12,9 @@ from typing import Any
 from django.utils.functional import Promise
 from django.utils.translation import pgettext, pgettext_lazy
 
-from portal import fhir
-from portal.dates import date_words, time_words
-from portal.fhir import Moment
+from fhirproxy import reading as fhir
+from fhirproxy.dates import date_words, time_words
+from fhirproxy.reading import Moment
 from portal.where_from import ALONE, WhereFrom, each
 
 Resource = dict[str, Any]

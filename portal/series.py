@@ -7,9 +7,9 @@ from typing import Any
 from django.urls import reverse
 from django.utils.functional import Promise
 
-from portal import fhir
-from portal.dates import date_words
-from portal.fhir import Moment
+from fhirproxy import reading as fhir
+from fhirproxy.dates import date_words
+from fhirproxy.reading import Moment
 from portal.observations import PROGRESS, Progress, Result
 from portal.plain_names import plain_name
 from portal.where_from import ALONE, Other, WhereFrom, each

@@ -9,10 +9,10 @@ from django.utils.translation import npgettext, pgettext
 
 from consent.models import Consent
 from exports.models import ExportJob
+from fhirproxy import reading as fhir
+from fhirproxy.dates import date_words, time_words
 from fhirproxy.models import WriteCommand
-from portal import fhir
-from portal.dates import date_words, time_words
-from portal.fhir import Moment
+from fhirproxy.reading import Moment
 from portal.next_action import Action, Rule
 from portal.observations import Result
 from portal.rows import Row

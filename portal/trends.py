@@ -9,12 +9,12 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import pgettext
 
+from fhirproxy.dates import axis_words, month_words
+from fhirproxy.numbers import number_text
+from fhirproxy.reading import Moment
 from portal.acting import voice
 from portal.charts import NOTHING, WIDTH, _n, mark
 from portal.combining import units
-from portal.dates import axis_words, month_words
-from portal.fhir import Moment
-from portal.numbers import number_text
 from portal.observations import Progress, Range, Result, Standing
 
 HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 200.0, 56.0, 62.0, 16.0, 34.0

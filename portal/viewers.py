@@ -13,9 +13,9 @@ from consent.decision import Reason
 from consent.explain import Kind, Viewer
 from consent.merging import is_new_records
 from consent.models import Consent
+from fhirproxy.dates import date_words
+from fhirproxy.reading import Moment
 from portal import consent_facts
-from portal.dates import date_words
-from portal.fhir import Moment
 
 CAN_SEE = pgettext_lazy("viewer.can", "Can see it")
 CANNOT_SEE = pgettext_lazy("viewer.cannot", "Cannot see it")

@@ -15,7 +15,8 @@ from django.utils.translation import get_language, get_language_info, pgettext, 
 
 from accounts import sessions
 from accounts.models import RelatedPerson, StaffRole, User
-from portal import acting, dates
+from fhirproxy import dates
+from portal import acting
 from portal.browsers import browser_words
 from portal.guards import roles_of
 from portal.states import State

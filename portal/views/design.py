@@ -9,8 +9,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
+from fhirproxy.reading import Moment
 from portal import charts, trends
-from portal.fhir import Moment
 from portal.guards import anyone
 from portal.observations import Range, Standing
 from portal.pages import page

@@ -8,9 +8,9 @@ from django.shortcuts import render
 from django.utils.translation import pgettext_lazy
 from django.views.decorators.http import require_GET
 
+from fhirproxy.reading import LOINC
 from portal import observations, plain_names, records
 from portal.combining import Item, Shown
-from portal.fhir import LOINC
 from portal.guards import PatientRequest, record_required
 from portal.lab_words import PROGRESS
 from portal.loading import Loaded, Wanted, load, needs_records, state_of_item

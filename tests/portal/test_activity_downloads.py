@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from audit import evidence
 from audit.models import AuditEvent
+from exports.spreadsheet import STARTS_A_FORMULA, safe
 from portal import pdf
-from portal.activity_downloads import STARTS_A_FORMULA, safe
 from tests import factories
 from tests.audit.cast import tick
 

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fhirproxy.reading import Moment
 from portal import charts, trends
-from portal.fhir import Moment
 from portal.observations import Range, Standing
 from portal.trends import Point
 from tests.examples import examples

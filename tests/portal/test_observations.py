@@ -7,7 +7,8 @@ from django.utils import translation
 from hypothesis import given
 from hypothesis import strategies as st
 
-from portal import fhir, observations
+from fhirproxy import reading as fhir
+from portal import observations
 from portal.lab_words import sentences
 from portal.observations import Progress, Range, Standing
 from tests.examples import examples

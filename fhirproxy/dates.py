@@ -6,7 +6,7 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import pgettext
 
-from portal.fhir import Moment
+from fhirproxy.reading import Moment
 
 
 def date_words(moment: Moment | None) -> str:
