@@ -13,7 +13,8 @@ from django.http import HttpRequest
 from audit.events import EventType, Outcome, Role
 from audit.models import AuditEvent, Checkpoint, LogLeaf
 from audit.paragraphs import paragraph
-from compliance import identities as identities  # registers its page
+from compliance import helpers_review as helpers_review  # registers its page, as the next one does
+from compliance import identities as identities
 from compliance.readonly import ReadOnlyAdmin, ReadOnlyInline
 from consent.models import Consent, ConsentVersion
 from exports.models import ExportFile, ExportJob

@@ -346,8 +346,7 @@ def decide(
 ) -> RelatedPerson:
     """The answer of staff to a request: EVIDENCE_SEEN, EVIDENCE_REFUSED or MORE_EVIDENCE. Raises Refused."""
     lock(relation.patient_id)
-    if not identities.may_decide(by) or by.pk in (relation.user_id, relation.patient.user_id):
-        raise Refused("role.not-allowed")
+    _check_staff(relation, by)
     now, ground = timezone.now(), relationships.bases()[relation.basis]
     if why == Why.EVIDENCE_SEEN and not set(ground.evidence) <= set(evidence):
         raise Refused("helper.evidence")
@@ -484,6 +483,24 @@ def end(
             commands.revoke(consent, by=by, role=role)
     _tell(relation, "helper_stopped")
     return relation
+
+
+def stop_as_staff(relation: RelatedPerson, *, by: "User", note: str, seen: int) -> RelatedPerson:
+    """Staff ends it, as after a court's order. Raises Refused."""
+    _check_staff(relation, by)
+    return end(relation, Why.STAFF_STOPPED, by=by, role=Role.COMPLIANCE, note=note, seen=seen)
+
+
+def renew_as_staff(relation: RelatedPerson, *, by: "User", act: Act, seen: int) -> RelatedPerson:
+    """Staff says that it goes on, for a patient who cannot. Raises Refused."""
+    _check_staff(relation, by)
+    return approve_again(relation, act=act, seen=seen)
+
+
+def _check_staff(relation: RelatedPerson, by: "User") -> None:
+    """Nobody decides about their own help, or about who helps them."""
+    if not identities.may_decide(by) or by.pk in (relation.user_id, relation.patient.user_id):
+        raise Refused("role.not-allowed")
 
 
 def end_of_consent(consent_id: UUID) -> int:
