@@ -1,6 +1,6 @@
 """Who asked to help whom: the console's list of requests, and the page where staff looks at the evidence.
 
-The list holds codes only. Names and dates of birth stand on the page that compares, and the look is in the log.
+The list holds codes only. Names and dates of birth stand on the page that compares; a look is in the log.
 """
 
 from typing import Any
