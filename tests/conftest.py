@@ -8,18 +8,13 @@ import pytest_django
 from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.signals import user_logged_in
+from django.core.management.commands import flush
 from django.db.backends.postgresql.operations import DatabaseOperations
 from django.http import HttpRequest
 
 import tests.examples  # noqa: F401  how many hypothesis makes
+from tests import emptying
 from tests.audit import tampering
-
-# What triggers hold, and a partitioned table's are not switched with it.
-GUARDED = """
-SELECT relid::regclass::text FROM pg_partition_tree('audit_event')
-UNION ALL VALUES ('log_leaf'), ('checkpoint'), ('log_node'),
-                 ('audit_anchor'), ('audit_journal'), ('audit_state')
-"""
 
 
 def _broken_invariants() -> list[str]:
@@ -35,20 +30,14 @@ def _broken_invariants() -> list[str]:
 @pytest.fixture(scope="session", autouse=True)
 def _log_of_this_run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Transactional tests end in a flush, and the audit log refuses to be emptied. So the flush, and
-    nothing else, takes the triggers off and puts them on again, in its own transaction; it starts a
-    new anchor file and new journals too. Every test sees the database as production has it."""
+    nothing else, empties it (tests.emptying); it starts a new anchor file and new journals too. Every
+    test sees the database as production has it."""
     anchor = tmp_path_factory.mktemp("audit") / "checkpoints.txt"
-    execute = DatabaseOperations.execute_sql_flush
 
-    def flush(self: DatabaseOperations, sql_list: list[str]) -> None:
+    def empty(self: DatabaseOperations, sql_list: list[str]) -> None:
         broken = [] if tampering.tampered else _broken_invariants()
         tampering.tampered = False
-        with self.connection.cursor() as cursor:
-            cursor.execute(GUARDED)
-            tables = [name for (name,) in cursor.fetchall()]
-        switch = [f"ALTER TABLE {table} {{}} TRIGGER USER" for table in tables]
-        off, on = ([s.format(word) for s in switch] for word in ("DISABLE", "ENABLE"))
-        execute(self, [*off, *sql_list, *on])
+        emptying.empty(self.connection)
         Path(settings.AUDIT_ANCHOR_FILE).unlink(missing_ok=True)
         from audit import journal, sealed
 
@@ -61,7 +50,8 @@ def _log_of_this_run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(settings, "AUDIT_ANCHOR_FILE", anchor)
         patch.setattr(settings, "AUDIT_JOURNAL_FOLDER", anchor.parent / "journal")
-        patch.setattr(DatabaseOperations, "execute_sql_flush", flush)
+        patch.setattr(DatabaseOperations, "execute_sql_flush", empty)
+        patch.setattr(flush, "emit_post_migrate_signal", lambda *_: None)  # what it would make stays
         yield
 
 
