@@ -10,7 +10,7 @@ from django.http import HttpResponse, StreamingHttpResponse
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.html import strip_tags
-from django.utils.translation import pgettext
+from django.utils.translation import get_language, pgettext
 
 from audit import evidence, sentences
 from audit.models import AuditEvent
@@ -40,7 +40,8 @@ def ndjson_file(name: str, events: Iterable[AuditEvent]) -> StreamingHttpRespons
 
 
 def pdf_file(name: str, title: str, lines: Iterable[str]) -> HttpResponse:
-    return _attached(HttpResponse(pdf.document(title, lines), content_type="application/pdf"), name)
+    made = pdf.document(title, lines, get_language() or "en")
+    return _attached(HttpResponse(made, content_type="application/pdf"), name)
 
 
 def event_rows(events: Iterable[AuditEvent], viewer: str) -> Iterator[Row]:
