@@ -109,7 +109,7 @@ def _values(event: Event, names: Mapping[str, str], viewer: str) -> dict[str, Sa
 
 def _as_helper(event: Event, actor: SafeString | str) -> SafeString | str:
     """A helper is named as one, so that nobody takes them for staff."""
-    if actor and event.role == Role.HELPER:
+    if actor and event.role == Role.HELPER and not event.client:
         return format_html(str(YOUR_HELPER), name=actor)
     return actor
 

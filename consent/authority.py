@@ -195,7 +195,7 @@ def _authorization_of_staff(token_id: int, now: datetime) -> StaffAuthorization 
     """What stands behind a token that no consent stands behind; asked for those only."""
     behind = AccessToken.objects.filter(pk=token_id).values("authorization_id")
     living = StaffAuthorization.in_force(now).filter(pk__in=behind)
-    return living.select_related("user", "patient").first()
+    return living.select_related("user", "patient", "helper").first()
 
 
 def _for_clinicians_app(
@@ -205,6 +205,8 @@ def _for_clinicians_app(
 
     Whether they treat the patient is asked anew each time, so that it ends with the care.
     """
+    if staff.helper is not None:
+        return _for_helpers_app(staff, staff.helper, client_status, scope, asked)
     treats: Callable[[User, Patient], bool] = import_string(settings.CLINICIAN_CHECK)
     clinician = for_clinician(staff.user, staff.patient, now, treats=treats(staff.user, staff.patient))
     return replace(
@@ -217,6 +219,28 @@ def _for_clinicians_app(
         scopes=tuple(Scope.parse_all(scope)),
         provisions=clinician.provisions if asked["alive"] else (),
         missing=None if asked["alive"] else Reason.TOKEN,
+    )
+
+
+def _for_helpers_app(
+    staff: StaffAuthorization, relation: RelatedPerson, client_status: str, scope: str, asked: dict[str, Any]
+) -> Requester:
+    """An app in a helper's hands: what its scopes reach of what they may see now, by this relationship."""
+    helper = for_helper(staff.user, staff.patient)
+    missing = helper.missing
+    if f"RelatedPerson/{relation.pk}" not in helper.actors or not relation.may_share:
+        missing = missing or Reason.NO_CONSENT
+    missing = missing if asked["alive"] else Reason.TOKEN
+    return replace(
+        helper,
+        **asked,
+        actor=asked["client"],
+        actors=helper.actors | {asked["client"]},
+        on_behalf_of=helper.actor,
+        facts=replace(helper.facts, clientStatus=client_status),
+        scopes=tuple(Scope.parse_all(scope)),
+        provisions=() if missing else helper.provisions,
+        missing=missing,
     )
 
 
@@ -424,4 +448,9 @@ def is_in_force(authorization_id: UUID) -> bool:
     open_end = Q(period_end=None) | Q(period_end__gt=timezone.now())
     if Consent.objects.filter(open_end, id=authorization_id, status="active").exists():
         return True
-    return StaffAuthorization.in_force().filter(pk=authorization_id).exists()
+    staff = (
+        StaffAuthorization.in_force().filter(pk=authorization_id).select_related("helper__patient").first()
+    )
+    if staff is None or staff.helper is None:
+        return staff is not None
+    return staff.helper.may_share and helping.standing(staff.helper).reason is None

@@ -29,6 +29,7 @@ from consent.models import Consent
 from consent.versions import Act, lock
 from consent.vocabulary import Category
 from notices import commands as notices
+from smart import launches
 
 if TYPE_CHECKING:
     from accounts.models import User
@@ -393,6 +394,8 @@ def change(
         may_share=may_share and relationships.levels()[level].share,
         period_end=until,
     )
+    if not relation.may_share:
+        launches.end_of_helper(relation)
     _let(relation, chosen, act)
     _tell(relation, "helper_changed")
     return relation
@@ -476,6 +479,7 @@ def end(
     if relation.status not in LIVING:
         return relation
     relation = relations.become(relation, why, by=by, role=role, seen=seen, note=note)
+    launches.end_of_helper(relation)
     if consent := consent_of(relation):
         if by is None:
             commands.lapse(consent)
@@ -513,6 +517,7 @@ def end_of_consent(consent_id: UUID) -> int:
         return 0
     why = Why.PATIENT_STOPPED if consent.revoked_at else Why.TIME_OVER
     relation = relations.become(consent.helper, why, by=consent.revoked_by, role=Role.PATIENT)
+    launches.end_of_helper(relation)
     _tell(relation, "helper_stopped")
     return 1
 

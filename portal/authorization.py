@@ -15,7 +15,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.html import strip_tags
 
-from accounts.models import Patient, User
+from accounts.models import Patient, RelatedPerson, User
 from consent import commands
 from consent.vocabulary import CATEGORY_OF_CODE, ELEMENTS_OF, TOPICS, Category, categories_of_scope
 from smart import identity, launches, requests
@@ -166,13 +166,19 @@ def share(
 
 @transaction.atomic
 def open_as_staff(
-    asked: AuthorizationRequest, *, session: Session, patient: Patient, launch: Launch | None
+    asked: AuthorizationRequest,
+    *,
+    session: Session,
+    patient: Patient,
+    launch: Launch | None,
+    helper: RelatedPerson | None = None,
 ) -> str:
-    """Let a clinician's app in, to read what the clinician may read. Returns where to send them."""
+    """Let a clinician's or a helper's app in, to read what they may read. Returns where to send them."""
     allowed = launches.authorize_staff(
         user=session.user,
         client=asked.client,
         patient=patient,
+        helper=helper,
         text=asked.text_shown,
         language=asked.text_language,
     )

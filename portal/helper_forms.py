@@ -50,7 +50,7 @@ class LevelForm(forms.Form):
         widget=forms.CheckboxSelectMultiple,
     )
     may_share = forms.BooleanField(
-        label=pgettext_lazy("helper.share", "They can save copies"),
+        label=pgettext_lazy("helper.share", "They can save copies and use apps"),
         help_text=pgettext_lazy("helper.share.what", "A copy stays with them when their help ends."),
         required=False,
     )

@@ -3,11 +3,9 @@
 from dataclasses import dataclass
 from uuid import UUID
 
-from django.db.models import Q
-from django.utils import timezone
-
-from accounts.models import Patient, StaffRole, User
-from consent.authority import HELPING
+from accounts.models import Patient, RelatedPerson, StaffRole, User
+from accounts.relation_states import HELPING
+from consent import helping
 from fhirproxy import treating
 from smart.models import AuthorizationRequest, Launch
 
@@ -18,6 +16,7 @@ MOST = 200  # on one page
 class Subject:
     patient: Patient
     as_staff: bool  # a clinician's app sees what the clinician may see, and rests on no consent
+    relation: RelatedPerson | None = None  # so does a helper's, by what they were given
 
 
 def subjects(user: User) -> list[Subject]:
@@ -28,14 +27,20 @@ def subjects(user: User) -> list[Subject]:
     return [
         *([Subject(own, as_staff=False)] if own else []),
         *(Subject(patient, as_staff=True) for patient in treated),
+        *(Subject(r.patient, as_staff=True, relation=r) for r in _may_share(user)),
     ]
 
 
+def _may_share(user: User) -> list[RelatedPerson]:
+    """Those whom they help now, and for whom they may connect apps."""
+    rows = user.helps.filter(may_share=True, status__in=HELPING).select_related("patient")
+    return [r for r in rows.order_by("patient__name", "pk")[:MOST] if helping.standing(r).reason is None]
+
+
 def helped(user: User) -> list[Patient]:
-    """Whom they help. What a helper may do is read, so an app is the patient's own to connect."""
-    running = Q(helpers__period_end=None) | Q(helpers__period_end__gt=timezone.now())
-    mine = Patient.objects.filter(running, helpers__user=user, helpers__status__in=HELPING)
-    return list(mine.distinct().order_by("name", "pk"))
+    """Whom they help without leave to connect apps: that is the patient's own to do."""
+    rows = user.helps.filter(may_share=False, status__in=HELPING).select_related("patient")
+    return [r.patient for r in rows.order_by("patient__name", "pk") if helping.standing(r).reason is None]
 
 
 def chosen(asked: AuthorizationRequest, user: User, launch: Launch | None) -> Subject | None:

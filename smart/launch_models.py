@@ -34,16 +34,18 @@ class Launch(models.Model):
 
 
 class StaffAuthorization(models.Model):
-    """That a clinician lets an app see one patient's record as they may see it themselves.
+    """That a clinician, or a helper, lets an app see one patient's record as they may see it themselves.
 
     Tokens carry its id as their `authorization_id`. It is no consent and allows nothing by itself:
-    what the clinician may see is decided at each request.
+    what the person may see is decided at each request.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     client = models.ForeignKey("smart.Client", models.CASCADE, related_name="+")
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+")
     patient = models.ForeignKey("accounts.Patient", models.PROTECT, related_name="+")
+    # Set: they are no clinician, and it ends with this relationship.
+    helper = models.ForeignKey("accounts.RelatedPerson", models.PROTECT, null=True, related_name="+")
     text_shown = models.TextField(blank=True)
     text_language = models.CharField(max_length=5, blank=True)
     created_at = models.DateTimeField(default=timezone.now)
@@ -52,7 +54,10 @@ class StaffAuthorization(models.Model):
 
     class Phi:
         fields = ("text_shown",)
-        safe = ("id", "client", "user", "patient", "text_language", "created_at", "ends_at", "ended_at")
+        safe = (
+            *("id", "client", "user", "patient", "helper", "text_language"),
+            *("created_at", "ends_at", "ended_at"),
+        )
 
     def __str__(self) -> str:
         return f"StaffAuthorization/{self.id}"

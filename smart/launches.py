@@ -15,7 +15,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 
-from accounts.models import Patient, User
+from accounts.models import Patient, RelatedPerson, User
 from smart import tokens, trail
 from smart.models import AccessToken, Client, Grant, Launch, RefreshToken, SignIn, StaffAuthorization
 
@@ -78,13 +78,20 @@ def _digest(value: str) -> str:
 
 
 def authorize_staff(
-    *, user: User, client: Client, patient: Patient, text: str, language: str
+    *,
+    user: User,
+    client: Client,
+    patient: Patient,
+    text: str,
+    language: str,
+    helper: RelatedPerson | None = None,
 ) -> StaffAuthorization:
-    """Keep that a clinician lets an app see one patient's record as they may see it."""
+    """Keep that a clinician, or a helper, lets an app see one patient's record as they may see it."""
     return StaffAuthorization.objects.create(
         user=user,
         client=client,
         patient=patient,
+        helper=helper,
         text_shown=text,
         text_language=language,
         ends_at=timezone.now() + STAFF_FOR,
@@ -97,6 +104,16 @@ def end_staff(authorization_id: UUID) -> None:
     living = StaffAuthorization.objects.filter(pk=authorization_id, ended_at=None)
     living.update(ended_at=timezone.now())
     tokens.revoke_all(authorization_id)
+
+
+@transaction.atomic
+def end_of_helper(helper: RelatedPerson) -> int:
+    """Their help ended: so does what apps could see by it. Returns how many apps that were."""
+    living = StaffAuthorization.objects.filter(helper=helper, ended_at=None)
+    ended = list(living.values_list("pk", flat=True))
+    for authorization_id in ended:
+        end_staff(authorization_id)
+    return len(ended)
 
 
 # The sign-in behind a token family

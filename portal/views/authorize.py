@@ -25,7 +25,7 @@ from accounts.stepup import Action
 from consent import versions
 from consent.models import Consent
 from consent.words import TOPIC
-from portal import app_names, authorization, sees, subjects
+from portal import app_names, authorization, helper_words, sees, subjects
 from portal.answer_form import AnswerForm
 from portal.app_names import plain
 from portal.authorization import Question, Session
@@ -160,6 +160,8 @@ def _ask(
     with timezone.override(time_zone_of(request.user)):
         if subject.as_staff:
             template, context = "portal/authorize_staff.html", _for_staff(asked, subject)
+            if subject.relation:
+                template = "portal/authorize_for.html"
         else:
             template, context = "portal/authorize.html", _for_patient(asked, subject, form, found)
         context |= who(asked.client) | {"asked": asked, "launched": _launch(asked) is not None}
@@ -187,7 +189,10 @@ def _for_patient(
 
 def _for_staff(asked: AuthorizationRequest, subject: Subject) -> dict[str, object]:
     form = AnswerForm(asked, None)
-    return {"patient": subject.patient, "question": Question.of(asked), "kinds": form.kinds()}
+    shown: dict[str, object] = {"patient": subject.patient, "question": Question.of(asked)}
+    if subject.relation:
+        return shown | {"kinds": [(name, "") for name in helper_words.sees(subject.relation)]}
+    return shown | {"kinds": form.kinds()}
 
 
 @transaction.atomic
@@ -208,7 +213,13 @@ def _decide(request: SignedInRequest, asked: AuthorizationRequest, subject: Subj
     session, launch = session_of(request), _launch(locked)
     if subject.as_staff:
         return _to_app(
-            authorization.open_as_staff(locked, session=session, patient=subject.patient, launch=launch)
+            authorization.open_as_staff(
+                locked,
+                session=session,
+                patient=subject.patient,
+                launch=launch,
+                helper=subject.relation,
+            )
         )
     with timezone.override(time_zone_of(request.user)):
         form = AnswerForm(locked, None, request.POST)

@@ -29,6 +29,7 @@ from portal.guards import PatientRequest, patient_required, signed_in, time_zone
 from portal.helper_forms import AskForm, CodeForm, InviteForm, LevelForm, prefilled
 from portal.pages import StepUp, page
 from portal.states import Kind
+from smart.models import StaffAuthorization
 
 NEW = timedelta(days=7)  # a helper is shown first, with a button to stop, for so long
 MOST_PAST = 20
@@ -255,6 +256,7 @@ def _context(relation: RelatedPerson, form: LevelForm) -> dict[str, object]:
         "changes": relation.changes.order_by("-number")[:20],
         "reasons": helper_words.steps(relation),
         "topics": helper_words.private_topics(),
+        "apps": StaffAuthorization.in_force().filter(helper=relation).select_related("client"),
         "teen": teen,
         "may_assent": teen and helping.law_of(relation.patient).assent and not given_back,
     }

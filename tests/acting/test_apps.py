@@ -1,0 +1,165 @@
+"""Apps in a helper's hands: what the helper may see and no more, and only as long as they help."""
+
+import pytest
+from django.test import Client as Browser
+
+from accounts.models import RelatedPerson
+from accounts.relation_states import Why
+from audit.models import AuditEvent
+from consent import commands, helping
+from consent.models import Consent
+from consent.versions import Act
+from smart.models import StaffAuthorization
+from tests import factories
+from tests.smart.app import App, answer_of
+
+pytestmark = pytest.mark.django_db
+SCOPE = "openid fhirUser launch/patient online_access patient/Patient.rs patient/Observation.rs"
+
+
+@pytest.fixture
+def alice():
+    return factories.alice()
+
+
+@pytest.fixture
+def amir():
+    return factories.create_user("Amir Moreno")
+
+
+@pytest.fixture
+def relation(amir, alice) -> RelatedPerson:
+    return factories.let_help(amir, alice, level="most", may_share=True)
+
+
+@pytest.fixture
+def app(amir, relation) -> App:
+    browser = Browser()
+    browser.force_login(amir)
+    return App(browser, scope=SCOPE)
+
+
+@pytest.fixture
+def token(app) -> str:
+    return app.redeem(app.code()).json()["access_token"]
+
+
+def status(token: str, path: str) -> int:
+    return Browser().get(f"/fhir/r4/{path}", headers={"Authorization": f"Bearer {token}"}).status_code
+
+
+def test_the_helper_is_asked_in_words_about_the_other_person(app, alice):
+    page = app.browser.get(app.page()).text
+
+    assert "Open the record of <bdi>Alice Moreno</bdi> in" in page
+    assert "It ends with your help." in page
+
+
+def test_the_app_reads_as_the_helper_and_the_log_says_for_whom(app, alice, amir, token):
+    answer = app.redeem(app.code()).json()
+
+    assert answer["patient"] == factories.fhir_id(alice)
+    assert not Consent.objects.filter(kind="app").exists()
+    assert status(token, f"Observation/{factories.fhir_id(alice)}-ldl") == 200
+    row = AuditEvent.objects.filter(type="record:read", outcome="permit").latest("recorded_at")
+    assert (row.client, row.on_behalf_of, row.role, row.purpose) == (
+        f"Client/{app.client.client_id}",
+        f"User/{amir.pk}",
+        "helper",
+        "FAMRQT",
+    )
+
+
+def test_fhirUser_of_a_helper_is_a_related_person(app, relation):
+    answer = app.redeem(app.code()).json()
+    claims = app.userinfo(answer["access_token"]).json()
+
+    assert claims["fhirUser"] == f"http://testserver/fhir/r4/RelatedPerson/{relation.pk}"
+
+
+def test_a_narrower_helper_makes_a_narrower_app_at_once(token, alice, relation):
+    assert status(token, f"Observation/{factories.fhir_id(alice)}-ldl") == 200
+    helping.change(
+        relation,
+        level="own",
+        categories=["demographics"],
+        may_share=True,
+        until=relation.period_end,
+        act=Act(by=alice.user, channel="portal"),
+        seen=1,
+    )
+
+    assert status(token, f"Observation/{factories.fhir_id(alice)}-ldl") == 403
+    assert status(token, f"Patient/{factories.fhir_id(alice)}") == 200
+
+
+@pytest.mark.parametrize("how", ["stop", "sharing", "no more apps", "pause"])
+def test_the_app_ends_with_the_help(token, alice, relation, how):
+    if how == "stop":
+        helping.end(relation, Why.PATIENT_STOPPED, by=alice.user, role="patient")
+    elif how == "sharing":
+        commands.revoke(relation.consents.get(), by=alice.user)
+    elif how == "pause":
+        commands.pause_all(alice, act=Act(by=alice.user, channel="portal"))
+    else:
+        helping.change(
+            relation,
+            level="most",
+            categories=[],
+            may_share=False,
+            until=relation.period_end,
+            act=Act(by=alice.user, channel="portal"),
+            seen=1,
+        )
+
+    assert status(token, f"Observation/{factories.fhir_id(alice)}-ldl") in (401, 403)
+    assert StaffAuthorization.in_force().exists() is (how == "pause")
+
+
+def test_an_app_of_old_help_does_not_come_back_with_new_help(token, alice, amir, relation):
+    RelatedPerson.objects.update(status="ended")
+    factories.let_help(amir, alice, level="most", may_share=True)
+
+    assert status(token, f"Observation/{factories.fhir_id(alice)}-ldl") == 403
+
+
+def test_a_birthday_ends_the_app_too():
+    tom, alice = factories.tom(), factories.create_user("Alice Moreno")
+    factories.let_help(alice, tom, "PRN", may_share=True)
+    browser = Browser()
+    browser.force_login(alice)
+    app = App(browser, scope=SCOPE)
+    token = app.redeem(app.code()).json()["access_token"]
+    assert status(token, f"Patient/{factories.fhir_id(tom)}") == 200
+
+    tom.birth_date = tom.birth_date.replace(year=tom.birth_date.year - 8)
+    tom.save(update_fields=["birth_date"])
+
+    assert status(token, f"Patient/{factories.fhir_id(tom)}") == 403
+
+
+def test_private_topics_and_other_patients_stay_closed(token, alice):
+    code = {"system": "http://terminology.hl7.org/CodeSystem/v3-ActCode", "code": "HIV"}
+    factories.load_records(factories.lab_result(alice, "secret", meta={"security": [code]}))
+    other = factories.mallory()
+
+    assert status(token, "Observation/secret") == 404
+    assert status(token, f"Patient/{factories.fhir_id(other)}") == 404
+
+
+def test_without_leave_to_share_there_is_no_record_to_choose(amir, alice):
+    factories.let_help(amir, alice, level="most", may_share=False)
+    browser = Browser()
+    browser.force_login(amir)
+    app = App(browser, scope=SCOPE)
+    page = browser.get(app.page())
+
+    assert page.status_code == 403
+    assert "Only they can connect an app" in page.text
+
+
+def test_a_helper_says_no_and_nothing_is_kept(app):
+    answer = answer_of(app.answer(app.page(), do="deny"))
+
+    assert answer["error"] == "access_denied"
+    assert not StaffAuthorization.objects.exists()
