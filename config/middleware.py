@@ -11,6 +11,7 @@ from django.urls import resolve
 from django.utils import translation
 
 Handler = Callable[[HttpRequest], HttpResponse]
+OF_CLIENTS = frozenset({"/o/token/", "/o/par/", "/o/revoke_token/", "/o/introspect/", "/o/userinfo/"})
 A_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
@@ -32,15 +33,16 @@ def correlation_id(get_response: Handler) -> Handler:
     return middleware
 
 
-def straight_to_fhir(get_response: Handler) -> Handler:
-    """A FHIR request with an access token goes to its view from here.
+def straight_to_machines(get_response: Handler) -> Handler:
+    """A FHIR request with an access token, and what a client posts, go to their views from here.
 
-    It has no session, no form and no language; what is passed by costs more than the decision does.
+    They have no session, no form and no language; what is passed by costs more than the decision does.
     """
 
     def middleware(request: HttpRequest) -> HttpResponse:
-        scheme = request.headers.get("Authorization", "")[:7].lower()
-        if scheme != "bearer " or not request.path_info.startswith("/fhir/"):
+        scheme = request.headers.get("Authorization", "").partition(" ")[0].lower()
+        is_fhir = request.path_info.startswith("/fhir/") and scheme in ("bearer", "dpop")
+        if not is_fhir and request.path_info not in OF_CLIENTS:
             return get_response(request)
         request.resolver_match = match = resolve(request.path_info)
         response = match.func(request, *match.args, **match.kwargs)

@@ -92,7 +92,7 @@ MIDDLEWARE = [
     "config.middleware.correlation_id",
     "audit.middleware.audit_context",
     "smart.cors.middleware",
-    "config.middleware.straight_to_fhir",
+    "config.middleware.straight_to_machines",
     "portal.acting.subject_in_address",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",

@@ -12,6 +12,7 @@ from smart.models import Client
 TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 ALGORITHMS = ("RS384", "ES384")  # those that SMART asks for
 LONGEST = 300  # seconds from now to its `exp`
+NAMED = "smart.client"  # where META keeps who a request says it is from; no header of HTTP has this name
 SKEW = 30  # seconds that clocks may differ
 
 
@@ -28,17 +29,20 @@ def subject_of(assertion: str) -> str:
         return ""
 
 
-def client_of(assertion: str, client_id: str | None) -> Client | None:
-    """Whom an assertion speaks of, unproved; None where it speaks of nobody, or of somebody else."""
+def client_of(assertion: str, client_id: str | None, known: Client | None = None) -> Client | None:
+    """Whom an assertion speaks of, unproved; None where it speaks of nobody, or of somebody else.
+    `known` was read before, and is perhaps the one."""
     subject = subject_of(assertion)
     if not subject or client_id not in (None, "", subject) or "\x00" in subject:
         return None
+    if known and known.client_id == subject:
+        return known
     return Client.objects.filter(client_id=subject).first()
 
 
-def prepare(assertion: str) -> None:
+def prepare(assertion: str, known: Client | None = None) -> None:
     """Have the keys of whom it speaks of at hand. To be called before a transaction: it may fetch."""
-    client = client_of(assertion, None)
+    client = client_of(assertion, None, known)
     if client is None or not client.jwks_uri or not client.is_usable(None):
         return
     kid = jwts.parts_of(assertion)[0].get("kid")

@@ -3,14 +3,17 @@
 from datetime import timedelta
 
 from django.utils import timezone
+from oauth2_provider.settings import oauth2_settings
 
 from smart.models import AccessToken, RefreshToken
 
 RETRY = timedelta(seconds=60)  # in which a client whose answer was lost may refresh once more
 
 
-def lock(token: RefreshToken) -> RefreshToken:
-    return RefreshToken.objects.select_for_update().get(pk=token.pk)
+def is_idle(token: RefreshToken) -> bool:
+    """Whether it was not used for so long that it has ended: each use gives a new one."""
+    longest = timedelta(seconds=oauth2_settings.REFRESH_TOKEN_EXPIRE_SECONDS)
+    return token.access_token_id is None or token.created + longest <= timezone.now()
 
 
 def retries(token: RefreshToken) -> bool:

@@ -42,14 +42,13 @@ def find(token: str) -> AccessToken | None:
     )
 
 
-def find_refresh(token: str) -> RefreshToken | None:
-    """The refresh token with this value, revoked or not."""
-    return (
-        RefreshToken.objects.select_related("application", "user", "patient")
-        .filter(token_checksum=checksum(token))
-        .order_by(F("revoked").desc(nulls_first=True))
-        .first()
-    )
+def find_refresh(token: str, *, lock: bool = False) -> RefreshToken | None:
+    """The refresh token with this value, revoked or not. `lock` it for the transaction; None then where
+    somebody else has it locked."""
+    rows = RefreshToken.objects.select_related("application", "user", "patient")
+    if lock:
+        rows = rows.select_for_update(of=("self",), skip_locked=True)
+    return rows.filter(token_checksum=checksum(token)).order_by(F("revoked").desc(nulls_first=True)).first()
 
 
 def is_active(token: AccessToken | RefreshToken) -> bool:

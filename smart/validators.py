@@ -25,6 +25,7 @@ from smart import (
     dpop,
     exchange,
     identity,
+    issuing,
     launches,
     rotation,
     scopes,
@@ -38,6 +39,7 @@ from smart.models import AccessToken, Client, Grant, RefreshToken
 
 CODE_VERIFIER = re.compile(r"[A-Za-z0-9\-._~]{43,128}")  # RFC 7636, 4.1
 REPLAYED = "token.replayed"
+NAMED = assertions.NAMED
 log = structlog.get_logger("chartkey.oauth")
 
 
@@ -54,12 +56,19 @@ class SmartValidator(OAuth2Validator):
 
     # Who the client is
 
+    def _load_application(self, client_id: str, request: Request) -> Client | None:
+        """The one that the view has read; the toolkit would read it for each question."""
+        named: Client | None = request.headers.get(NAMED)
+        if request.client is None and named and named.client_id == client_id and named.is_usable(request):
+            request.client = named
+        return super()._load_application(client_id, request)  # type: ignore[no-any-return]
+
     def client_authentication_required(self, request: Request, *args: Any, **kwargs: Any) -> bool:
         if request.grant_type == "refresh_token" and not request.client_id:
             # RFC 6749, 6 asks public clients for no client_id, and npm's fhirclient sends none.
             found = tokens.find_refresh(request.refresh_token or "")
             if found and found.application.client_type == Client.CLIENT_PUBLIC:
-                request.client_id = found.application.client_id
+                request.client, request.client_id = found.application, found.application.client_id
         return _asserts(request) or bool(super().client_authentication_required(request, *args, **kwargs))
 
     def authenticate_client(self, request: Request, *args: Any, **kwargs: Any) -> bool:
@@ -78,7 +87,7 @@ class SmartValidator(OAuth2Validator):
         secret = self._extract_basic_auth(request) or getattr(request, "client_secret", None)
         if getattr(request, "client_assertion_type", None) != assertions.TYPE or secret:
             return False
-        client = assertions.client_of(assertion, request.client_id)
+        client = assertions.client_of(assertion, request.client_id, request.headers.get(NAMED))
         if client is None or not client.is_usable(request) or not client.signs_assertions:
             return False
         try:
@@ -138,6 +147,11 @@ class SmartValidator(OAuth2Validator):
 
     # Code for tokens
 
+    def get_authorization_code_scopes(self, *args: Any, **kwargs: Any) -> list[str]:
+        """Which of oauthlib's two handlers takes a code. That of OpenID Connect takes any, and looks at the
+        scopes once the client has proved itself; to look at them before would be a look for strangers."""
+        return ["openid"]
+
     def validate_code(
         self, client_id: str, code: str, client: Client, request: Request, *a: Any, **kw: Any
     ) -> bool:
@@ -166,36 +180,20 @@ class SmartValidator(OAuth2Validator):
     def validate_refresh_token(
         self, refresh_token: str, client: Client, request: Request, *args: Any, **kwargs: Any
     ) -> bool:
-        """A rotated token that comes back ends its family: the toolkit does it, the log hears of it here.
+        """A rotated token that comes back ends its family, and the log hears of it.
 
         The row stays locked until the new tokens are written. Of refreshes that run side by
         side the first wins, and the others are refused without that being taken for theft (G3).
         """
-        found = tokens.find_refresh(refresh_token)
+        found = tokens.find_refresh(refresh_token, lock=True)
         if found is None:
+            if raced := tokens.find_refresh(refresh_token):  # another holds it at this moment
+                trail.refused(raced, "token.raced")
             return False
-        if found.application_id == client.pk and found.jkt and found.jkt != _jkt(request):
-            trail.refused(found, "proof.mismatch")
+        if reason := _why_not_refreshed(found, client, request):
+            trail.refused(found, reason)
             return False
-        now = rotation.lock(found)
-        if (now.revoked, now.retried_at) != (found.revoked, found.retried_at):
-            trail.refused(found, "token.raced")
-            return False
-        if found.application_id == client.pk and rotation.retries(found):
-            request.user, request.refresh_token = found.user, refresh_token
-            request.refresh_token_instance = found
-            found.revoked = None  # here only: its end, and what stands behind it, are looked at below
-        elif not super().validate_refresh_token(refresh_token, client, request, *args, **kwargs):
-            trail.refused(found, REPLAYED if rotation.was_rotated(found) else "token.refused")
-            return False
-        if not tokens.is_active(found):  # G10: its absolute end, and the authorization's own
-            trail.refused(found, "authorization.ended")
-            return False
-        if not launches.may_refresh(found):  # `online_access`, and they signed out
-            RefreshToken.revoke_family(found.token_family)
-            trail.refused(found, "authorization.ended")
-            return False
-        request.smart_source = found
+        request.user, request.smart_source = found.user, found
         return True
 
     def get_original_scopes(self, refresh_token: str, request: Request, *args: Any, **kwargs: Any) -> str:
@@ -212,6 +210,10 @@ class SmartValidator(OAuth2Validator):
 
     # Tokens
 
+    def save_bearer_token(self, token: dict[str, Any], request: Request, *args: Any, **kwargs: Any) -> None:
+        """In the transaction of the view; the toolkit would open one more within it."""
+        self._save_bearer_token(token, request, *args, **kwargs)
+
     def _save_bearer_token(self, token: dict[str, Any], request: Request, *args: Any, **kwargs: Any) -> None:
         """Issue what the authorization still allows; `token` is the answer that the client gets."""
         if _jkt(request):
@@ -221,14 +223,19 @@ class SmartValidator(OAuth2Validator):
         elif request.grant_type == exchange.GRANT_TYPE:
             self._save_exchanged(token, request)
         else:
-            self._save_persons_token(token, request, *args, **kwargs)
+            self._save_persons_token(token, request)
 
-    def _save_persons_token(self, token: dict[str, Any], request: Request, *args: Any, **kwargs: Any) -> None:
+    def _save_persons_token(self, token: dict[str, Any], request: Request) -> None:
         source: Grant | RefreshToken = request.smart_source
+        self._check_and_set_request_resource(request)
         token["expires_in"] = _lifetime(token["expires_in"], source)
         if not launches.may_refresh(source):
             token.pop("refresh_token", None)
-        super()._save_bearer_token(token, request, *args, **kwargs)
+        if isinstance(source, RefreshToken):
+            issuing.use(source)
+        access = issuing.access_token(request, token, source=source, jkt=_jkt(request))
+        if "refresh_token" in token:
+            issuing.refresh_token(request, token, access, source, _jkt(request))
         if source.patient:
             token["patient"] = authorizations.fhir_id_of(source.patient)
         token.update(source.launch)
@@ -240,54 +247,16 @@ class SmartValidator(OAuth2Validator):
         token.pop("refresh_token", None)
         token["expires_in"] = min(token["expires_in"], 300)
         request.user = None
-        access = super()._create_access_token(_in(token["expires_in"]), request, token)
-        access.jkt = _jkt(request)
-        access.save()
-        trail.issued(access, token)
+        trail.issued(issuing.access_token(request, token, source=None, jkt=_jkt(request)), token)
 
     def _save_exchanged(self, token: dict[str, Any], request: Request) -> None:
         """All of the subject's, with the service that asked before those that asked before it."""
         subject: AccessToken = request.smart_subject
         actor = request.client.client_id
         request.user, request.client = subject.user, subject.application
-        access = super()._create_access_token(_in(token["expires_in"]), request, token)
-        _carry_over(subject, access)
-        access.jkt = _jkt(request)
-        access.act = {"sub": actor} | ({"act": subject.act} if subject.act else {})
-        access.save()
+        act = {"sub": actor} | ({"act": subject.act} if subject.act else {})
+        access = issuing.access_token(request, token, source=subject, jkt=_jkt(request), act=act)
         trail.issued(access, token, to=actor)
-
-    def _create_access_token(
-        self,
-        expires: datetime,
-        request: Request,
-        token: dict[str, Any],
-        source_refresh_token: RefreshToken | None = None,
-    ) -> AccessToken:
-        access = super()._create_access_token(expires, request, token, source_refresh_token)
-        _carry_over(request.smart_source, access)
-        access.jkt = _jkt(request)
-        access.save()
-        return access
-
-    def _create_refresh_token(
-        self,
-        request: Request,
-        refresh_token_code: str,
-        access_token: AccessToken,
-        previous_refresh_token: RefreshToken | None,
-    ) -> RefreshToken:
-        source = request.smart_source
-        refresh = super()._create_refresh_token(
-            request, refresh_token_code, access_token, previous_refresh_token
-        )
-        _carry_over(source, refresh)
-        refresh.scope = source.scope
-        refresh.expires_at = _end_of(source)
-        if request.client.client_type == Client.CLIENT_PUBLIC:
-            refresh.jkt = _jkt(request)  # others prove themselves anyway (RFC 9449, 5)
-        refresh.save()
-        return refresh
 
     def _check_and_set_request_resource(self, request: Request) -> None:
         """RFC 8707: our FHIR bases are one resource server; a token for any other is not to be had."""
@@ -378,6 +347,26 @@ def _why_refused(grant: Grant, request: Request) -> str:
     return ""
 
 
+def _why_not_refreshed(found: RefreshToken, client: Client, request: Request) -> str:
+    """Why a refresh token is not honoured, empty if it is. One that was used before ends its family."""
+    is_own = found.application_id == client.pk
+    if is_own and found.jkt and found.jkt != _jkt(request):
+        return "proof.mismatch"
+    if is_own and rotation.retries(found):
+        found.revoked = None  # here only: its end, and what stands behind it, are looked at below
+    elif found.revoked is not None:
+        RefreshToken.revoke_family(found.token_family)
+        return REPLAYED if rotation.was_rotated(found) else "token.refused"
+    elif not is_own or rotation.is_idle(found):
+        return "token.refused"
+    if not tokens.is_active(found):  # G10: its absolute end, and the authorization's own
+        return "authorization.ended"
+    if not launches.may_refresh(found):  # `online_access`, and they signed out
+        RefreshToken.revoke_family(found.token_family)
+        return "authorization.ended"
+    return ""
+
+
 def _asserts(request: Request) -> bool:
     names = ("client_assertion", "client_assertion_type")
     return any(getattr(request, name, None) for name in names)
@@ -386,10 +375,6 @@ def _asserts(request: Request) -> bool:
 def _jkt(request: Request) -> str:
     """The thumbprint of the key that this request showed; the view checked the proof."""
     return str(request.headers.get(dpop.KEY, ""))
-
-
-def _in(seconds: int) -> datetime:
-    return timezone.now() + timedelta(seconds=seconds)
 
 
 def _s256(verifier: str) -> str:
@@ -409,11 +394,3 @@ def _lifetime(seconds: int, source: Grant | RefreshToken) -> int:
     if left <= 0:
         raise errors.InvalidGrantError
     return min(seconds, left)
-
-
-def _carry_over(source: Grant | AccessToken | RefreshToken, token: AccessToken | RefreshToken) -> None:
-    token.authorization_id = source.authorization_id
-    token.patient = source.patient
-    token.launch = source.launch
-    token.authenticated_at = source.authenticated_at
-    token.token_family = source.token_family

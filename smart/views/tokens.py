@@ -20,6 +20,7 @@ from smart.server import NO_STORE, core, error, is_readable, named_client, oauth
 log = structlog.get_logger()
 View = Callable[[HttpRequest], HttpResponse]
 
+CHALLENGE = {"WWW-Authenticate": 'Basic realm="clients"'}
 JSON = {"Content-Type": "application/json"}  # the toolkit leaves it out of some errors
 GRANT_TYPES = ("authorization_code", "refresh_token", "client_credentials", exchange.GRANT_TYPE)
 
@@ -34,9 +35,13 @@ def endpoint(view: View) -> View:
     def handle(request: HttpRequest) -> HttpResponse:
         if not is_readable(request):
             return error("invalid_request")
-        request.cors_client = named_client(request)  # type: ignore[attr-defined]  # smart.cors reads it
+        name = named_client(request)
+        client = Client.objects.filter(client_id=name).first() if name else None
+        if name and (client is None or not client.is_usable(request)):
+            return error("invalid_client", status=401, **CHALLENGE)  # before anything costs more (P13)
+        request.cors_client, request.META[assertions.NAMED] = name, client  # type: ignore[attr-defined]
         if assertion := request.POST.get("client_assertion"):
-            assertions.prepare(assertion)  # it may fetch, so before a transaction is open
+            assertions.prepare(assertion, client)  # it may fetch, so before a transaction is open
         return view(request)
 
     return handle
@@ -85,7 +90,7 @@ def _push(request: HttpRequest) -> HttpResponse:
         return fault
     client = authenticated(request)
     if client is None:
-        return error("invalid_client", status=401, **{"WWW-Authenticate": 'Basic realm="par"'})
+        return error("invalid_client", status=401, **CHALLENGE)
     parameters = {k: str(v) for k, v in request.POST.items() if k not in par.CREDENTIALS}
     jkt = request.META[dpop.KEY]
     if client.dpop_bound_access_tokens and not (jkt or "dpop_jkt" in parameters):
@@ -127,7 +132,7 @@ def introspect(request: HttpRequest) -> HttpResponse:
     """
     client = authenticated(request)
     if client is None or client.client_type != Client.CLIENT_CONFIDENTIAL:
-        return error("invalid_client", status=401, **{"WWW-Authenticate": 'Basic realm="introspect"'})
+        return error("invalid_client", status=401, **CHALLENGE)
     value = request.POST.get("token", "")
     if not value:
         return error("invalid_request", "Missing token parameter.")

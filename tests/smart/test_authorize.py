@@ -288,9 +288,9 @@ def test_the_longest_max_age_is_a_limit_like_any_other(app):
 
 @pytest.mark.parametrize(
     "path",
-    ["applications/", "applications/register/", "authorized_tokens/", "register/", "device/", "logout/"],
+    ["applications/", "applications/register/", "authorized_tokens/", "register/", "device/"],
 )
-def test_G7_G8_G11_the_toolkits_own_pages_are_not_served(app, path):
+def test_G7_G11_the_toolkits_own_pages_are_not_served(app, path):
     assert app.browser.get(f"/o/{path}").status_code == 404
 
 

@@ -1,0 +1,115 @@
+"""What an endpoint costs, as counts that depend on no machine (P12, P13), and what a token passes by."""
+
+import pytest
+from django.db import connection
+from django.test import Client as Browser
+from django.test.utils import CaptureQueriesContext
+from jwcrypto.jwk import JWK
+
+from tests import factories
+from tests.smart import signing
+from tests.smart.app import App
+
+SECRET = "s" * 43
+
+
+def statements(captured: CaptureQueriesContext) -> list[str]:
+    """Without those of the transaction that the test itself runs in."""
+    said = [query["sql"].lstrip() for query in captured.captured_queries]
+    return [sql for sql in said if not sql.startswith(("SAVEPOINT", "RELEASE", "ROLLBACK"))]
+
+
+def test_P12_a_refresh_is_eight_statements(app):
+    token = app.connect()["refresh_token"]
+
+    with CaptureQueriesContext(connection) as captured:
+        answer = app.refresh(token)
+
+    assert answer.status_code == 200
+    # client; token, locked; consent; end of the old pair; new pair; the patient's id; the log
+    assert len(statements(captured)) == 8, "\n".join(statements(captured))
+
+
+@pytest.mark.parametrize(
+    ("path", "most"), [("/o/token/", 1), ("/o/par/", 1), ("/o/revoke_token/", 1), ("/o/introspect/", 1)]
+)
+def test_P13_who_is_not_known_costs_one_look_and_no_signature(app, monkeypatch, path, most):
+    """Cheap checks come first: a good proof, or an assertion, of a stranger is not verified."""
+    looked: list[str] = []
+    monkeypatch.setattr("smart.jwts.verify", lambda token, *_: looked.append(token))
+    key = JWK.generate(kty="EC", crv="P-256", kid="k")
+    said = {"client_id": "nobody", "grant_type": "authorization_code", "token": "x", "code": "x"}
+    asserted = signing.asserted(signing.ec(), "nobody")
+
+    for body in (said, asserted | {"grant_type": "client_credentials"}):
+        with CaptureQueriesContext(connection) as captured:
+            answer = app.post(path, body, DPoP=signing.proof(key))
+        assert (answer.status_code, answer.json()["error"]) == (401, "invalid_client")
+        assert len(statements(captured)) <= most
+    assert looked == []
+
+
+def test_P13_a_wrong_secret_costs_one_look(app, browser):
+    confidential = App(browser, factories.acme_client(client_type="confidential", client_secret=SECRET))
+
+    with CaptureQueriesContext(connection) as captured:
+        answer = confidential.redeem("made-up", client_secret="wrong")
+
+    assert answer.json()["error"] == "invalid_client"
+    assert len(statements(captured)) == 1
+
+
+def test_P13_an_assertion_whose_claims_are_wrong_is_not_verified(app, browser, monkeypatch):
+    key = signing.ec()
+    asserting = App(browser, factories.acme_client(client_type="confidential", jwks=signing.public(key)))
+    name = asserting.client.client_id
+    monkeypatch.setattr("smart.jwts.verify", lambda *_: pytest.fail("it was verified"))
+
+    for wrong in ({"aud": "https://other.example"}, {"exp": 1}, {"iss": "other"}, {"jti": None}):
+        body = {"grant_type": "client_credentials"} | signing.asserted(
+            key, asserting.client.client_id, **wrong
+        )
+        assert asserting.post("/o/token/", body).json()["error"] == "invalid_client"
+
+
+# What is passed by
+
+
+@pytest.fixture
+def seen(monkeypatch) -> list[str]:
+    """The requests that went all the way through the session's middleware."""
+    from django.contrib.sessions.middleware import SessionMiddleware
+
+    seen: list[str] = []
+    through = SessionMiddleware.process_request
+
+    def note(self, request):
+        seen.append(request.path_info)
+        return through(self, request)
+
+    monkeypatch.setattr(SessionMiddleware, "process_request", note)
+    return seen
+
+
+@pytest.mark.parametrize("scheme", ["Bearer", "bearer", "DPoP", "dpop"])
+def test_a_token_bound_or_not_goes_straight_to_the_gate(db, seen, scheme):
+    answer = Browser().get("/fhir/r4/Observation", headers={"Authorization": f"{scheme} made-up"})
+
+    assert answer.status_code == 401
+    assert answer["Cache-Control"] == "no-store"
+    assert seen == []
+
+
+def test_what_clients_post_goes_straight_to_its_view(db, seen):
+    for path in ("/o/token/", "/o/par/", "/o/revoke_token/", "/o/introspect/", "/o/userinfo/"):
+        answer = Browser().post(path, {})
+        assert answer["Cache-Control"] == "no-store"
+        assert "Set-Cookie" not in answer.headers
+    assert seen == []
+
+
+def test_a_person_does_not(db, seen):
+    Browser().get("/fhir/r4/Observation")
+    Browser().get("/accounts/login/")
+
+    assert seen == ["/fhir/r4/Observation", "/accounts/login/"]
