@@ -3,6 +3,7 @@
 import csv
 import io
 from collections.abc import Iterable, Iterator, Sequence
+from decimal import Decimal
 
 STARTS_A_FORMULA = frozenset("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
 # Spreadsheets take a file without this mark for Windows-1252 and spoil every accent. RFC 4180 says nothing
@@ -19,14 +20,16 @@ def safe(cell: str) -> str:
     return f"'{cell}" if start[:1] and start[0] in STARTS_A_FORMULA else cell
 
 
-def line(row: Sequence[str]) -> str:
-    """One row as it stands in the file, every cell as `safe` leaves it and in quotes."""
+def line(row: Sequence[str | Decimal]) -> str:
+    """One row as it stands in the file, in quotes. Text is made `safe`; a number is no text."""
     text = io.StringIO()
-    csv.writer(text, quoting=csv.QUOTE_ALL).writerow([safe(cell) for cell in row])
+    csv.writer(text, quoting=csv.QUOTE_ALL).writerow(
+        [f"{cell:f}" if isinstance(cell, Decimal) else safe(cell) for cell in row]
+    )
     return text.getvalue()
 
 
-def lines(rows: Iterable[Sequence[str]]) -> Iterator[str]:
+def lines(rows: Iterable[Sequence[str | Decimal]]) -> Iterator[str]:
     """A whole file in UTF-8, row by row, with the mark by which spreadsheets know it."""
     yield BYTE_ORDER_MARK
     for row in rows:
