@@ -24,8 +24,9 @@ from django.db.models.signals import post_delete
 from django.dispatch import receiver
 from django.http import HttpRequest
 
-from accounts import devices, endings, sessions
+from accounts import devices, endings, sessions, stepup
 from accounts.endings import Change
+from accounts.factors import Factor
 from accounts.models import User
 from accounts.sessions import Why
 from audit.events import EventType, Outcome, Role
@@ -132,4 +133,5 @@ def end_sessions_without_it(
     """Backup codes come with another factor, or after a look at them; they are none of their own."""
     if authenticator.type != Authenticator.Type.RECOVERY_CODES:
         endings.changed(user, Change.FACTOR_ADDED, session_key=request.session.session_key)
+        stepup.holds_with(request, Factor(authenticator.type))
         _tell(user)

@@ -159,6 +159,15 @@ def passed(request: HttpRequest, one: Waiting, factor: Factor) -> None:
     _log(EventType.STEPUP_PASS, Outcome.PERMIT, user, action=one.action.value, method=factor.value)
 
 
+def holds_with(request: HttpRequest, factor: Factor) -> None:
+    """A factor was just added, and shown to work: the proof that let the person add it holds by the new one,
+    which may have made the old one too weak. They are not asked twice on one errand."""
+    user = _user(request)
+    if factor in STRONG:
+        proof = [str(user.pk), factor, factors.now()]
+        request.session[PASSED] = request.session.get(PASSED, {}) | {Action.SECURITY: proof}
+
+
 def failed(request: HttpRequest, one: Waiting, tried: str) -> bool:
     """Log the failure. True once there were so many that the session must end.
 

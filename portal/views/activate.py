@@ -22,6 +22,7 @@ from portal.guards import anyone
 from portal.pages import page
 
 KEY = "activation"
+NO_EMAIL = pgettext_lazy("email.wrong", "Enter your email, such as name@example.com.")
 LASTS = 30 * 60  # seconds from the code to the account
 
 
@@ -40,6 +41,9 @@ class WhoForm(forms.Form):
     birth_date = forms.DateField(
         label=pgettext_lazy("activate.birth", "Your birth date"),
         widget=forms.DateInput(attrs={"type": "date", "autocomplete": "bday"}),
+        error_messages={
+            "invalid": pgettext_lazy("activate.birth.wrong", "Enter your birth date: month, day and year.")
+        },
     )
 
 
@@ -48,6 +52,7 @@ class AccountForm(forms.Form):
         label=pgettext_lazy("activate.email", "Your email"),
         help_text=pgettext_lazy("activate.email.hint", "One that only you read. We send a code there."),
         widget=forms.EmailInput(attrs={"autocomplete": "email"}),
+        error_messages={"invalid": NO_EMAIL},
     )
     password = forms.CharField(
         label=pgettext_lazy("activate.password", "A new password"),

@@ -20,7 +20,7 @@ from accounts.stepup import Action
 from portal.guards import signed_in
 from portal.pages import StepUp, page
 from portal.stepup import step_up
-from portal.views.activate import CodeForm, address_is_shared
+from portal.views.activate import NO_EMAIL, CodeForm, address_is_shared
 
 ALWAYS = frozenset({"GET", "HEAD", "POST"})
 
@@ -30,6 +30,7 @@ class AddressForm(forms.Form):
         label=pgettext_lazy("email.new", "Your new email"),
         help_text=pgettext_lazy("activate.email.hint", "One that only you read. We send a code there."),
         widget=forms.EmailInput(attrs={"autocomplete": "email"}),
+        error_messages={"invalid": NO_EMAIL},
     )
 
     def __init__(self, data: Any, *, user: User) -> None:

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import allauth
 import django_htmx
 from django.http import HttpResponse
 from playwright.sync_api import Page, Route, sync_playwright
@@ -16,7 +17,12 @@ from playwright.sync_api import Page, Route, sync_playwright
 from tests.browser.conftest import FLAGS, _chromium
 
 SITE = "http://localhost"  # an origin that browsers trust without TLS; nothing listens there
-STATIC = (Path(__file__).resolve().parents[2] / "static", Path(django_htmx.__file__).parent / "static")
+ALLAUTH = Path(allauth.__file__).parent
+STATIC = (
+    Path(__file__).resolve().parents[2] / "static",
+    Path(django_htmx.__file__).parent / "static",
+    *(ALLAUTH / room / "static" for room in ("account", "mfa")),
+)
 TYPES = {".css": "text/css", ".svg": "image/svg+xml", ".js": "text/javascript"}
 Rendered = Mapping[str, HttpResponse]
 

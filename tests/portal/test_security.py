@@ -178,3 +178,17 @@ def test_A15_a_backup_code_lets_in_once(alice, client):
         client.post("/accounts/login/", {"login": alice.email, "password": PASSWORD})
         client.post("/accounts/2fa/authenticate/", {"code": code})
         assert ("_auth_user_id" in client.session) is lets_in
+
+
+@pytest.mark.django_db(transaction=True)  # allauth tells of new codes when they are committed
+def test_who_adds_codes_is_not_asked_again_for_the_backup_codes(alice, client):
+    page = client.get("/accounts/2fa/totp/activate/").text
+    session = client.session
+    secret = session["mfa.totp.secret"]
+    assert secret in page
+    code = proving.code_of(secret)
+
+    done = client.post("/accounts/2fa/totp/activate/", {"code": code}, follow=True)
+
+    assert done.request["PATH_INFO"] == "/accounts/2fa/recovery-codes/"
+    assert client.post("/downloads/new/", {"what": "all"}).url.startswith("/check/")  # another action is
