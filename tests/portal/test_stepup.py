@@ -37,9 +37,9 @@ def test_every_action_is_said_in_words():
 
 
 def test_page_that_needs_step_up_says_so_in_its_contract():
-    assert {name for name, contract in REGISTRY.items() if contract.step_up is StepUp.FRESH} == {
-        *("download-new", "activity-print", "email", "email-confirm"),
-    }
+    fresh = {name for name, contract in REGISTRY.items() if contract.step_up is StepUp.FRESH}
+
+    assert fresh >= {"download-new", "activity-print", "email", "email-confirm"}
 
 
 def test_form_waits_and_nothing_is_done_before(alice, client):
