@@ -7,6 +7,7 @@ from oauth2_provider.settings import oauth2_settings
 
 from smart.models import AccessToken, RefreshToken
 
+ARRIVED = "smart.arrived"  # where META keeps when a request was read; no header of HTTP has this name
 RETRY = timedelta(seconds=60)  # in which a client whose answer was lost may refresh once more
 
 

@@ -352,6 +352,8 @@ def _why_not_refreshed(found: RefreshToken, client: Client, request: Request) ->
     is_own = found.application_id == client.pk
     if is_own and found.jkt and found.jkt != _jkt(request):
         return "proof.mismatch"
+    if found.revoked is not None and request.headers[rotation.ARRIVED] <= found.revoked:
+        return "token.raced"  # it was here before the other had done its work
     if is_own and rotation.retries(found):
         found.revoked = None  # here only: its end, and what stands behind it, are looked at below
     elif found.revoked is not None:

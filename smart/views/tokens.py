@@ -8,11 +8,12 @@ import structlog
 from django.conf import settings
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
 
-from smart import assertions, authorizations, dpop, exchange, par, requests, tokens
+from smart import assertions, authorizations, dpop, exchange, par, requests, rotation, tokens
 from smart.jwts import BadToken
 from smart.models import AccessToken, Client, RefreshToken
 from smart.server import NO_STORE, core, error, is_readable, named_client, oauth_request
@@ -39,6 +40,7 @@ def endpoint(view: View) -> View:
         client = Client.objects.filter(client_id=name).first() if name else None
         if name and (client is None or not client.is_usable(request)):
             return error("invalid_client", status=401, **CHALLENGE)  # before anything costs more (P13)
+        request.META[rotation.ARRIVED] = timezone.now()
         request.cors_client, request.META[assertions.NAMED] = name, client  # type: ignore[attr-defined]
         if assertion := request.POST.get("client_assertion"):
             assertions.prepare(assertion, client)  # it may fetch, so before a transaction is open

@@ -66,9 +66,7 @@ def test_P13_an_assertion_whose_claims_are_wrong_is_not_verified(app, browser, m
     monkeypatch.setattr("smart.jwts.verify", lambda *_: pytest.fail("it was verified"))
 
     for wrong in ({"aud": "https://other.example"}, {"exp": 1}, {"iss": "other"}, {"jti": None}):
-        body = {"grant_type": "client_credentials"} | signing.asserted(
-            key, asserting.client.client_id, **wrong
-        )
+        body = {"grant_type": "client_credentials"} | signing.asserted(key, name, **wrong)
         assert asserting.post("/o/token/", body).json()["error"] == "invalid_client"
 
 
