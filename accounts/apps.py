@@ -5,4 +5,4 @@ class AccountsConfig(AppConfig):
     name = "accounts"
 
     def ready(self) -> None:
-        from accounts import signals  # noqa: F401  receivers connect themselves
+        from accounts import elevations, signals  # noqa: F401  they connect themselves

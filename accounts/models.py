@@ -11,6 +11,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Lower
 from django.utils import timezone
 
+from accounts.elevation_models import Elevation as Elevation
 from accounts.sign_in_models import ActivationCode as ActivationCode
 from accounts.sign_in_models import Device as Device
 

@@ -88,6 +88,11 @@ class EventType(StrEnum):
     HELPER_END = "helper:end"
     HELPER_EXPIRE = "helper:expire"
     HELPER_ACT = "helper:act"  # somebody began, or tried, to act for a patient
+    EMERGENCY_OPEN = "emergency:open"  # a clinician broke the glass, or tried to
+    EMERGENCY_END = "emergency:end"  # before its time
+    EMERGENCY_REVIEW = "emergency:review"
+    ELEVATION_START = "elevation:start"  # staff may do more for some minutes
+    ELEVATION_END = "elevation:end"  # before its time
     AUDIT_READ = "audit:read"
     AUDIT_RETAIN = "audit:retain"  # a month of events was let go, its time being over
     AUDIT_SHRED = "audit:shred"  # the erasable detail of somebody's events was erased
@@ -169,6 +174,11 @@ REQUIRED: Mapping[EventType, frozenset[str]] = {
     EventType.PATIENT_MERGE: _TARGET,
     EventType.PATIENT_SPLIT: _TARGET,
     **dict.fromkeys((t for t in EventType if t.startswith("helper:")), _TARGET),
+    EventType.EMERGENCY_OPEN: frozenset({"purpose"}),
+    EventType.EMERGENCY_END: _TARGET,
+    EventType.EMERGENCY_REVIEW: _TARGET,
+    EventType.ELEVATION_START: frozenset(),
+    EventType.ELEVATION_END: frozenset({"target"}),
     EventType.AUDIT_READ: frozenset(),
     EventType.AUDIT_RETAIN: frozenset({"target", "count"}),
     EventType.AUDIT_SHRED: frozenset({"target", "count"}),

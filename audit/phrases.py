@@ -533,6 +533,50 @@ PHRASES: Mapping[EventType, Phrase] = {
             "activity.audit-download.other-tried", "{who} tried to save the list of who used your records."
         ),
     ),
+    EventType.EMERGENCY_OPEN: Phrase(
+        you=pgettext_lazy("activity.emergency-open.you", "You opened this record in an emergency."),
+        other=pgettext_lazy(
+            "activity.emergency-open.other",
+            "A doctor opened your record in an emergency. The clinic checks each time this happens.",
+        ),
+        you_tried=pgettext_lazy(
+            "activity.emergency-open.you-tried", "You tried to open this record in an emergency."
+        ),
+        other_tried=pgettext_lazy(
+            "activity.emergency-open.other-tried", "{who} tried to open your record in an emergency."
+        ),
+    ),
+    EventType.EMERGENCY_END: _only(
+        pgettext_lazy("activity.emergency-end.you", "You closed a record after an emergency."),
+        pgettext_lazy("activity.emergency-end.other", "{who} closed your record after an emergency."),
+    ),
+    EventType.EMERGENCY_REVIEW: _only(
+        pgettext_lazy(
+            "activity.emergency-review.you", "You checked why a record was opened in an emergency."
+        ),
+        pgettext_lazy(
+            "activity.emergency-review.other", "{who} checked why your record was opened in an emergency."
+        ),
+    ),
+    EventType.ELEVATION_START: Phrase(
+        you=pgettext_lazy(
+            "activity.elevation-start.you", "You asked to see more than your work needs each day."
+        ),
+        other=pgettext_lazy(
+            "activity.elevation-start.other",
+            "{who} asked to see more of your account. They did not see your health records.",
+        ),
+        you_tried=pgettext_lazy(
+            "activity.elevation-start.you-tried", "You tried to see more than your work needs each day."
+        ),
+        other_tried=pgettext_lazy(
+            "activity.elevation-start.other-tried", "{who} tried to see more of your account."
+        ),
+    ),
+    EventType.ELEVATION_END: _only(
+        pgettext_lazy("activity.elevation-end.you", "You stopped seeing more than your work needs each day."),
+        pgettext_lazy("activity.elevation-end.other", "{who} stopped seeing more of your account."),
+    ),
     EventType.INVESTIGATION_OPEN: _only(
         pgettext_lazy("activity.investigation-open.you", "You asked us to check a line of this list."),
         pgettext_lazy("activity.investigation-open.other", "{who} started to check who used your records."),

@@ -120,6 +120,20 @@ REASONS: Mapping[str, Promise] = {
     "role.not-allowed": pgettext_lazy(
         "reason.role.not-allowed", "We said no because this is not part of their work."
     ),
+    "emergency.own": pgettext_lazy(
+        "reason.emergency.own", "We said no because nobody opens their own record in that way."
+    ),
+    "emergency.reason": pgettext_lazy("reason.emergency.reason", "We said no because no reason was given."),
+    "elevation.own": pgettext_lazy(
+        "reason.elevation.own", "We said no because nobody does this for their own account."
+    ),
+    "elevation.reason": pgettext_lazy("reason.elevation.reason", "We said no because no reason was given."),
+    "elevation.running": pgettext_lazy(
+        "reason.elevation.running", "We said no because they see more already, for another reason."
+    ),
+    "emergency.reviewed": pgettext_lazy(
+        "reason.emergency.reviewed", "We said no because somebody else had checked it first."
+    ),
     "record.not-yours": pgettext_lazy(
         "reason.record.not-yours", "We said no because this is not in your record."
     ),

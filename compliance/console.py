@@ -15,24 +15,27 @@ from django.shortcuts import redirect
 from django.urls import path, reverse
 from django.utils.module_loading import import_string
 
-from accounts.models import StaffRole
 from audit import health
 from audit.events import EventType, Outcome, Role
 from audit.log import REFERENCE, Entry, record
+from compliance import emergencies
 from compliance.readonly import ReadOnlyAdmin
+from consent import staff
+from consent.staff import Action
 
 View = Callable[..., HttpResponse]
 
-MAY_OPEN = (StaffRole.Role.COMPLIANCE, StaffRole.Role.PRIVACY_OFFICER, StaffRole.Role.ADMINISTRATOR)
-# The pages that are no table: address, view (in `compliance.cases`), name.
+# The pages that are no table: address, view (in `compliance`), name, and the action that opens it.
 OWN_PAGES = (
-    ("log/", "log_search_page", "log-search"),
-    ("cases/", "cases", "cases"),
-    ("cases/<uuid:case_id>/", "case", "case"),
-    ("cases/<uuid:case_id>/change/", "case_change", "case-change"),
-    ("cases/<uuid:case_id>/pack/", "case_pack", "case-pack"),
-    ("disclosures/", "disclosure_queue", "disclosures"),
-    ("disclosures/<uuid:asked_id>/", "disclosure", "disclosure"),
+    ("log/", "cases.log_search_page", "log-search", Action.INVESTIGATE),
+    ("cases/", "cases.cases", "cases", Action.INVESTIGATE),
+    ("cases/<uuid:case_id>/", "cases.case", "case", Action.INVESTIGATE),
+    ("cases/<uuid:case_id>/change/", "cases.case_change", "case-change", Action.INVESTIGATE),
+    ("cases/<uuid:case_id>/pack/", "cases.case_pack", "case-pack", Action.INVESTIGATE),
+    ("disclosures/", "cases.disclosure_queue", "disclosures", Action.DISCLOSURES),
+    ("disclosures/<uuid:asked_id>/", "cases.disclosure", "disclosure", Action.DISCLOSURES),
+    ("emergencies/", "emergency_pages.queue", "emergency-views", Action.REVIEW_EMERGENCY),
+    ("emergencies/<uuid:view_id>/", "emergency_pages.view", "emergency-view", Action.REVIEW_EMERGENCY),
 )
 A_PATIENT = re.compile(r"Patient/[0-9a-f-]{36}")
 
@@ -51,23 +54,29 @@ class Console(admin.AdminSite):
             super().register(model_or_iterable, admin_class, **options)
 
     def has_permission(self, request: HttpRequest) -> bool:
-        """Asked many times for one page; looked up once."""
-        known = request.__dict__
-        if "may_open_console" not in known:
-            user = request.user
-            known["may_open_console"] = (
-                user.is_active and user.is_staff and user.staff_roles.filter(role__in=MAY_OPEN).exists()
-            )
-        return known["may_open_console"]
+        return self.may(request, Action.CONSOLE)
 
-    def admin_view(self, view: Any, cacheable: bool = False) -> Any:
+    def may(self, request: HttpRequest, action: Action) -> bool:
+        """What the policies say (`consent.staff`). Asked many times for one page; looked up once."""
+        known = request.__dict__.setdefault("console_actions", {})
+        if action not in known:
+            known[action] = request.user.is_staff and staff.may(request.user, action)
+        return known[action]
+
+    def index(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        """The start page: what this person may do here, and what is overdue."""
+        may = {action.value: self.may(request, action) for action in Action}
+        late = emergencies.late_count() if may[Action.REVIEW_EMERGENCY] else 0
+        return super().index(request, (extra_context or {}) | {"may": may, "late_views": late})
+
+    def admin_view(self, view: Any, cacheable: bool = False, action: Action = Action.CONSOLE) -> Any:
         """The guard of every page here: sign-in, role, and a row in the log before anything is read."""
 
         @wraps(view)
         def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
             if not request.user.is_authenticated:
                 return redirect_to_login(request.get_full_path())
-            if not self.has_permission(request):
+            if not (self.has_permission(request) and self.may(request, action)):
                 record(_look(request, view, kwargs, refused=True))
                 raise PermissionDenied
             if not cacheable:  # the script of translations is no page
@@ -86,8 +95,8 @@ class Console(admin.AdminSite):
         """Without the two pages that no table here has a use for."""
         unused = {"autocomplete", "view_on_site"}
         own = [
-            path(route, self.admin_view(import_string(f"compliance.cases.{view}")), name=name)
-            for route, view, name in OWN_PAGES
+            path(route, self.admin_view(import_string(f"compliance.{view}"), action=action), name=name)
+            for route, view, name, action in OWN_PAGES
         ]
         return own + [url for url in super().get_urls() if getattr(url, "name", "") not in unused]
 

@@ -284,6 +284,8 @@ PASSWORD_HASHERS = [
 
 # Whether tokens may still be given for an authorization: `smart` asks, and does not know what it is.
 SMART_AUTHORIZATION_CHECK = "consent.authority.is_in_force"
+ELEVATION_MINUTES = env.number("ELEVATION_MINUTES", 15)  # that staff may do more than each day
+EMERGENCY_MINUTES = env.number("EMERGENCY_MINUTES", 15)  # that a view in an emergency runs
 CLINICIAN_CHECK = "fhirproxy.treating.treats"  # whether a clinician treats a patient now
 SMART_BASE_CHECK = "fhirproxy.brands.is_base"  # which FHIR bases are ours,
 SMART_PATIENT_AT = "fhirproxy.brands.patient_at"  # and who a patient is there

@@ -17,9 +17,9 @@ from django.utils.module_loading import import_string
 from accounts.models import Patient, RelatedPerson, User
 from accounts.relation_states import HELPING
 from audit.context import Credential
-from consent import directives, helping, organisation, provisions
+from consent import directives, emergency_rules, helping, organisation, provisions
 from consent.decision import Authority, Provision, ProvisionType, Reason
-from consent.models import Consent
+from consent.models import Consent, EmergencyAccess
 from consent.vocabulary import Purpose
 from smart import identity, tokens
 from smart.models import AccessToken, StaffAuthorization
@@ -64,6 +64,9 @@ SELECT clock_timestamp(), {IDENTITIES}, {EPOCH}, {RELEASE}, {STANDING},
 NO_TOKEN = Credential()  # a session is asked for when something is recorded
 # Said again in the statement that lets an answer out (`audit.log.record(only_if=…)`): the lock is
 # taken and the consent read afresh inside the function, see migration 0002.
+# And for a view in an emergency: that its minutes are not over yet.
+STILL_OPEN = """EXISTS (SELECT FROM consent_emergencyaccess
+  WHERE id = %s::uuid AND ended_at IS NULL AND ends_at > clock_timestamp())"""
 STILL_IN_FORCE = "consent_in_force(%s::uuid, %s::int, %s::uuid, %s::int, %s::bigint, %s::uuid)"
 
 
@@ -92,6 +95,7 @@ class Requester:
     alive: bool = True  # False: the access token itself has ended
     jkt: str = ""  # thumbprint of the key that the access token is bound to (RFC 9449)
     credential: Credential = NO_TOKEN
+    emergency_id: UUID | None = None  # the view that it rests on, see `consent.emergencies`
 
     @property
     def purpose(self) -> str:
@@ -115,7 +119,7 @@ class Requester:
         """The condition under which an answer may leave; None for people's own records."""
         if self.facts.relationship == "self":
             return None
-        return STILL_IN_FORCE, [
+        parameters = [
             self.patient_id,
             self.epoch,
             self.consent_id,
@@ -123,6 +127,9 @@ class Requester:
             self.token_id,
             self.user_id,
         ]
+        if self.emergency_id:
+            return f"({STILL_IN_FORCE} AND {STILL_OPEN})", [*parameters, self.emergency_id]
+        return STILL_IN_FORCE, parameters
 
     def is_still_in_force(self) -> bool:
         """The same, asked by itself: for an answer that was let out in parts."""
@@ -407,6 +414,27 @@ def for_clinician(user: User, patient: Patient, now: datetime, *, treats: bool) 
         actors=frozenset({f"User/{user.pk}", *held.practitioners}),
         epoch=held.epoch,
         valuesets=held.valuesets,
+    )
+
+
+def for_emergency(user: User, patient: Patient, *, assumed: bool = False) -> Requester:
+    """A clinician in an emergency, while the view that they opened runs by the database's clock.
+
+    `assumed`: as if they had one, to see beforehand what would speak against it. Nobody's own record.
+    """
+    view = EmergencyAccess.objects.running().filter(user=user, patient=patient).first()
+    opens = (assumed or view is not None) and patient.user_id != user.pk
+    held = _held(patient.pk, user.pk)
+    usual = [emergency_rules.permit()] if directives.defaults(Purpose.ETREAT) else []
+    return Requester(
+        **_person(user, patient.pk, "clinician", "emergency" if opens else "none", Purpose.ETREAT),
+        identities=held.identities,
+        provisions=(*usual, *held.standing) if opens else (),
+        now=held.now,
+        actors=frozenset({f"User/{user.pk}", *held.practitioners}),
+        epoch=held.epoch,
+        valuesets=held.valuesets,
+        emergency_id=view.pk if view else None,
     )
 
 

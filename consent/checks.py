@@ -13,6 +13,8 @@ from django.conf import settings
 from consent import jurisdictions
 from consent.directives import FILE as DIRECTIVES
 from consent.directives import directives
+from consent.emergency_rules import FILE as EMERGENCY
+from consent.emergency_rules import rules as emergency_rules
 from consent.files import BadFile, line_of, read_text
 from consent.labels import VALUE_SETS, starter_codes
 from consent.organisation import POLICIES, SCHEMA
@@ -28,6 +30,7 @@ def refuse_broken_rules() -> None:
     check_value_sets(VALUE_SETS)
     check_policies(POLICIES, SCHEMA)
     check_directives(DIRECTIVES)
+    emergency_rules(EMERGENCY)
 
 
 def check_directives(path: Path) -> None:

@@ -11,11 +11,20 @@ from django.db.models import Q
 from django.utils import timezone
 
 from consent.decision import Provision, ProvisionType
+from consent.emergency_models import EmergencyAccess
 from consent.provisions import read_back
 from consent.rule_changes import RulesInForce
 from consent.valuesets import LabelledCode, ValueSetRelease
 
-__all__ = ["Consent", "ConsentVersion", "Epoch", "LabelledCode", "RulesInForce", "ValueSetRelease"]
+__all__ = [
+    "Consent",
+    "ConsentVersion",
+    "EmergencyAccess",
+    "Epoch",
+    "LabelledCode",
+    "RulesInForce",
+    "ValueSetRelease",
+]
 
 
 class Consent(models.Model):

@@ -50,6 +50,7 @@ class Facts:
     active: bool
     clientStatus: str
     purpose: str
+    elevated: bool = False
 
 
 @cache
@@ -67,10 +68,10 @@ def policy_hash() -> str:
     return hashlib.sha256(POLICIES.read_bytes() + SCHEMA.read_bytes()).hexdigest()[:16]
 
 
-def rule(facts: Facts, interaction: str) -> Ruling:
+def rule(facts: Facts, interaction: str, resource: str = "Record") -> Ruling:
     """What the organisation's rules say to one interaction. Never raises: an error is a denial."""
     try:
-        return _ruled(facts, interaction)
+        return _ruled(facts, interaction, resource)
     except CannotRule as error:
         log.error("policy error", reason=str(error))
     except ValueError:
@@ -83,7 +84,7 @@ class CannotRule(Exception):
 
 
 @lru_cache(maxsize=4096)
-def _ruled(facts: Facts, interaction: str) -> Ruling:
+def _ruled(facts: Facts, interaction: str, resource: str) -> Ruling:
     """The same facts are ruled on the same way as long as the process lives: its policies do not change.
 
     An error is raised, so that it is never kept.
@@ -92,7 +93,7 @@ def _ruled(facts: Facts, interaction: str) -> Ruling:
     request = {
         "principal": {"type": "Person", "id": "actor"},
         "action": {"type": "Action", "id": ACTIONS.get(interaction, interaction)},
-        "resource": {"type": "Record", "id": "record"},
+        "resource": {"type": resource, "id": resource.lower()},
         "context": asdict(facts),
     }
     answer = cedarpy.is_authorized(request, policies, entities, schema)

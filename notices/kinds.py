@@ -114,6 +114,46 @@ KINDS = {
         ),
         path="/activity/questions/",
     ),
+    "emergency_opened": Kind(
+        pgettext_lazy("notice.emergency_opened.subject", "Your record was opened"),
+        pgettext_lazy(
+            "notice.emergency_opened.body",
+            "Someone opened your record in a way that we check each time. Sign in to see more. "
+            "If you have a question, call your clinic.",
+        ),
+        pgettext_lazy(
+            "notice.emergency_opened.line",
+            "A doctor opened your record in an emergency. The clinic checks each time this happens.",
+        ),
+        path="/activity/",
+    ),
+    "emergency_opened_helper": Kind(
+        pgettext_lazy("notice.emergency_opened_helper.subject", "A record was opened"),
+        pgettext_lazy(
+            "notice.emergency_opened_helper.body",
+            "Someone opened the record of a person you help in a way that we check each time. "
+            "Sign in to see more. If you have a question, call your clinic.",
+        ),
+        pgettext_lazy(
+            "notice.emergency_opened_helper.line",
+            "A doctor opened the record of %(patient)s in an emergency. The clinic checks each time.",
+        ),
+        names=("patient",),
+        path="/acting/",
+    ),
+    "staff_elevated": Kind(
+        pgettext_lazy("notice.staff_elevated.subject", "Support looked at your account"),
+        pgettext_lazy(
+            "notice.staff_elevated.body",
+            "Support staff can see your name and address for some minutes, to help you. "
+            "They do not see your health records. If you did not ask for help, call your clinic.",
+        ),
+        pgettext_lazy(
+            "notice.staff_elevated.line",
+            "Support staff saw your name and address to help you. They did not see your health records.",
+        ),
+        path="/activity/",
+    ),
     "export_ready": Kind(
         pgettext_lazy("notice.export_ready.subject", "Your file is ready"),
         pgettext_lazy(

@@ -7,6 +7,7 @@ from itertools import groupby
 from django.urls import reverse
 from django.utils.translation import npgettext, pgettext
 
+from consent.emergency_models import EmergencyAccess
 from consent.models import Consent
 from exports.models import ExportJob
 from fhirproxy import reading as fhir
@@ -74,6 +75,25 @@ def _new(results: list[Result]) -> Action:
         chip=pgettext("home.new.chip", "Last 2 weeks"),
         chip_kind="info",
     )
+
+
+def from_emergencies(views: Iterable[EmergencyAccess]) -> list[Action]:
+    """Each time a doctor opened the record in an emergency."""
+    return [
+        Action(
+            rule=Rule.SAFETY,
+            at=view.opened_at,
+            heading=pgettext("home.emergency", "A doctor opened your record in an emergency"),
+            text=pgettext(
+                "home.emergency.text", "It was on {date}. The clinic checks each time this happens."
+            ).format(date=time_words(Moment(view.opened_at, "time"))),
+            url=reverse("portal:activity"),
+            link=pgettext("home.emergency.link", "See who looked"),
+            chip=pgettext("home.emergency.chip", "Emergency"),
+            chip_kind="warn",
+        )
+        for view in views
+    ]
 
 
 def from_consents(consents: Iterable[Consent], now: datetime) -> list[Action]:

@@ -127,6 +127,7 @@ def _actions(request: PatientRequest, loaded: Loaded, consents: list[Consent]) -
     new, booked = loaded.found
     ready = list(request.patient.export_jobs.filter(expires_at__gt=now, status__in=todo.READY))
     return [
+        *todo.from_emergencies(request.patient.emergency_views.filter(opened_at__gt=now - todo.NEW)[:1]),
         *todo.from_results(observations.read_all(new), now),
         *todo.from_consents([c for c in consents if c.period_end and c.is_active], now),
         *todo.from_jobs(ready, now, _saved(request, ready)),

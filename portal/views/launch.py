@@ -66,7 +66,7 @@ def patients(request: StaffRequest) -> HttpResponse:
     """Those whom this clinician treats now."""
     found = list(treating.patients_of(request.user).order_by("name", "pk").distinct()[:MOST])
     for patient in found:
-        _log_look(request, patient)
+        log_look(request, patient)
     return render(request, "portal/launch_patients.html", {"patients": found})
 
 
@@ -77,7 +77,7 @@ def patient(request: StaffRequest, patient_id: UUID) -> HttpResponse:
     """Which app, and in the context of which visit."""
     found = get_object_or_404(Patient, pk=patient_id)
     treats = treating.treats(request.user, found)
-    _log_look(request, found, refused=not treats)
+    log_look(request, found, refused=not treats)
     if not treats:
         raise Http404
     visits = _visits(request, found)
@@ -163,7 +163,7 @@ def _when(text: str) -> datetime | None:
         return None
 
 
-def _log_look(request: StaffRequest, patient: Patient, *, refused: bool = False) -> None:
+def log_look(request: StaffRequest, patient: Patient, *, refused: bool = False) -> None:
     """The page names the patient: to look at it is to read of their record."""
     record(
         Entry(

@@ -10,9 +10,9 @@ from consent.decision import Reason
 from consent.organisation import ACTIONS, Facts, rule
 
 ROLES = ["patient", "helper", "client", "clinician", "support", "compliance", "system", "nobody"]
-RELATIONSHIPS = ["self", "helper", "treating", "none"]
+RELATIONSHIPS = ["self", "helper", "treating", "emergency", "none"]
 STATUSES = ["none", "active", "sandbox", "suspended", "blocked", "unheard-of"]
-PURPOSES = ["PATRQT", "TREAT", "HPAYMT"]
+PURPOSES = ["PATRQT", "TREAT", "ETREAT", "HPAYMT"]
 
 
 def oracle(facts: Facts, action: str) -> bool:
@@ -27,6 +27,8 @@ def oracle(facts: Facts, action: str) -> bool:
         return facts.purpose == "PATRQT" and action in {"read", "search", "write"}
     if who == ("clinician", "treating"):
         return facts.purpose == "TREAT" and action in {"read", "search", "review"}
+    if who == ("clinician", "emergency"):
+        return facts.purpose == "ETREAT" and action in {"read", "search"}
     return False
 
 
