@@ -12,6 +12,7 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils.module_loading import import_string
 
@@ -63,7 +64,7 @@ class Console(admin.AdminSite):
             known[action] = request.user.is_staff and staff.may(request.user, action)
         return known[action]
 
-    def index(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+    def index(self, request: HttpRequest, extra_context: Any = None) -> TemplateResponse:
         """The start page: what this person may do here, and what is overdue."""
         may = {action.value: self.may(request, action) for action in Action}
         late = emergencies.late_count() if may[Action.REVIEW_EMERGENCY] else 0

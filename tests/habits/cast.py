@@ -8,6 +8,7 @@ from accounts.models import Patient, RelatedPerson, StaffRole, User
 from audit.models import AuditEvent
 from compliance import disclosures, investigations
 from consent import commands as consents
+from consent.emergency_models import EmergencyAccess
 from consent.vocabulary import Category
 from exports.models import ExportFile, ExportJob
 from fhirproxy.models import Source, WriteCommand
@@ -113,6 +114,14 @@ def create_things(alice: User, client_id: str = "walk-app") -> dict[str, str]:
     event = AuditEvent.objects.filter(patient=f"Patient/{patient.pk}").latest("recorded_at")
     case = investigations.ask(event, patient=patient, by=alice, text=MARKER)
     accounting = disclosures.answer(disclosures.ask(patient, by=alice), by=alice)
+    opened = EmergencyAccess.objects.create(
+        user=create_user(f"osei-{client_id}", "clinician"),
+        patient=patient,
+        why="life",
+        text=MARKER,
+        on_team=False,
+        ends_at=a_week,
+    )
     asked = create_request(create_client(f"asking-{client_id}", "An app that asks"))
     return {
         "patient_id": str(patient.pk),
@@ -121,6 +130,7 @@ def create_things(alice: User, client_id: str = "walk-app") -> dict[str, str]:
         "file_id": str(file.pk),
         "event_id": str(event.pk),
         "case_id": str(case.pk),
+        "view_id": str(opened.pk),
         "asked_id": str(accounting.pk),
         "command_id": str(write.pk),
         "helper_id": str(helper.pk),

@@ -13,7 +13,7 @@ from tests.portal.ehr import ALL, failing
 NO_PAGES = {
     *("activity-csv", "activity-ndjson", "activity-pdf", "activity-verifier", "disclosures-file"),
     *("language", "document-file", "consent-fhir", "session", "devices-end"),
-    *("acting-switch", "helper-take-back", "helper-do"),
+    *("acting-switch", "helper-take-back", "helper-do", "emergency-end"),
     *("sharing-pause", "sharing-resume", "sharing-stop", "sharing-answer"),
     *("app-stop", "download-file", "download-cancel", "review-accept", "review-send-back"),
 }
