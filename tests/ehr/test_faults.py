@@ -16,6 +16,7 @@ from consent import commands
 from fhirproxy import upstream, views
 from fhirproxy.models import Source
 from fhirproxy.upstream import guard
+from fhirproxy.upstream import http as upstream_http
 from tests.ehr import cast
 from tests.ehr.cast import App
 from tests.ehr.conftest import Fake
@@ -32,6 +33,12 @@ ALICES = {
     "code": {"text": "Sodium"},
     "subject": {"reference": "Patient/alice-p"},
 }
+
+
+@pytest.fixture(autouse=True)
+def _hardly_a_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    """How long it waits before it tries again is not what is tried here."""
+    monkeypatch.setattr(upstream_http, "FIRST_PAUSE", 0.01)
 
 
 @pytest.fixture

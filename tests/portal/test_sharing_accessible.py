@@ -14,7 +14,7 @@ from consent.vocabulary import Category
 from tests import factories
 from tests.portal.browsing import browsing
 from tests.portal.sharing import HTMX, act, helper_of, limit_of, propose
-from tests.portal.test_accessibility import _look
+from tests.portal.test_accessibility import _look, in_each_look
 from tests.portal.test_who_sees import question
 
 __all__ = ["question"]  # a fixture
@@ -69,10 +69,9 @@ def spanish(client: Client) -> None:
     client.post("/language/", {"language": "es"})
 
 
-@pytest.mark.parametrize(("width", "scheme"), [(320, "dark"), (1280, "light")])
-def test_pages_about_sharing_are_accessible(pages, width, scheme):
-    with browsing(pages, width=width, scheme=scheme) as page:
-        found = {path: wrong for path in whole(pages) if (wrong := _look(page, path, width, scheme))}
+def test_pages_about_sharing_are_accessible(pages):
+    with browsing(pages) as page:
+        found = in_each_look(page, whole(pages))
 
     assert found == {}
     assert {response.status_code for response in pages.values()} == {200, 422}
