@@ -64,7 +64,8 @@ class SmartValidator(OAuth2Validator):
         return super()._load_application(client_id, request)  # type: ignore[no-any-return]
 
     def client_authentication_required(self, request: Request, *args: Any, **kwargs: Any) -> bool:
-        if request.grant_type == "refresh_token" and not request.client_id:
+        is_named = request.client_id or request.headers.get(NAMED)
+        if request.grant_type == "refresh_token" and not is_named:
             # RFC 6749, 6 asks public clients for no client_id, and npm's fhirclient sends none.
             found = tokens.find_refresh(request.refresh_token or "")
             if found and found.application.client_type == Client.CLIENT_PUBLIC:
