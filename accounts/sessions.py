@@ -15,7 +15,7 @@ from django.contrib.auth.views import redirect_to_login
 from django.contrib.sessions.models import Session
 from django.db import transaction
 from django.http import HttpRequest, HttpResponseBase
-from django.urls import reverse
+from django.urls import get_script_prefix, reverse
 from django.utils import timezone
 
 from accounts import devices, factors, kept
@@ -124,7 +124,8 @@ def _end(request: HttpRequest, why: Why) -> HttpResponseBase | None:
         return None  # the view sees that nobody is signed in
     if form:
         request.session[LATE] = late
-        return redirect_to_login(reverse("portal:late"))
+        # Without what stands before the addresses of somebody else's record: nobody acts after the sign-in.
+        return redirect_to_login("/" + reverse("portal:late").removeprefix(get_script_prefix()))
     return redirect_to_login(request.get_full_path()) if request.method in ("GET", "HEAD") else None
 
 
