@@ -14,14 +14,12 @@ from exports.formats import narrative
 from exports.formats.about import About, Resource, Why
 from exports.formats.bundling import ENCODER, Bundle, Entry, reference
 from exports.formats.parts import Part, State, Table, tables
-from exports.formats.records import Records, name_of
-from fhirproxy.reading import LOINC, codes, objects
+from exports.formats.records import Records, confidentiality, name_of
+from fhirproxy.reading import LOINC, objects
 
 IPS = "http://hl7.org/fhir/uv/ips/StructureDefinition"
 EMPTY = "http://terminology.hl7.org/CodeSystem/list-empty-reason"
 ABSENT = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"
-CONFIDENTIALITY = "http://terminology.hl7.org/CodeSystem/v3-Confidentiality"
-ORDER = "ULMNRV"  # of v3 Confidentiality, from unrestricted to very restricted
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +102,7 @@ def _document(records: Records) -> dict[str, Any]:
             "date": time,
             "author": [reference(author)],
             "title": pgettext("ips.title", "International Patient Summary"),
-            "confidentiality": _confidentiality(entries),
+            "confidentiality": confidentiality(entry.resource for entry in entries),
             "attester": [{"mode": "official", "time": time, "party": reference(custodian)}],
             "custodian": reference(custodian),
             "event": [{"code": [_act("PCPR", "care provision")], "period": {"end": time}}],
@@ -227,11 +225,6 @@ def _security(entries: list[Entry]) -> dict[str, Any]:
     """The labels of all that is inside: a document is as sensitive as its parts."""
     labels = _labels(entries)
     return {"security": labels} if labels else {}
-
-
-def _confidentiality(entries: list[Entry]) -> str:
-    found = codes({"coding": _labels(entries)}, CONFIDENTIALITY)
-    return max((code for code in (*found, "N") if code in ORDER), key=ORDER.index)
 
 
 def _loinc(code: str, display: str) -> dict[str, Any]:

@@ -25,6 +25,8 @@ class Measure:
     unit: str
     range: str
     mark: str  # the laboratory's, in its codes
+    ucum: str  # the unit's code in UCUM, where there is one
+    concept: dict[str, Any]  # the code as it was sent
     panel: str = ""  # of a component: the name of what it is a part of
 
     @property
@@ -73,6 +75,8 @@ def _measure(item: Any, panel: str = "") -> Measure:
         unit=text(quantity, "unit") or text(quantity, "code"),
         range="; ".join(filter(None, map(_range, objects(item, "referenceRange")))),
         mark=" ".join(code for mark in objects(item, "interpretation") for code in codes(mark)),
+        ucum=text(quantity, "code") if quantity.get("system") == UCUM else "",
+        concept=concept,
         panel=panel,
     )
 

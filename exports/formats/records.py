@@ -4,8 +4,10 @@ from collections.abc import Iterable
 from typing import Any
 
 from exports.formats.about import About, Resource
-from fhirproxy.reading import codes, first, text
+from fhirproxy.reading import codes, first, objects, text
 
+CONFIDENTIALITY = "http://terminology.hl7.org/CodeSystem/v3-Confidentiality"
+ORDER = "ULMNRV"  # of its codes, from unrestricted to very restricted
 WITHDRAWN = "entered-in-error"
 # What says whose a record is. Such a reference means the patient of the download, whatever id the source has.
 OWNERS = frozenset({"subject", "patient", "beneficiary", "for", "individual"})
@@ -39,6 +41,16 @@ class Records:
     def name(self, holder: Resource, reference: Any) -> str:
         """What people call the thing a Reference means; "" if nothing says it."""
         return text(reference, "display") or name_of(self.find(holder, reference))
+
+
+def confidentiality(resources: Iterable[Resource]) -> str:
+    """v3 Confidentiality of a file: that of the most confidential record in it, and normal at least."""
+    found = [code for one in resources for code in codes({"coding": _labels(one)}, CONFIDENTIALITY)]
+    return max((code for code in (*found, "N") if code in ORDER), key=ORDER.index)
+
+
+def _labels(resource: Resource) -> list[dict[str, Any]]:
+    return objects(resource, "meta", "security")
 
 
 def type_and_id(address: str) -> tuple[str, str]:
