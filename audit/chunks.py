@@ -7,6 +7,7 @@ one by one and says what is wrong: nothing here decides that a log was tampered 
 import hashlib
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -87,9 +88,9 @@ class Reader:
         On a connection of its own with that snapshot: PostgreSQL makes one while the one before is looked at.
         """
         beside = connection.copy()
+        beside.connect()
+        raw: psycopg.Connection[Any] = beside.connection
         try:
-            beside.connect()
-            raw: psycopg.Connection[Any] = beside.connection
             raw.execute(SAME_SNAPSHOT.format(snapshot))
             raw.execute(AS_WRITTEN)
             with ThreadPoolExecutor(1) as ahead:
@@ -97,6 +98,8 @@ class Reader:
                     ahead, raw, start, lambda at: min([at + SIZE, end, *(p for p in pauses if p > at)])
                 )
         finally:
+            with suppress(psycopg.OperationalError):  # it is gone, and its transaction with it
+                raw.execute("ROLLBACK")
             beside.close()
 
     def _chunks(

@@ -170,6 +170,7 @@ def _record(
     requester, asked = call.requester, call.interaction
     plain = EventType.RECORD_SEARCH if asked.code == "search-type" else EventType.RECORD_READ
     fields.setdefault("resource_types", (asked.resource_type,))
+    fields.setdefault("detail", {"policy": policy_hash()})
     return record(
         Entry(
             type=call.event or plain,
