@@ -17,6 +17,7 @@ from smart import authorizations, events
 from smart.models import (
     AccessToken,
     AuthorizationRequest,
+    Client,
     Grant,
     IDToken,
     PushedRequest,
@@ -28,6 +29,17 @@ from smart.models import (
 
 def checksum(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
+
+
+def find_of(client: Client, token: str) -> AccessToken | RefreshToken | None:
+    """Either token with this value, if it is this client's: somebody else's is looked for no longer than one
+    that never was (A22)."""
+    value = checksum(token)
+    for model in (AccessToken, RefreshToken):
+        rows = model.objects.select_related("application", "user", "patient")
+        if found := rows.filter(token_checksum=value, application=client).order_by("-pk").first():
+            return found  # type: ignore[no-any-return]
+    return None
 
 
 def find(token: str) -> AccessToken | None:

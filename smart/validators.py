@@ -269,8 +269,8 @@ class SmartValidator(OAuth2Validator):
         self, token: str, token_type_hint: str, request: Request, *args: Any, **kwargs: Any
     ) -> None:
         """RFC 7009. The family of a token ends as a whole; someone else's token is left alone."""
-        found = tokens.find(token) or tokens.find_refresh(token)
-        if found is None or found.application_id != request.client.pk:
+        found = tokens.find_of(request.client, token)
+        if found is None:
             return
         RefreshToken.revoke_family(found.token_family)
         trail.revoked(found)

@@ -138,9 +138,11 @@ def introspect(request: HttpRequest) -> HttpResponse:
     value = request.POST.get("token", "")
     if not value:
         return error("invalid_request", "Missing token parameter.")
-    found = tokens.find(value) or tokens.find_refresh(value)
-    theirs = found is not None and (found.application_id == client.pk or client.is_resource_server)
-    if found is None or not theirs or not tokens.is_active(found):
+    if client.is_resource_server:
+        found = tokens.find(value) or tokens.find_refresh(value)
+    else:
+        found = tokens.find_of(client, value)
+    if found is None or not tokens.is_active(found):
         return JsonResponse({"active": False}, headers=NO_STORE)
     return JsonResponse(_facts(found), headers=NO_STORE)
 

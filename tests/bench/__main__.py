@@ -1,4 +1,4 @@
-"""`python -m tests.bench [--smoke] [P1 P3 P5 P6 P7 P8 S1]`.
+"""`python -m tests.bench [--smoke] [P1 P3 P5 P6 P7 P8 P11 P12 S1]`.
 
 The exit code is 1 where a count or an invariant is broken, or a ratio is over its bar by half.
 """
@@ -24,6 +24,7 @@ PARTS = {
     "S1": "store",
     "P7": "audit_writes",  # the last two: their events are none that verify
     "P11": "activity",
+    "P12": "token_cost",
 }  # in this order
 
 
