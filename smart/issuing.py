@@ -70,7 +70,7 @@ def refresh_token(
 
 def use(token: RefreshToken) -> None:
     """End a refresh token because a new one takes its place."""
-    told = {"now": timezone.now(), "id": token.pk, "access": token.access_token_id}
+    told: dict[str, Any] = {"now": timezone.now(), "id": token.pk, "access": token.access_token_id}
     with connection.cursor() as cursor:
         cursor.execute(USED, told)
 

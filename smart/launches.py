@@ -128,8 +128,9 @@ def remember(grant: Grant, *, session_key: str, acr: str, amr: list[str]) -> Non
 
 
 def sign_in_of(token_family: UUID | None) -> SignIn | None:
-    found = SignIn.objects.select_related("user").filter(token_family=token_family)
-    return found.first() if token_family else None
+    if not token_family:
+        return None
+    return SignIn.objects.select_related("user").filter(token_family=token_family).first()
 
 
 def may_refresh(source: Grant | RefreshToken) -> bool:

@@ -38,7 +38,7 @@ def find_of(client: Client, token: str) -> AccessToken | RefreshToken | None:
     for model in (AccessToken, RefreshToken):
         rows = model.objects.select_related("application", "user", "patient")
         if found := rows.filter(token_checksum=value, application=client).order_by("-pk").first():
-            return found  # type: ignore[no-any-return]
+            return found
     return None
 
 

@@ -61,7 +61,7 @@ class SmartValidator(OAuth2Validator):
         named: Client | None = request.headers.get(NAMED)
         if request.client is None and named and named.client_id == client_id and named.is_usable(request):
             request.client = named
-        return super()._load_application(client_id, request)  # type: ignore[no-any-return]
+        return super()._load_application(client_id, request)
 
     def client_authentication_required(self, request: Request, *args: Any, **kwargs: Any) -> bool:
         is_named = request.client_id or request.headers.get(NAMED)
