@@ -19,8 +19,8 @@ CHECKED = DATABASE_POOL=0 CHARTKEY_ENV_FILE=$(CHECK_ENV) $(PY)
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
-demo: .venv/.demo ## Start everything here (PORT=8000 APP_PORT=8001, DATA=path for your own FHIR bundles)
-	@$(PY) -m config.up --port $(PORT) --app-port $(APP_PORT) $(if $(DATA),--data "$(DATA)")
+demo: .venv/.demo ## Start everything here (PORT=8000 APP_PORT=8001, TLS=1 for https, DATA=path for your own FHIR bundles)
+	@$(PY) -m config.up --port $(PORT) --app-port $(APP_PORT) $(if $(TLS),--tls) $(if $(DATA),--data "$(DATA)")
 
 demo-reset: .venv/.demo ## Throw the demo's data away
 	@$(PY) -m config.up --reset

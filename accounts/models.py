@@ -77,12 +77,13 @@ class Patient(models.Model):
     created_at = models.DateTimeField(default=timezone.now)
     jurisdiction = models.CharField(max_length=8, blank=True)  # whose law on minors; empty: the clinic's
     emancipated_on = models.DateField(null=True, blank=True)  # a minor whom the law treats as of age
+    is_test = models.BooleanField(default=False)  # made up: apps that nobody has looked at work with it
     # Set: the row is all that is left, and the record is that of another row (`consent.merging`).
     merged_into = models.ForeignKey("self", models.PROTECT, null=True, blank=True, related_name="merged")
 
     class Phi:
         fields = ("name", "birth_date", "emancipated_on")
-        safe = ("id", "user", "created_at", "jurisdiction", "merged_into")
+        safe = ("id", "user", "created_at", "jurisdiction", "is_test", "merged_into")
 
     class Meta:
         constraints = [

@@ -135,6 +135,9 @@ PATTERNS: Mapping[EventType, Pattern] = {
     EventType.INVESTIGATION_ANSWER: UPDATE,
     EventType.DISCLOSURE_ASK: CREATE,
     EventType.DISCLOSURE_ANSWER: UPDATE,
+    EventType.CLIENT_REGISTER: CREATE,
+    EventType.CLIENT_CHANGE: UPDATE,
+    EventType.CLIENT_STATUS: UPDATE,
     EventType.ADMIN_VIEW: READ,
     EventType.ADMIN_CHANGE: UPDATE,
 }

@@ -106,6 +106,9 @@ class EventType(StrEnum):
     INVESTIGATION_ANSWER = "investigation:answer"
     DISCLOSURE_ASK = "disclosure:ask"  # for the accounting of disclosures, 45 CFR 164.528
     DISCLOSURE_ANSWER = "disclosure:answer"
+    CLIENT_REGISTER = "client:register"  # an app, by a person or by itself (RFC 7591)
+    CLIENT_CHANGE = "client:change"  # what it says of itself, or how it proves itself
+    CLIENT_STATUS = "client:status"  # in a review, let in, suspended, blocked
     ADMIN_VIEW = "admin:view"
     ADMIN_CHANGE = "admin:change"
 
@@ -194,6 +197,10 @@ REQUIRED: Mapping[EventType, frozenset[str]] = {
             EventType.DISCLOSURE_ANSWER,
         ),
         frozenset({"target"}),
+    ),
+    **dict.fromkeys(
+        (EventType.CLIENT_REGISTER, EventType.CLIENT_CHANGE, EventType.CLIENT_STATUS),
+        frozenset({"client", "target"}),
     ),
     EventType.ADMIN_VIEW: frozenset({"target"}),
     EventType.ADMIN_CHANGE: frozenset({"target"}),

@@ -609,6 +609,32 @@ PHRASES: Mapping[EventType, Phrase] = {
             "{who} made the list of who got your records from the clinic.",
         ),
     ),
+    EventType.CLIENT_REGISTER: Phrase(
+        you=pgettext_lazy("activity.client-register.you", "You registered an app."),
+        other=pgettext_lazy("activity.client-register.other", "{who} registered an app."),
+        you_tried=pgettext_lazy("activity.client-register.you-tried", "You tried to register an app."),
+        other_tried=pgettext_lazy("activity.client-register.other-tried", "{who} tried to register an app."),
+    ),
+    EventType.CLIENT_CHANGE: Phrase(
+        you=pgettext_lazy("activity.client-change.you", "You changed an app's registration."),
+        other=pgettext_lazy("activity.client-change.other", "{who} changed an app's registration."),
+        you_tried=pgettext_lazy(
+            "activity.client-change.you-tried", "You tried to change an app's registration."
+        ),
+        other_tried=pgettext_lazy(
+            "activity.client-change.other-tried", "{who} tried to change an app's registration."
+        ),
+    ),
+    EventType.CLIENT_STATUS: Phrase(
+        you=pgettext_lazy("activity.client-status.you", "You changed if an app may work here."),
+        other=pgettext_lazy("activity.client-status.other", "{who} changed if an app may work here."),
+        you_tried=pgettext_lazy(
+            "activity.client-status.you-tried", "You tried to change if an app may work here."
+        ),
+        other_tried=pgettext_lazy(
+            "activity.client-status.other-tried", "{who} tried to change if an app may work here."
+        ),
+    ),
     EventType.ADMIN_VIEW: Phrase(
         you=pgettext_lazy("activity.admin-view.you", "You looked at details of your account."),
         other=pgettext_lazy("activity.admin-view.other", "{who} saw details of your account."),

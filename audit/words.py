@@ -115,6 +115,9 @@ REASONS: Mapping[str, Promise] = {
     "auth.stepup": pgettext_lazy(
         "reason.auth.stepup", "We said no because we could not check that it was you."
     ),
+    "app.on-trial": pgettext_lazy(
+        "reason.app.on-trial", "We said no because nobody here has checked this app yet."
+    ),
     "app.suspended": pgettext_lazy("reason.app.suspended", "We said no because we are checking this app."),
     "account.closed": pgettext_lazy("reason.account.closed", "We said no because the account is closed."),
     "role.not-allowed": pgettext_lazy(

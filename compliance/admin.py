@@ -120,7 +120,8 @@ class ClientAdmin(ReadOnlyAdmin):
     ordering = ("client_id",)
     fields = (
         *("client_id", "name", "vendor", "purpose", "status", "client_type", "authorization_grant_type"),
-        *("scope", "redirect_uris", "privacy_policy_uri", "client_uri", "created", "updated"),
+        *("scope", "redirect_uris", "launch_uri", "privacy_policy_uri", "client_uri", "created", "updated"),
+        *("registration_source", "registration_credential", "token_endpoint_auth_method"),
     )
     find = {"Client": "client_id"}
 

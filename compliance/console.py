@@ -28,6 +28,8 @@ View = Callable[..., HttpResponse]
 
 # The pages that are no table: address, view (in `compliance`), name, and the action that opens it.
 OWN_PAGES = (
+    ("apps/", "clients.apps", "apps", Action.REVIEW_APPS),
+    ("apps/<slug:client_id>/", "clients.app", "app-review", Action.REVIEW_APPS),
     ("log/", "cases.log_search_page", "log-search", Action.INVESTIGATE),
     ("cases/", "cases.cases", "cases", Action.INVESTIGATE),
     ("cases/<uuid:case_id>/", "cases.case", "case", Action.INVESTIGATE),

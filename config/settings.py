@@ -290,6 +290,12 @@ CLINICIAN_CHECK = "fhirproxy.treating.treats"  # whether a clinician treats a pa
 SMART_BASE_CHECK = "fhirproxy.brands.is_base"  # which FHIR bases are ours,
 SMART_PATIENT_AT = "fhirproxy.brands.patient_at"  # and who a patient is there
 
+# Whether software may register itself (RFC 7591): off, token or statement; see `smart.registration`.
+DYNAMIC_REGISTRATION = env.text("DYNAMIC_REGISTRATION", "off")
+if DYNAMIC_REGISTRATION not in {"off", "token", "statement"}:
+    raise env.BadVariable("DYNAMIC_REGISTRATION takes off, token or statement.")
+SOFTWARE_STATEMENT_ISSUERS = env.text("SOFTWARE_STATEMENT_ISSUERS", "")  # JSON file: issuer → JWK Set
+
 # The EHR behind the gate. Nothing imports fhirstore: this name is the one wire to it.
 FHIRSTORE_ENTRY_POINT = "fhirstore.server.handle"
 FHIRSTORE_MAX_BODY = 32 * 1024 * 1024  # bytes of one request, a transaction as any other

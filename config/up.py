@@ -21,6 +21,7 @@ from datetime import date
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from config import certificates
 from config.embedded import OWNER, psql_program, start_postgres, start_valkey, stop_postgres, stop_valkey
 from config.supervisor import children, demo_env, stamps
 from config.supervisor.children import Child, Program
@@ -33,7 +34,7 @@ LAST_PORT = 65535
 PATIENCE = 120.0  # seconds for one program to answer
 OF_THE_DEMO = [
     *("postgres", "valkey", "demo.env", "oidc.pem", "seeded.json", "stamps.json", "people.txt"),
-    *("exports", "audit", "mail", "static", "log", "celerybeat-schedule*"),
+    *("tls", "exports", "audit", "mail", "static", "log", "celerybeat-schedule*"),
 ]
 
 
@@ -43,7 +44,7 @@ def up(arguments: argparse.Namespace, signals: Signals) -> None:
         if left := children.end_left_over(VAR / "run"):
             say(f"The last run was killed; ended what it left: {', '.join(left)}.")
         _check_ports(arguments.port, arguments.app_port)
-        with servers(arguments.port, arguments.app_port) as environment:
+        with servers(arguments.port, arguments.app_port, tls=arguments.tls) as environment:
             signals.raise_if_arrived()
             prepare(environment, data, signals)
             run(environment, arguments, signals)
@@ -63,7 +64,7 @@ def only_one() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def servers(port: int, client_port: int) -> Iterator[dict[str, str]]:
+def servers(port: int, client_port: int, *, tls: bool = False) -> Iterator[dict[str, str]]:
     """PostgreSQL and Valkey, for as long as the block runs, and the environment that names them."""
     with step("PostgreSQL and Valkey"):
         postgres, valkey = start_postgres(VAR / "postgres"), start_valkey(VAR / "valkey")
@@ -75,6 +76,7 @@ def servers(port: int, client_port: int) -> Iterator[dict[str, str]]:
             port=port,
             client_port=client_port,
             ehr_port=_ehr_port(port, client_port),
+            tls=tls,
         )
         # the demo's own values win: a DATABASE_URL in the shell may be a real one
         yield {**os.environ, **values, "CHARTKEY_ENV_FILE": str(VAR / "demo.env"), "PYTHONUNBUFFERED": "1"}
@@ -159,7 +161,8 @@ def _show(text: str) -> int:
 
 
 def run(environment: Mapping[str, str], arguments: argparse.Namespace, signals: Signals) -> None:
-    wanted = programs(environment, port=arguments.port, client_port=arguments.app_port)
+    tls = certificates.ensure(VAR / "tls") if arguments.tls else None
+    wanted = programs(environment, port=arguments.port, client_port=arguments.app_port, tls=tls)
     made = json.loads((VAR / "seeded.json").read_text())
     if made["from"] == "demo":
         wanted.append(second_ehr(environment, made.get("day") or f"{date.today()}"))
@@ -217,6 +220,8 @@ Chartkey is running.
   E-mail     {VAR / "mail"}   nothing leaves this machine
   Logs       {VAR / "log"}
 """)
+    if environment["BASE_URL"].startswith("https"):
+        say(f"  Its certificate is signed by {VAR / 'tls' / 'ca.pem'}: for curl --cacert, or a browser.")
     people = VAR / "people.txt"
     if people.exists():
         say(people.read_text().rstrip() + "\n")
@@ -319,6 +324,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m config.up", description=__doc__.split("\n")[0])
     parser.add_argument("--port", type=_port, default=8000, help="of the portal")
     parser.add_argument("--app-port", type=_port, default=8001, help="of the demo app")
+    parser.add_argument("--tls", action="store_true", help="serve the portal by https, self-signed")
     parser.add_argument("--data", default="", help="FHIR bundles to load instead of the demo population")
     parser.add_argument("--psql", action="store_true", help="SQL on the demo's database, as its superuser")
     parser.add_argument("--reset", action="store_true", help="remove the demo's data")

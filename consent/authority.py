@@ -46,10 +46,11 @@ BEARER = f"""
 SELECT t.id, t.scope, t.patient_id, t.jkt, t.expires > clock_timestamp(), clock_timestamp(),
        u.id, u.is_active, c.client_id, c.status,
        k.id, k.status, k.current_number, k.period_end, k.revoked_at, v.provisions,
-       {IDENTITIES}, {EPOCH}, {RELEASE}, {STANDING}, g.acr, g.amr
+       {IDENTITIES}, {EPOCH}, {RELEASE}, {STANDING}, g.acr, g.amr, coalesce(p.is_test, false)
   FROM smart_accesstoken t
   JOIN smart_client c ON c.id = t.application_id
   LEFT JOIN accounts_user u ON u.id = t.user_id
+  LEFT JOIN accounts_patient p ON p.id = t.patient_id
   LEFT JOIN consent_consent k ON k.id = t.authorization_id AND k.patient_id = t.patient_id
   LEFT JOIN consent_consentversion v ON v.consent_id = k.id AND v.number = k.current_number
   LEFT JOIN smart_signin g ON g.token_family = t.token_family
@@ -155,7 +156,7 @@ def from_bearer(token: str) -> Requester | None:
         return None
     (token_id, scope, patient_id, jkt, alive, now, user_id, active, client_id, client_status) = row[:10]
     (consent_id, status, number, period_end, revoked_at, rows) = row[10:16]
-    (identities, epoch, valuesets, limits, acr, amr) = row[16:]
+    (identities, epoch, valuesets, limits, acr, amr, is_test) = row[16:]
     signed_in = (acr or "", _json(amr) or ()) if user_id else None
     credential = identity.of_token(checksum, signed_in, bound=bool(jkt))
     if consent_id is None and (staff := _authorization_of_staff(token_id, now)):
@@ -177,6 +178,7 @@ def from_bearer(token: str) -> Requester | None:
             active=bool(active),
             clientStatus=client_status,
             purpose=Purpose.PATRQT,
+            testPatient=is_test,
         ),
         # Of what holds for everyone an app takes the denials: only its own consent lets it in.
         provisions=(*allowed, *(p for p in _standing(limits) if p.type is ProvisionType.DENY)),
@@ -222,7 +224,7 @@ def _for_clinicians_app(
         actor=asked["client"],
         actors=clinician.actors | {asked["client"]},
         on_behalf_of=clinician.actor,
-        facts=replace(clinician.facts, clientStatus=client_status),
+        facts=replace(clinician.facts, clientStatus=client_status, testPatient=staff.patient.is_test),
         scopes=tuple(Scope.parse_all(scope)),
         provisions=clinician.provisions if asked["alive"] else (),
         missing=None if asked["alive"] else Reason.TOKEN,

@@ -35,6 +35,7 @@ class Reason(StrEnum):
     HOLD = "clinic.hold"
     ROLE = "role.not-allowed"
     CLIENT_SUSPENDED = "app.suspended"
+    CLIENT_ON_TRIAL = "app.on-trial"
     ACCOUNT_CLOSED = "account.closed"
     TOKEN = "token.expired"
     NOT_YOURS = "record.not-yours"

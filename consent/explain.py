@@ -173,6 +173,7 @@ def _client(
             active=bool(patient.user and patient.user.is_active),
             clientStatus=client.status,
             purpose=Purpose.PATRQT,
+            testPatient=patient.is_test,
         ),
         provisions=(*allowed, *_limits(patient)),
         now=now,

@@ -36,6 +36,7 @@ ACTIONS = {
 REASON_OF_POLICY = {
     "account-closed": Reason.ACCOUNT_CLOSED,
     "client-suspended": Reason.CLIENT_SUSPENDED,
+    "client-on-trial": Reason.CLIENT_ON_TRIAL,
 }
 
 log = structlog.get_logger("chartkey.consent")
@@ -51,6 +52,7 @@ class Facts:
     clientStatus: str
     purpose: str
     elevated: bool = False
+    testPatient: bool = False
 
 
 @cache

@@ -116,10 +116,10 @@ def make_patient(record: Resource, name: str, user: User | None) -> Patient:
     """
     born = date.fromisoformat((record["birthDate"] + "-01-01")[:10])
     if known := find_patient(record["id"]):
-        known.birth_date, known.user = born, known.user or user
-        known.save(update_fields=["birth_date", "user"])
+        known.birth_date, known.user, known.is_test = born, known.user or user, True
+        known.save(update_fields=["birth_date", "user", "is_test"])
         return known
-    patient = Patient.objects.create(user=user, name=name, birth_date=born)
+    patient = Patient.objects.create(user=user, name=name, birth_date=born, is_test=True)
     PatientIdentity.objects.create(patient=patient, source=SOURCE, fhir_id=record["id"])
     return patient
 
@@ -182,7 +182,7 @@ def make_staff() -> list[Login]:
 
 def make_client() -> Client:
     """GlucoTrack, the demo's SMART app. It keeps its registration, but follows the port it runs on."""
-    redirect = f"{settings.DEMO_CLIENT_URL}/callback"
+    redirect, launch = f"{settings.DEMO_CLIENT_URL}/callback", f"{settings.DEMO_CLIENT_URL}/launch"
     client = Client.objects.filter(client_id="glucotrack").first()
     if client is None:
         return register_client(
@@ -193,8 +193,9 @@ def make_client() -> Client:
             redirect_uris=[redirect],
             client_type=Client.CLIENT_PUBLIC,
             scope="",
+            launch_uri=launch,
         )
-    if client.redirect_uris != redirect:
-        client.redirect_uris = redirect
-        client.save(update_fields=["redirect_uris", "updated"])
+    if (client.redirect_uris, client.launch_uri) != (redirect, launch):
+        client.redirect_uris, client.launch_uri = redirect, launch
+        client.save(update_fields=["redirect_uris", "launch_uri", "updated"])
     return client

@@ -28,6 +28,9 @@ WHY_NOTHING = {
     Reason.CLIENT_SUSPENDED: pgettext_lazy(
         "sees.suspended", "It can see nothing now, because we are checking this app."
     ),
+    Reason.CLIENT_ON_TRIAL: pgettext_lazy(
+        "sees.on_trial", "It can see nothing now, because nobody here has checked this app yet."
+    ),
     Reason.DENIED: pgettext_lazy(
         "sees.limited", "It can see nothing now, because of a limit that you asked for."
     ),

@@ -62,6 +62,9 @@ WHY_NOT: Mapping[Reason, Promise] = {
     Reason.CLIENT_SUSPENDED: pgettext_lazy(
         "viewer.no.suspended", "We are checking this app. It sees nothing until then."
     ),
+    Reason.CLIENT_ON_TRIAL: pgettext_lazy(
+        "viewer.no.on_trial", "Nobody here has checked this app yet. It sees nothing until then."
+    ),
     Reason.ACCOUNT_CLOSED: pgettext_lazy("viewer.no.closed", "The account is closed."),
     Reason.TOKEN: pgettext_lazy("viewer.no.token", "The access has ended."),
     Reason.NOT_YOURS: pgettext_lazy("viewer.no.not_yours", "This is not in your record."),

@@ -58,6 +58,8 @@ def check(assertion: str, client: Client) -> None:
     if header.get("typ", "JWT") not in ("JWT", "client-authentication+jwt"):
         raise BadToken("typ is not JWT")
     kid = jwts.text(header, "kid")
+    if "jku" in header and (not client.jwks_uri or header["jku"] != client.jwks_uri):
+        raise BadToken("jku is not the address that was registered")
     if {claims.get("iss"), claims.get("sub")} != {client.client_id}:
         raise BadToken("iss and sub are not the client")
     if not jwts.one_of(claims.get("aud"), audiences()):
@@ -83,7 +85,7 @@ def _times(claims: dict[str, object]) -> float:
 
 
 def _verify(assertion: str, client: Client, kid: str, algorithm: str) -> None:
-    """With the one key of that `kid`; `jku`, `x5u` and `jwk` of the header are never looked at."""
+    """With the one key of that `kid`; `x5u` and `jwk` of the header are never looked at."""
     named = [key for key in keys.keys_of(client) if key.get("kid") == kid]
     if len(named) != 1:
         raise BadToken("there is no one key with this kid")

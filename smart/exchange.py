@@ -12,7 +12,7 @@ from oauthlib.common import Request
 from oauthlib.oauth2.rfc6749 import errors, utils
 from oauthlib.oauth2.rfc6749.grant_types.base import GrantTypeBase
 
-from smart import scopes, tokens
+from smart import authorizations, scopes, tokens
 from smart.models import AccessToken
 
 GRANT_TYPE = "urn:ietf:params:oauth:grant-type:token-exchange"
@@ -51,6 +51,9 @@ class TokenExchange(GrantTypeBase):
         wanted = getattr(request, "requested_token_type", None) or ACCESS_TOKEN
         if said["subject_token_type"] != ACCESS_TOKEN or wanted != ACCESS_TOKEN:
             raise errors.InvalidRequestError("access tokens are exchanged, and nothing else", request=request)
+        audience = getattr(request, "audience", None)
+        if audience and not authorizations.is_base(str(audience)):
+            raise errors.CustomOAuth2Error("invalid_target", status_code=400, request=request)
         if getattr(request, "actor_token", None):
             raise errors.InvalidRequestError("the actor is the client that asks", request=request)
         found = tokens.find(said["subject_token"] or "")

@@ -18,13 +18,16 @@ from oauth2_provider import models as oauth
 from smart import identity
 from smart.event_models import SecurityEvent
 from smart.launch_models import Launch, SignIn, StaffAuthorization
+from smart.registration_models import ClientReview, InitialAccess
 
 __all__ = [
     "AccessToken",
     "AuthorizationRequest",
     "Client",
+    "ClientReview",
     "Grant",
     "IDToken",
+    "InitialAccess",
     "KeySet",
     "Launch",
     "LaunchContext",
@@ -41,10 +44,14 @@ class Client(oauth.AbstractApplication):
     """A registered app. Called client in code, as OAuth does; patients read "app"."""
 
     class Status(models.TextChoices):
+        """What becomes of what stands in `smart.states`."""
+
         SANDBOX = "sandbox"
+        IN_REVIEW = "in-review"
         ACTIVE = "active"
         SUSPENDED = "suspended"
         BLOCKED = "blocked"
+        REMOVED = "removed"  # by who registered it
 
     status = models.CharField(max_length=10, choices=Status, default=Status.SANDBOX)
     vendor = models.CharField(max_length=200, blank=True)
@@ -65,10 +72,15 @@ class Client(oauth.AbstractApplication):
         settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+"
     )
     notification_uri = models.URLField(blank=True)  # hears, signed, when an authorization ends
+    contacts = models.JSONField(default=list, blank=True)  # e-mail addresses of who answers for it
+    token_endpoint_auth_method = models.CharField(max_length=30, blank=True)  # empty: any that fits
+    registration_credential = models.CharField(max_length=255, blank=True)  # RFC 7591: with what it came
+    registration_token = models.CharField(max_length=64, blank=True)  # RFC 7592: SHA-256 of it
 
     class Phi:
-        fields: tuple[str, ...] = ()
+        fields = ("contacts",)
         safe = (
+            *("token_endpoint_auth_method", "registration_credential", "registration_token"),
             *("jwks", "jwks_uri", "require_pushed_authorization_requests", "dpop_bound_access_tokens"),
             *("is_internal", "is_resource_server", "groups", "approved_at", "approved_by"),
             "notification_uri",
@@ -120,13 +132,19 @@ class Client(oauth.AbstractApplication):
         """Whether it may act for itself, with system scopes: an administrator said so, for named groups."""
         return (
             self.authorization_grant_type == self.GRANT_CLIENT_CREDENTIALS
+            and not self.is_on_trial
             and self.approved_at is not None
             and bool(self.groups)
         )
 
+    @property
+    def is_on_trial(self) -> bool:
+        """Nobody has looked at it yet: it works with the records of test patients, and with no other."""
+        return self.status in (self.Status.SANDBOX, self.Status.IN_REVIEW)
+
     def is_usable(self, request: object) -> bool:
         """Asked by the toolkit at each request, so that a suspended client is out at once."""
-        return self.status == self.Status.ACTIVE or (settings.DEMO and self.status == self.Status.SANDBOX)
+        return self.status == self.Status.ACTIVE or self.is_on_trial
 
     @property
     def jwk_key(self) -> jwk.JWK:

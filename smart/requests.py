@@ -52,6 +52,8 @@ def receive(request: HttpRequest) -> AuthorizationRequest:
         raise Unsafe
     try:
         jkt = par.unfold(request)
+        if "redirect_uri" not in (request.POST if request.method == "POST" else request.GET):
+            raise Unsafe  # SMART 2.2 asks for it, also where only one is registered
         scopes, found = core().validate_authorization_request(request)
     except (par.NotPushed, FatalClientError) as error:
         raise Unsafe from error
@@ -201,12 +203,14 @@ def earlier_answer(asked: AuthorizationRequest, user: User) -> str | None:
 @transaction.atomic
 def accept(asked: AuthorizationRequest, *, user: User, scopes: list[str], given: Authorization) -> str:
     """Answer yes. Returns where to send the person. Raises Unsafe if the client may no longer ask, or
-    asks for an EHR that does not know the patient.
+    asks for an EHR that does not know the patient, or is on trial and the patient is real.
 
     No scopes is no yes (G6): oauthlib would fall back to all that was asked for.
     """
     if not any(Scope.parse_all(" ".join(scopes))):
         raise ValueError("a yes to nothing is a no")
+    if asked.client.is_on_trial and not given.patient.is_test:
+        raise Unsafe
     parameters = asked.parameters
     if (base := parameters.get("aud", settings.FHIR_BASE_URL)) != settings.FHIR_BASE_URL:
         patient_id = authorizations.fhir_id_at(given.patient, base)

@@ -109,6 +109,14 @@ def revoke_all(authorization_id: UUID) -> int:
     return ended + access.update(expires=now)
 
 
+def revoke_of_client(client: Client) -> None:
+    """End every code and token of a client, now. The caller writes the audit row."""
+    now = timezone.now()
+    Grant.objects.filter(application=client, expires__gt=now).update(expires=now)
+    RefreshToken.objects.filter(application=client, revoked=None).update(revoked=now, updated=now)
+    AccessToken.objects.filter(application=client, expires__gt=now).update(expires=now)
+
+
 def sweep() -> int:
     """Delete rows that can no longer decide anything. Returns how many.
 

@@ -67,20 +67,45 @@ def declined(asked: AuthorizationRequest, user: User) -> None:
     )
 
 
-def registered(client: Client, by: User | None) -> None:
-    changed(client, by, "register")
+def registered(client: Client, by: User | None, credential: str = "") -> None:
+    """`credential`: with what software registered itself (RFC 7591)."""
+    _of_client(EventType.CLIENT_REGISTER, client, by, {"source": "software" if credential else "person"})
 
 
-def changed(client: Client, by: User | None, change: str) -> None:
+def changed(client: Client, by: User | None, change: str, **more: int) -> None:
+    _of_client(EventType.CLIENT_CHANGE, client, by, {"change": change, **more})
+
+
+def moved(client: Client, by: User | None, act: str, before: str, reason: str) -> None:
+    said = {"change": act, "before": before} | ({"reason": reason} if reason else {})
+    _of_client(EventType.CLIENT_STATUS, client, by, said)
+
+
+def administered(by: User, target: str, change: str) -> None:
     record(
         Entry(
             type=EventType.ADMIN_CHANGE,
             outcome=Outcome.DONE,
+            actor=f"User/{by.pk}",
+            role=Role.COMPLIANCE,
+            target=target,
+            detail={"change": change},
+        )
+    )
+
+
+def _of_client(kind: EventType, client: Client, by: User | None, detail: Mapping[str, str | int]) -> None:
+    """A developer acts for the client that is theirs, staff as staff, and software as itself."""
+    own = by is not None and client.user_id == by.pk
+    record(
+        Entry(
+            type=kind,
+            outcome=Outcome.DONE,
             actor=f"User/{by.pk}" if by else "System/registration",
-            role=Role.COMPLIANCE if by else Role.SYSTEM,
+            role=(Role.CLIENT if own else Role.COMPLIANCE) if by else Role.SYSTEM,
             client=f"Client/{client.client_id}",
             target=f"Client/{client.client_id}",
-            detail={"change": change, "status": client.status},
+            detail={"status": client.status, **detail},
         )
     )
 

@@ -7,7 +7,7 @@ stands in the portal; smart-configuration is routed by the FHIR gate, at its bas
 
 from django.urls import path
 
-from smart.views import discovery, style, tokens
+from smart.views import discovery, register, style, tokens
 
 app_name = "smart"
 urlpatterns = [
@@ -15,6 +15,8 @@ urlpatterns = [
     path("o/par/", tokens.push, name="par"),
     path("o/revoke_token/", tokens.revoke, name="revoke"),
     path("o/introspect/", tokens.introspect, name="introspect"),
+    path("o/register/", register.register, name="register"),
+    path("o/register/<str:client_id>/", register.manage, name="register-manage"),
     path("o/userinfo/", tokens.userinfo, name="userinfo"),
     path(".well-known/smart-style.json", style.style, name="style"),
     path(".well-known/jwks.json", discovery.jwks, name="jwks"),

@@ -78,10 +78,15 @@ class SmartValidator(OAuth2Validator):
             method, proved = "private_key_jwt", self._authenticate_assertion(request)
         else:
             method, proved = "client_secret", bool(super().authenticate_client(request, *args, **kwargs))
-            proved = proved and not request.client.signs_assertions
+            proved = proved and not request.client.signs_assertions and self._came_as_registered(request)
         if proved:
             context.present(context.Credential(assurance="client", methods=[method]))
         return proved
+
+    def _came_as_registered(self, request: Request) -> bool:
+        """A secret in the header or in the body, where the client said which (RFC 7591, 2)."""
+        came = "client_secret_basic" if self._extract_basic_auth(request) else "client_secret_post"
+        return request.client.token_endpoint_auth_method in ("", came)
 
     def _authenticate_assertion(self, request: Request) -> bool:
         assertion = getattr(request, "client_assertion", None) or ""
@@ -114,6 +119,14 @@ class SmartValidator(OAuth2Validator):
         return bool(super().validate_grant_type(client_id, grant_type, client, request, *args, **kwargs))
 
     # The authorization request
+
+    def validate_response_type(
+        self, client_id: str, response_type: str, client: Client, request: Request, *args: Any, **kw: Any
+    ) -> bool:
+        """No client gets anything but a code here, so that is what is wrong (RFC 6749, 4.1.2.1)."""
+        if response_type != "code":
+            raise errors.UnsupportedResponseTypeError(request=request)
+        return bool(super().validate_response_type(client_id, response_type, client, request, *args, **kw))
 
     def validate_scopes(
         self, client_id: str, scopes_: list[str], client: Client, request: Request, *args: Any, **kw: Any

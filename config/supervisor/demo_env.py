@@ -13,15 +13,22 @@ HEADER = "# Written by make demo. For this demo only: production refuses these k
 
 
 def write(
-    var: Path, *, postgres: Postgres, valkey: Valkey, port: int, client_port: int, ehr_port: int = 8002
+    var: Path,
+    *,
+    postgres: Postgres,
+    valkey: Valkey,
+    port: int,
+    client_port: int,
+    ehr_port: int = 8002,
+    tls: bool = False,
 ) -> dict[str, str]:
-    """Bring var/demo.env (mode 0600) up to date and return it as a dict."""
+    """Bring var/demo.env (mode 0600) up to date and return it as a dict. `tls`: the portal by https."""
     path = var / "demo.env"
     values = {
         **_secrets(path),
         "CHARTKEY_MODE": "demo",
         "CHARTKEY_VAR": str(var),
-        "BASE_URL": f"http://127.0.0.1:{port}",
+        "BASE_URL": f"http{'s' if tls else ''}://127.0.0.1:{port}",
         "ALLOWED_HOSTS": "127.0.0.1,localhost",
         "DEMO_CLIENT_URL": f"http://127.0.0.1:{client_port}",
         "LAKESIDE_URL": f"http://127.0.0.1:{ehr_port}/lakeside/fhir",

@@ -1,17 +1,21 @@
 """What the demo's supervisor runs, and how it knows that each of them answers."""
 
 import http.client
+import ssl
 import sys
 import time
 from collections.abc import Callable, Mapping
 from urllib.parse import urlsplit
 
+from config.certificates import Tls
 from config.supervisor.children import Program
 
 CELERY = "-m celery -A config.celery"
 
 
-def programs(environment: Mapping[str, str], *, port: int, client_port: int) -> list[Program]:
+def programs(
+    environment: Mapping[str, str], *, port: int, client_port: int, tls: Tls | None = None
+) -> list[Program]:
     """In the order in which they are started and shown."""
     lean = {**environment, "DATABASE_POOL": "0"}  # only the web server has many threads to serve
     return [
@@ -21,9 +25,10 @@ def programs(environment: Mapping[str, str], *, port: int, client_port: int) -> 
             argv=_python(
                 f"-m granian --interface wsgi --no-ws --host 127.0.0.1 --port {port} --workers 1 "
                 "--blocking-threads 16 --workers-kill-timeout 5 config.wsgi:application"
-            ),
+            )
+            + _certificate(tls),
             environment=environment,
-            answers=lambda: _status(port, "/healthz") == 200,
+            answers=lambda: _status(port, "/healthz", tls) == 200,
         ),
         Program(
             name="worker",
@@ -55,7 +60,8 @@ def programs(environment: Mapping[str, str], *, port: int, client_port: int) -> 
             argv=_python(
                 f"-m demo.glucotrack --port {client_port} "
                 f"--fhir {environment['BASE_URL']}/fhir/r4 --client-id glucotrack"
-            ),
+            )
+            + (["--ca", str(tls.authority)] if tls else []),
             environment=environment,
             answers=lambda: _status(client_port, "/") == 200,
         ),
@@ -78,6 +84,14 @@ def _python(arguments: str) -> list[str]:
     return [sys.executable, *arguments.split()]
 
 
+def _certificate(tls: Tls | None) -> list[str]:
+    """Paths may hold blanks, so they are no part of a command line that is split."""
+    if tls is None:
+        return []
+    files = ["--ssl-certificate", str(tls.certificate), "--ssl-keyfile", str(tls.key)]
+    return [*files, "--ssl-protocol-min", "tls1.2"]
+
+
 def wait_until(answers: Callable[[], bool], *, seconds: float, given_up: Callable[[], bool]) -> bool:
     """Ask every quarter of a second; False when the time is over or `given_up` says so."""
     deadline = time.monotonic() + seconds
@@ -88,8 +102,11 @@ def wait_until(answers: Callable[[], bool], *, seconds: float, given_up: Callabl
     return False
 
 
-def _status(port: int, path: str) -> int:
+def _status(port: int, path: str, tls: Tls | None = None) -> int:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    if tls:
+        trusted = ssl.create_default_context(cafile=str(tls.authority))
+        connection = http.client.HTTPSConnection("127.0.0.1", port, timeout=5, context=trusted)
     try:
         connection.request("GET", path)
         return connection.getresponse().status

@@ -12,9 +12,10 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=8001)
     parser.add_argument("--fhir", required=True, help="the clinic's FHIR base address")
     parser.add_argument("--client-id", required=True)
+    parser.add_argument("--ca", default="", help="the authority that signed the clinic's certificate")
     arguments = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    with Site(arguments.port, arguments.fhir, arguments.client_id) as site:
+    with Site(arguments.port, arguments.fhir, arguments.client_id, arguments.ca) as site:
         print(f"GlucoTrack answers at http://{site.host}/", flush=True)
         site.serve_forever()
 

@@ -46,14 +46,18 @@ class Reading:
     read_at: datetime
 
 
-def prepare(fhir: str, client_id: str, redirect_uri: str) -> FHIRClient:
-    """A client that knows where to send the patient.
+def prepare(
+    fhir: str, client_id: str, redirect_uri: str, launch: str | None = None, *, ca: str = ""
+) -> FHIRClient:
+    """A client that knows where to send the patient. `launch` comes from the clinic, if it opened us; `ca`
+    is a file of the authority that signed its certificate, where no public one did.
 
     fhirclient looks for OAuth addresses in an extension of the CapabilityStatement, which SMART 2
     dropped; its state takes those of .well-known/smart-configuration as well.
     """
     session = requests.Session()
     session.trust_env = False  # the clinic of the demo is on this machine, never behind a proxy
+    session.verify = ca or True
     try:
         answer = session.get(f"{fhir}/.well-known/smart-configuration", timeout=10)
         answer.raise_for_status()
@@ -64,7 +68,13 @@ def prepare(fhir: str, client_id: str, redirect_uri: str) -> FHIRClient:
     auth |= {"app_id": client_id, "aud": fhir, "redirect_uri": redirect_uri}
     server = {"base_uri": f"{fhir}/", "auth_type": "oauth2", "auth": auth}
     client = FHIRClient(
-        state={"app_id": client_id, "scope": SCOPE, "redirect": redirect_uri, "server": server}
+        state={
+            "app_id": client_id,
+            "scope": SCOPE,
+            "redirect": redirect_uri,
+            "launch_token": launch,
+            "server": server,
+        }
     )
     client.server.session = session
     return client

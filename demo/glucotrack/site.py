@@ -1,4 +1,4 @@
-"""GlucoTrack's web site: four addresses, sessions in memory, one cookie."""
+"""GlucoTrack's web site: a few addresses, sessions in memory, one cookie."""
 
 import secrets
 import threading
@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.cookies import CookieError, SimpleCookie
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qs, urlsplit
 
 from fhirclient.client import FHIRClient
 
@@ -33,9 +34,9 @@ class Session:
 class Site(ThreadingHTTPServer):
     daemon_threads = True
 
-    def __init__(self, port: int, fhir: str, client_id: str) -> None:
+    def __init__(self, port: int, fhir: str, client_id: str, ca: str = "") -> None:
         super().__init__(("127.0.0.1", port), Handler)
-        self.fhir, self.client_id = fhir.rstrip("/"), client_id
+        self.fhir, self.client_id, self.ca = fhir.rstrip("/"), client_id, ca
         self.host = f"127.0.0.1:{port}"
         self._sessions: OrderedDict[str, Session] = OrderedDict()
         self._lock = threading.Lock()
@@ -65,6 +66,8 @@ class Handler(BaseHTTPRequestHandler):
             self._send(200, pages.STYLE, "text/css")
         elif path == "/callback":
             self._act(self._finish)
+        elif path == "/launch":
+            self._act(self._launch)
         else:
             self._send(404, pages.page(message="There is no such page."))
 
@@ -97,7 +100,20 @@ class Handler(BaseHTTPRequestHandler):
 
     def _connect(self, session: Session) -> str:
         redirect_uri = f"http://{self.server.host}/callback"
-        session.client = records.prepare(self.server.fhir, self.server.client_id, redirect_uri)
+        session.client = records.prepare(
+            self.server.fhir, self.server.client_id, redirect_uri, ca=self.server.ca
+        )
+        return session.client.authorize_url
+
+    def _launch(self, session: Session) -> str:
+        """The clinic opens us (SMART App Launch 2.2, EHR launch); no other clinic is known here."""
+        asked = parse_qs(urlsplit(self.path).query)
+        if asked.get("iss") != [self.server.fhir] or "launch" not in asked:
+            raise Problem("GlucoTrack does not know this clinic.")
+        redirect_uri = f"http://{self.server.host}/callback"
+        session.client = records.prepare(
+            self.server.fhir, self.server.client_id, redirect_uri, asked["launch"][0], ca=self.server.ca
+        )
         return session.client.authorize_url
 
     def _finish(self, session: Session) -> None:

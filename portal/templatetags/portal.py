@@ -53,7 +53,7 @@ PATIENT_TABS: tuple[Tab, ...] = (
         "portal:more",
         "more",
         pgettext_lazy("tabs.more", "More"),
-        ("more", "help", "downloads", "settings", "accounts"),
+        ("more", "help", "downloads", "settings", "accounts", "developers"),
     ),
 )
 ACTING_TABS = tuple(tab for tab in PATIENT_TABS if tab.url_name != "portal:sharing")  # that is theirs alone

@@ -157,6 +157,11 @@ def _ask(
 ) -> HttpResponse:
     if subject is None:
         return _pick(request, asked)
+    if _is_out_of_reach(asked, subject):
+        requests.show(asked, to=request.user, text="", language=get_language() or "en")
+        return render(
+            request, "portal/authorize_on_trial.html", who(asked.client) | {"asked": asked}, status=403
+        )
     with timezone.override(time_zone_of(request.user)):
         if subject.as_staff:
             template, context = "portal/authorize_staff.html", _for_staff(asked, subject)
@@ -169,6 +174,11 @@ def _ask(
         text = authorization.text_of(render_to_string(f"{template}#question", context, request))
         requests.show(asked, to=request.user, text=text, language=get_language() or "en")
         return render(request, template, context, status=422 if form and form.errors else 200)
+
+
+def _is_out_of_reach(asked: AuthorizationRequest, subject: Subject) -> bool:
+    """Nobody has looked at the app yet, and the record is a real one."""
+    return asked.client.is_on_trial and not subject.patient.is_test
 
 
 def _for_patient(
@@ -208,7 +218,7 @@ def _decide(request: SignedInRequest, asked: AuthorizationRequest, subject: Subj
         return render(request, "portal/authorize_again.html", who(locked.client), status=409)
     if request.POST.get("do") != "share":
         return _to_app(requests.decline(locked, user=request.user))
-    if subject is None or not locked.text_shown:
+    if subject is None or not locked.text_shown or _is_out_of_reach(locked, subject):
         return _ask(request, locked, subject)
     session, launch = session_of(request), _launch(locked)
     if subject.as_staff:
@@ -270,7 +280,7 @@ def who(client: Client) -> dict[str, object]:
         "purpose": plain(client.purpose, 200),
         "privacy_policy": client.privacy_policy_uri if is_web_address(client.privacy_policy_uri) else "",
         "odd_name": app_names.mixes_alphabets(name) or app_names.mixes_alphabets(client.vendor),
-        "on_trial": client.status == Client.Status.SANDBOX,
+        "on_trial": client.is_on_trial,
     }
 
 

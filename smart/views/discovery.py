@@ -13,7 +13,7 @@ from django.http import HttpRequest, JsonResponse
 from django.views.decorators.http import require_safe
 from oauth2_provider.settings import oauth2_settings
 
-from smart import assertions, dpop, exchange, identity
+from smart import assertions, dpop, exchange, identity, registration
 from smart.scopes import ScopesBackend
 
 CAPABILITIES = (
@@ -121,6 +121,7 @@ def _server() -> dict[str, Any]:
     """What all but the resource's document share."""
     authentication = ["none", "client_secret_basic", "client_secret_post", "private_key_jwt"]
     return {
+        **({"registration_endpoint": _at("/o/register/")} if registration.is_on() else {}),
         "issuer": _issuer(),
         "authorization_endpoint": _at("/o/authorize/"),
         "token_endpoint": _at("/o/token/"),

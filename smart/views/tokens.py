@@ -25,6 +25,8 @@ CHALLENGE = {"WWW-Authenticate": 'Basic realm="clients"'}
 JSON = {"Content-Type": "application/json"}  # the toolkit leaves it out of some errors
 GRANT_TYPES = ("authorization_code", "refresh_token", "client_credentials", exchange.GRANT_TYPE)
 
+MAY_REPEAT = frozenset({"resource", "audience"})  # RFC 8707, 2; RFC 8693, 2.1
+
 
 def endpoint(view: View) -> View:
     """What a client posts to. It is read, its keys are at hand, and its own pages may read the answer."""
@@ -52,6 +54,8 @@ def endpoint(view: View) -> View:
 @endpoint
 def token(request: HttpRequest) -> HttpResponse:
     """RFC 6749, 3.2; with a proof of the client's key or of its own, RFC 7523 and RFC 9449."""
+    if any(len(values) > 1 for name, values in request.POST.lists() if name not in MAY_REPEAT):
+        return error("invalid_request", "A parameter stands there twice.")
     grant_type = request.POST.get("grant_type", "")
     if not grant_type:
         return error("invalid_request", "grant_type is missing.")

@@ -26,10 +26,11 @@ class Stack:
     port: int = field(default_factory=lambda: free_port())
     client_port: int = field(default_factory=lambda: free_port())
     process: subprocess.Popen[bytes] | None = None
+    tls: bool = False
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"http{'s' if self.tls else ''}://127.0.0.1:{self.port}"
 
     @property
     def client_url(self) -> str:
@@ -107,7 +108,8 @@ class Stack:
         return int(json.loads((self.var / "run" / f"{name}.json").read_text())["pid"])
 
     def ports(self) -> list[str]:
-        return ["--port", str(self.port), "--app-port", str(self.client_port)]
+        ports = ["--port", str(self.port), "--app-port", str(self.client_port)]
+        return [*ports, *(["--tls"] if self.tls else [])]
 
     def _surroundings(self) -> dict[str, object]:
         kept = {name: os.environ[name] for name in KEPT if name in os.environ}

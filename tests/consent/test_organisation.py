@@ -11,12 +11,15 @@ from consent.organisation import ACTIONS, Facts, rule
 
 ROLES = ["patient", "helper", "client", "clinician", "support", "compliance", "system", "nobody"]
 RELATIONSHIPS = ["self", "helper", "treating", "emergency", "none"]
-STATUSES = ["none", "active", "sandbox", "suspended", "blocked", "unheard-of"]
+STATUSES = ["none", "active", "sandbox", "in-review", "suspended", "removed", "blocked", "unheard-of"]
 PURPOSES = ["PATRQT", "TREAT", "ETREAT", "HPAYMT"]
 
 
 def oracle(facts: Facts, action: str) -> bool:
-    if not facts.active or facts.clientStatus not in {"none", "active", "sandbox"}:
+    on_trial = facts.clientStatus in {"sandbox", "in-review"}
+    if not facts.active or (on_trial and not facts.testPatient):
+        return False
+    if not on_trial and facts.clientStatus not in {"none", "active"}:
         return False
     who = (facts.role, facts.relationship)
     if who == ("patient", "self"):
@@ -40,7 +43,7 @@ def test_the_policies_are_valid_under_their_schema():
 
 @pytest.mark.parametrize("interaction", sorted(ACTIONS))
 def test_policies_agree_with_the_oracle(interaction):
-    cases = product(ROLES, RELATIONSHIPS, [True, False], STATUSES, PURPOSES)
+    cases = product(ROLES, RELATIONSHIPS, [True, False], STATUSES, PURPOSES, [False], [True, False])
     for case in cases:
         facts = Facts(*case)
         ruling = rule(facts, interaction)

@@ -4,8 +4,8 @@ from functools import cache
 
 from config import catalogue
 
-# Read by staff or auditors, who need the exact terms.
-STAFF_IDS = ("auditor.", "console.", "review.")
+# Read by staff, auditors or developers, who need the exact terms.
+STAFF_IDS = ("auditor.", "console.", "developer.", "review.")
 
 
 def _is_for_patients(text_id: str | None) -> bool:

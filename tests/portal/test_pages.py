@@ -15,6 +15,7 @@ NO_PAGES = {
     *("language", "document-file", "consent-fhir", "session", "devices-end"),
     *("acting-switch", "helper-take-back", "helper-do", "emergency-end"),
     *("sharing-pause", "sharing-resume", "sharing-stop", "sharing-answer"),
+    *("developer-secret", "developer-move"),
     *("app-stop", "download-file", "download-cancel", "review-accept", "review-send-back"),
 }
 # Of the pages of records: name → (arguments, a type whose loss leaves the rest).

@@ -6,6 +6,7 @@ import pytest
 from allauth.account.authentication import AUTHENTICATION_METHODS_SESSION_KEY
 from django.test import Client as Browser
 
+from accounts.models import Patient
 from consent.models import Consent
 from smart.models import AuthorizationRequest, Client, Grant
 from tests import factories
@@ -59,12 +60,26 @@ def test_a_client_that_is_out_gets_a_page(app, status):
     assert app.ask().status_code == 400
 
 
-def test_a_sandbox_client_is_out_of_production(app, settings):
-    Client.objects.update(status=Client.Status.SANDBOX)
-    assert app.ask().status_code == 302
+@pytest.mark.parametrize("status", [Client.Status.SANDBOX, Client.Status.IN_REVIEW])
+def test_a_client_on_trial_gets_nothing_of_a_real_person(app, status):
+    Client.objects.update(status=status)
+    page = app.page()
 
-    settings.DEMO = False
-    assert app.ask().status_code == 400
+    response = app.browser.get(page)
+
+    assert response.status_code == 403
+    assert "Nothing was shared" in response.content.decode()
+    assert app.answer(page).status_code == 403
+    assert answer_of(app.answer(page, do="deny"))["error"] == "access_denied"
+    assert not Grant.objects.exists()
+
+
+@pytest.mark.parametrize("status", [Client.Status.SANDBOX, Client.Status.IN_REVIEW])
+def test_a_client_on_trial_works_with_a_test_patient(app, alice, status):
+    Patient.objects.filter(pk=alice.pk).update(is_test=True)
+    Client.objects.update(status=status)
+
+    assert "access_token" in app.connect()
 
 
 @pytest.mark.parametrize(
@@ -73,9 +88,9 @@ def test_a_sandbox_client_is_out_of_production(app, settings):
         ({"aud": None}, "invalid_request"),
         ({"aud": "https://other.example/fhir"}, "invalid_request"),
         ({"aud": FHIR_BASE + "/Patient"}, "invalid_request"),
-        ({"response_type": "token"}, "unauthorized_client"),
-        ({"response_type": "code token"}, "unauthorized_client"),
-        ({"response_type": "none"}, "unauthorized_client"),
+        ({"response_type": "token"}, "unsupported_response_type"),
+        ({"response_type": "code token"}, "unsupported_response_type"),
+        ({"response_type": "none"}, "unsupported_response_type"),
         ({"response_type": "nonsense"}, "unsupported_response_type"),
         ({"response_type": None}, "invalid_request"),
         ({"response_mode": "fragment"}, "invalid_request"),
@@ -215,7 +230,9 @@ def test_who_has_no_record_is_told_so_and_goes_back(app):
     assert "You have no record to share" in response.content.decode()
 
     assert app.answer(page).status_code == 403
+    assert app.answer(page).status_code == 403
     assert answer_of(app.answer(page, do="deny"))["error"] == "access_denied"
+    assert not Grant.objects.exists()
 
 
 @pytest.mark.parametrize("signed_in", [True, False])

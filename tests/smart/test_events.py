@@ -20,6 +20,7 @@ from consent.vocabulary import Category
 from notices.outbox import FIRST_PAUSE
 from smart import commands, events, tokens
 from smart.models import Client, SecurityEvent
+from smart.states import Act as ClientAct
 from tests import factories
 from tests.smart.app import App
 from tests.smart.site import Site
@@ -156,9 +157,9 @@ def test_an_app_hears_that_a_consent_ran_out(told, receiver):
     assert [event["events"] for event in deliver(receiver)] == [{REVOKED: {}}]
 
 
-@pytest.mark.parametrize("status", [Client.Status.SUSPENDED, Client.Status.BLOCKED])
-def test_a_client_that_is_suspended_hears_it(told, receiver, status):
-    commands.set_status(told.client, status, by=factories.create_staff("Cora Lane", "compliance"))
+@pytest.mark.parametrize("act", [ClientAct.SUSPEND, ClientAct.BLOCK, ClientAct.REOPEN])
+def test_a_client_that_is_suspended_hears_it(told, receiver, act):
+    commands.move(told.client, act, by=factories.create_staff("Cora Lane", "compliance"))
 
     (event,) = deliver(receiver)
 

@@ -13,7 +13,7 @@ def test_registration_stands_in_the_log():
     client = factories.acme_client(by=by)
 
     event = AuditEvent.objects.get(target=f"Client/{client.client_id}")
-    assert (event.type, event.actor) == ("admin:change", f"User/{by.pk}")
+    assert (event.type, event.actor) == ("client:register", f"User/{by.pk}")
     assert Client.objects.get().status == "active"
 
 
