@@ -22,7 +22,6 @@ PAGES = {
     Action.INVESTIGATE: ("admin:cases", 403),
     Action.DISCLOSURES: ("admin:disclosures", 403),
     Action.REVIEW_EMERGENCY: ("admin:emergency-views", 403),
-    Action.REVIEW_APPS: ("admin:apps", 403),
     Action.BREAK_GLASS: ("portal:emergency", 404),
 }
 
