@@ -9,6 +9,7 @@ from uuid import NAMESPACE_URL, uuid5
 import msgspec
 
 from exports.formats.about import Resource
+from exports.formats.held import HOLDS, Format, Held
 from exports.formats.records import OWNERS, Records, type_and_id
 from fhirproxy.reading import text
 
@@ -88,6 +89,8 @@ class Bundle:
             return node
         kind = type_and_id(address)[0] or text(node, "type")
         found = self.records.find(holder, node)
+        if found is not None and HOLDS[Format.IPS].get(kind) not in (Held.WHOLE, Held.ALONG):
+            found = None
         if kind == "Patient" and (key in OWNERS or found is not None):
             return {**node, "reference": self.patient.url}  # a Patient among the records is the same person
         if found is not None:

@@ -13,6 +13,7 @@ from django.utils.translation import pgettext
 from exports.formats import narrative
 from exports.formats.about import About, Resource, Why
 from exports.formats.bundling import ENCODER, Bundle, Entry, reference
+from exports.formats.held import HOLDS, Format, Held
 from exports.formats.parts import Part, State, Table, tables
 from exports.formats.records import Records, confidentiality, name_of
 from fhirproxy.reading import LOINC, objects
@@ -45,11 +46,6 @@ SECTIONS = (
     Section("18776-5", "Plan of care note", (Part.PLANS,)),
     Section("29762-2", "Social history note", (Part.SOCIAL_HISTORY,)),
     Section("10162-6", "History of pregnancies Narrative", (Part.PREGNANCY,)),
-)
-# Which types a section's `entry` may refer to (Composition-uv-ips). The others stand in its text only.
-ENTRY_TYPES = frozenset(
-    {"MedicationRequest", "MedicationStatement", "AllergyIntolerance", "Condition", "Immunization"}
-    | {"Observation", "DiagnosticReport", "Procedure", "Device", "CarePlan"}
 )
 # Profiles of the IPS ask for a time; where a source has none the Bundle says so (data-absent-reason).
 TIMES: Mapping[str, tuple[str, tuple[str, ...]]] = {
@@ -154,7 +150,7 @@ def _empty(filled: list[Table]) -> dict[str, Any]:
 
 def _entry(bundle: Bundle, resource: Resource) -> Entry | None:
     kind = resource["resourceType"]
-    if kind not in ENTRY_TYPES:
+    if HOLDS[Format.IPS][kind] != Held.WHOLE:  # Composition-uv-ips has no entry of it: it is in the text
         return None
     name, times = TIMES.get(kind, ("", ()))
     changed = dict(resource)
