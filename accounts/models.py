@@ -14,6 +14,7 @@ from django.utils import timezone
 from accounts.elevation_models import Elevation as Elevation
 from accounts.sign_in_models import ActivationCode as ActivationCode
 from accounts.sign_in_models import Device as Device
+from accounts.support_models import SupportCode as SupportCode
 
 
 class UserManager(BaseUserManager["User"]):

@@ -91,6 +91,9 @@ class EventType(StrEnum):
     EMERGENCY_OPEN = "emergency:open"  # a clinician broke the glass, or tried to
     EMERGENCY_END = "emergency:end"  # before its time
     EMERGENCY_REVIEW = "emergency:review"
+    SUPPORT_CODE = "support:code"  # a patient made a code to read out
+    SUPPORT_FIND = "support:find"  # support looked at how an account stands
+    SUPPORT_HELP = "support:help"
     ELEVATION_START = "elevation:start"  # staff may do more for some minutes
     ELEVATION_END = "elevation:end"  # before its time
     AUDIT_READ = "audit:read"
@@ -180,6 +183,9 @@ REQUIRED: Mapping[EventType, frozenset[str]] = {
     EventType.EMERGENCY_OPEN: frozenset({"purpose"}),
     EventType.EMERGENCY_END: _TARGET,
     EventType.EMERGENCY_REVIEW: _TARGET,
+    EventType.SUPPORT_CODE: _TARGET,
+    EventType.SUPPORT_FIND: frozenset(),
+    EventType.SUPPORT_HELP: frozenset({"patient"}),
     EventType.ELEVATION_START: frozenset(),
     EventType.ELEVATION_END: frozenset({"target"}),
     EventType.AUDIT_READ: frozenset(),

@@ -558,6 +558,25 @@ PHRASES: Mapping[EventType, Phrase] = {
             "activity.emergency-review.other", "{who} checked why your record was opened in an emergency."
         ),
     ),
+    EventType.SUPPORT_CODE: _only(
+        pgettext_lazy("activity.support-code.you", "You made a code for support."),
+        pgettext_lazy("activity.support-code.other", "{who} made a code for support."),
+    ),
+    EventType.SUPPORT_FIND: Phrase(
+        you=pgettext_lazy("activity.support-find.you", "You looked at how an account stands."),
+        other=pgettext_lazy(
+            "activity.support-find.other",
+            "Support staff saw your sign-in status to help you. They did not see your health records.",
+        ),
+        you_tried=pgettext_lazy("activity.support-find.you-tried", "You tried to look at an account."),
+        other_tried=pgettext_lazy(
+            "activity.support-find.other-tried", "{who} tried to look at your account."
+        ),
+    ),
+    EventType.SUPPORT_HELP: _only(
+        pgettext_lazy("activity.support-help.you", "You helped with an account."),
+        pgettext_lazy("activity.support-help.other", "{who} sent you a link for a new password."),
+    ),
     EventType.ELEVATION_START: Phrase(
         you=pgettext_lazy(
             "activity.elevation-start.you", "You asked to see more than your work needs each day."

@@ -134,6 +134,13 @@ REASONS: Mapping[str, Promise] = {
     "elevation.running": pgettext_lazy(
         "reason.elevation.running", "We said no because they see more already, for another reason."
     ),
+    "support.own": pgettext_lazy(
+        "reason.support.own", "We said no because nobody does this for their own account."
+    ),
+    **dict.fromkeys(
+        ("support.code", "support.attempts"),
+        pgettext_lazy("reason.helper.code", "We said no because the code was not right."),
+    ),
     "emergency.reviewed": pgettext_lazy(
         "reason.emergency.reviewed", "We said no because somebody else had checked it first."
     ),

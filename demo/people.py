@@ -64,7 +64,7 @@ STAFF = (
         ("clinician",),
     ),
     (Login("cora@demo.example", "Cora Lind", "compliance: the console at /admin/"), ("compliance",)),
-    (Login("sam@demo.example", "Sam Park", "support (more to come)"), ("support",)),
+    (Login("sam@demo.example", "Sam Park", "support: the desk at /support/"), ("support",)),
     (
         Login(
             "ada@demo.example",
@@ -76,6 +76,8 @@ STAFF = (
 )
 CONSOLE = frozenset({"compliance", "administrator"})  # roles that open the admin console
 PRACTITIONER = "Practitioner/dr-osei"
+# Of the app for codes that `demo_code` gives to the demo's staff. It is as public as PASSWORD.
+STAFF_SECRET = "CHARTKEYDEMOSTAFFCHARTKEYDEMOSTA"
 
 
 def make_source() -> None:

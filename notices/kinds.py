@@ -154,6 +154,15 @@ KINDS = {
         ),
         path="/activity/",
     ),
+    "support_helped": Kind(
+        pgettext_lazy("notice.support_helped.subject", "Support helped with your account"),
+        pgettext_lazy(
+            "notice.support_helped.body",
+            "Support staff sent you a link for a new password. If you did not ask for it, call your clinic.",
+        ),
+        pgettext_lazy("notice.support_helped.line", "Support staff sent you a link for a new password."),
+        path="/activity/",
+    ),
     "export_ready": Kind(
         pgettext_lazy("notice.export_ready.subject", "Your file is ready"),
         pgettext_lazy(

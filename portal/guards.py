@@ -17,8 +17,9 @@ from django.utils.translation import pgettext
 from django_htmx.middleware import HtmxDetails
 
 from accounts.models import Patient, RelatedPerson, StaffRole, User
-from consent import helping
+from consent import helping, staff
 from consent.authority import Requester
+from consent.staff import Action
 from portal import acting, helper_words
 from portal.acting import Withheld
 
@@ -167,6 +168,24 @@ def clinician_required(view: View) -> View:
             return view(request, *args, **kwargs)
 
     return guarded
+
+
+def staff_required(action: Action) -> Callable[[View], View]:
+    """Sign in first; to anyone whom the policies do not let do this the page does not exist (404)."""
+
+    def guard(view: View) -> View:
+        @signed_in
+        @wraps(view)
+        def guarded(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponseBase:
+            user = cast(User, request.user)
+            if not staff.may(user, action):
+                raise Http404
+            with timezone.override(time_zone_of(user)):
+                return view(request, *args, **kwargs)
+
+        return guarded
+
+    return guard
 
 
 def anyone(view: View) -> View:

@@ -31,6 +31,7 @@ from portal.views import (
     sharing,
     signout,
     stepup,
+    support,
 )
 
 app_name = "portal"
@@ -75,6 +76,12 @@ urlpatterns = [
     path("settings/devices/end/", session.end, name="devices-end"),
     path("check/<uuid:waiting_id>/", stepup.step_up, name="step-up"),
     path("help/", more.help_page, name="help"),
+    path("help/code/", support.help_code, name="help-code"),
+    path("support/", support.desk, name="support"),
+    path("support/account/", support.account, name="support-account"),
+    path("support/account/more/", support.elevate, name="support-elevate"),
+    path("support/account/end/", support.end, name="support-end"),
+    path("support/account/reset/", support.reset, name="support-reset"),
     path("language/", set_language, name="language"),
     path("o/authorize/", authorize.begin, name="authorize"),
     path("o/authorize/<uuid:request_id>/", authorize.answer, name="authorize-answer"),

@@ -23,6 +23,7 @@ PAGES = {
     Action.DISCLOSURES: ("admin:disclosures", 403),
     Action.REVIEW_EMERGENCY: ("admin:emergency-views", 403),
     Action.BREAK_GLASS: ("portal:emergency", 404),
+    Action.SUPPORT: ("portal:support", 404),
 }
 
 

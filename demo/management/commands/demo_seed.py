@@ -98,6 +98,7 @@ class Command(BaseCommand):
         self.stdout.write(f"\nLog-ins, all with the password {people.PASSWORD}")
         for login in logins:
             self.stdout.write(f"  {login.email:{width}}  {login.name}: {login.what}")
+        self.stdout.write("Staff in an emergency prove who they are by a code: make manage ARGS=demo_code")
         self.stdout.write(f"Done in {seconds:.1f} s.")
 
 

@@ -1,0 +1,65 @@
+"""How a patient's account stands, for support: states and counts. No name of a record's kind is in it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from allauth.usersessions.models import UserSession
+from django.db.models import Count, QuerySet
+
+from accounts import factors
+from accounts.models import Patient
+from audit.models import AuditEvent
+from fhirproxy import health
+
+MOST_EVENTS = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Masked:
+    """Enough to hear whether two people speak of the same account."""
+
+    initials: str  # "A… M…"
+    born: int  # the year alone
+
+
+@dataclass(frozen=True, slots=True)
+class AccountState:
+    signs_in: bool
+    closed: bool
+    last_sign_in: datetime | None
+    sessions: int
+    ways: tuple[str, ...]  # codes of `factors.Factor`
+    sharing: Mapping[str, int]  # status → how many
+    files: Mapping[str, int]
+    sources: tuple[tuple[str, str], ...]  # (name, state)
+
+
+def masked(patient: Patient) -> Masked:
+    initials = " ".join(f"{part[0].upper()}…" for part in patient.name.split())
+    return Masked(initials, patient.birth_date.year)
+
+
+def state_of(patient: Patient) -> AccountState:
+    user = patient.user
+    return AccountState(
+        signs_in=user is not None,
+        closed=user is not None and not user.is_active,
+        last_sign_in=user.last_login if user else None,
+        sessions=UserSession.objects.filter(user=user).count() if user else 0,
+        ways=tuple(sorted(factors.of(user))) if user else (),
+        sharing=_by_status(patient.consents.all()),
+        files=_by_status(patient.export_jobs.all()),
+        sources=tuple((source.name, finding.state) for source, finding in health.findings()),
+    )
+
+
+def what_they_saw(patient: Patient, reference: str) -> list[AuditEvent]:
+    """What the log has under the reference code of a page, of this patient only; oldest first."""
+    events = AuditEvent.objects.filter(patient=f"Patient/{patient.pk}", correlation_id=reference)
+    return list(events.order_by("recorded_at", "id")[:MOST_EVENTS])
+
+
+def _by_status(rows: QuerySet) -> dict[str, int]:
+    counted = rows.order_by("status").values_list("status").annotate(Count("pk"))
+    return dict(counted)
