@@ -18,7 +18,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from accounts import elevations, stepup, support
 from accounts.elevation_models import Elevation
-from accounts.models import Patient, User
+from accounts.models import Patient
 from consent import staff
 from consent.staff import Action
 from portal import account_state
@@ -158,7 +158,7 @@ def reset(request: StaffRequest) -> HttpResponse:
     patient = _open(request)
     if patient is None:
         return redirect("portal:support")
-    user = cast(User | None, patient.user)
+    user = patient.user
     form = ResetPasswordForm({"email": user.email}) if user and user.is_active else None
     if form and form.is_valid():
         form.save(cast(HttpRequest, request))
