@@ -43,7 +43,7 @@ def _browser() -> Browser:
 def run(stack: Stack, sizes: Sizes) -> Report:
     report = Report("P12", "CPU-ms of one request: this process and PostgreSQL; the least of the rounds")
     reading = people.readings(1, name="Token")[0]
-    count = max(20, sizes.calls // 100)
+    count = max(20, sizes.calls // 400)
     _bearer(stack, sizes, report, reading.token, count)
     _refresh(stack, sizes, report, count)
     _strangers(stack, sizes, report, count)
