@@ -92,15 +92,17 @@ def expire(job: ExportJob) -> None:
 
 
 def log(event: EventType, job: ExportJob, *, by: User | None) -> None:
+    helps = by is not None and by.pk != job.patient.user_id
     record(
         Entry(
             type=event,
             outcome=Outcome.DONE,
             actor=f"User/{by.pk}" if by else "System/exports",
-            role="patient" if by else "system",
+            on_behalf_of=f"Patient/{job.patient_id}" if helps else "",
+            role="helper" if helps else "patient" if by else "system",
             patient=f"Patient/{job.patient_id}",
             resource_types=tuple(job.resource_types),
-            purpose="PATRQT",
+            purpose="FAMRQT" if helps else "PATRQT",
             target=f"ExportJob/{job.id}",
         )
     )

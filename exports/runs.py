@@ -18,6 +18,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
+from accounts.relation_states import HELPING
 from audit.events import EventType
 from consent import authority
 from consent.authority import Requester
@@ -127,6 +128,8 @@ def _pages(job: ExportJob, resource_type: str) -> Any:
 
 def _requester(job: ExportJob) -> Requester:
     """The person's own authority, cut down to what they chose for this file."""
+    if job.patient.user_id != job.requested_by_id:
+        return _helper(job)
     own = authority.for_own_record(job.requested_by, job.patient, timezone.now())
     if not own.provisions:
         return own
@@ -137,6 +140,19 @@ def _requester(job: ExportJob) -> Requester:
         every_label=job.include_sensitive,
     )
     return replace(own, provisions=(chosen,))
+
+
+def _helper(job: ExportJob) -> Requester:
+    """A helper's, as of this moment: nothing once they may not save copies any more."""
+    helper = authority.for_helper(job.requested_by, job.patient)
+    shares = job.patient.helpers.filter(user=job.requested_by, status__in=HELPING, may_share=True).exists()
+    chosen = frozenset(job.categories)
+    provisions = tuple(
+        replace(p, categories=p.categories & chosen) if p.type is ProvisionType.PERMIT else p
+        for p in helper.provisions
+        if p.type is not ProvisionType.PERMIT or p.categories & chosen
+    )
+    return replace(helper, provisions=provisions if shares else ())
 
 
 def _renew(job: ExportJob) -> None:

@@ -1,6 +1,6 @@
 """Forms: what a person may type, and what we say when it cannot be right."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import date, datetime, time, timedelta
 from typing import Any, cast
 
@@ -15,6 +15,7 @@ from audit.feed import Filters
 from consent.vocabulary import Category
 from consent.words import CATEGORY
 
+ALL_THAT_YOU_SEE = pgettext_lazy("download.all.helper", "All that you can see")
 DAY_NEEDED = pgettext_lazy("activity.day", "Choose a day, like 2026-06-12.")
 
 
@@ -123,6 +124,17 @@ class DownloadForm(forms.Form):
         ),
         required=False,
     )
+
+    everything: tuple[str, ...] = ()  # the kinds that "all" stands for; empty: every one there is
+
+    def keep_to(self, kinds: Collection[str]) -> None:
+        """For a helper: the kinds that they see, and never a private topic."""
+        self.everything = tuple(sorted(kinds))
+        del self.fields["private"]
+        field = cast(forms.MultipleChoiceField, self.fields["categories"])
+        field.choices = [(code, name) for code, name in field.choices if code in kinds]
+        what = cast(forms.ChoiceField, self.fields["what"])
+        what.choices = [("all", ALL_THAT_YOU_SEE), *list(what.choices)[1:]]
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}

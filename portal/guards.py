@@ -96,6 +96,18 @@ def record_required(view: View) -> View:
     return _of_a_record(view, for_helpers=True)
 
 
+def copies_required(view: View) -> View:
+    """As `record_required`, for helpers whom the patient lets save copies."""
+
+    @wraps(view)
+    def sharing(request: PatientRequest, *args: object, **kwargs: object) -> HttpResponseBase:
+        if request.helping and not request.helping.may_share:
+            return render(request, "portal/acting_own_only.html", {"relation": request.helping}, status=403)
+        return view(request, *args, **kwargs)
+
+    return record_required(sharing)
+
+
 def _of_a_record(view: View, *, for_helpers: bool) -> View:
     @signed_in
     @wraps(view)

@@ -3,18 +3,21 @@
 from uuid import UUID
 
 from django.contrib import messages
+from django.db.models import QuerySet
 from django.http import FileResponse, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
 from django.utils.translation import pgettext
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from accounts import stepup
 from accounts.stepup import Action
 from audit.events import EventType
+from consent import helping
 from exports import commands, files
 from exports.models import ExportJob
 from portal.forms import DownloadForm
-from portal.guards import SAFE, PatientRequest, patient_required
+from portal.guards import SAFE, PatientRequest, copies_required
 from portal.pages import StepUp, page
 from portal.stepup import step_up
 
@@ -23,26 +26,28 @@ READY = (ExportJob.Status.COMPLETED, ExportJob.Status.COMPLETED_WITH_GAPS)
 
 @page("downloads", reads=("ExportJob",))
 @require_GET
-@patient_required
+@copies_required
 def downloads(request: PatientRequest) -> HttpResponse:
-    jobs = request.patient.export_jobs.order_by("-created_at")[:50]
+    jobs = _jobs(request).order_by("-created_at")[:50]
     return render(request, "portal/downloads.html", {"jobs": jobs, "ready": READY})
 
 
 @page("download-new", reads=("ExportJob",), step_up=StepUp.FRESH)
 @require_http_methods(["GET", "POST"])
-@patient_required
+@copies_required
 def new(request: PatientRequest) -> HttpResponse:
     form = DownloadForm(request.POST or None)
+    if request.helping:
+        form.keep_to(helping.visible(request.helping, timezone.now()))
     if request.method == "POST" and form.is_valid():
         stepup.require(request, Action.EXPORT)
-        chosen = form.cleaned_data["categories"] if form.cleaned_data["what"] == "choose" else []
+        chosen = form.cleaned_data["categories"] if form.cleaned_data["what"] == "choose" else form.everything
         try:
             job = commands.kickoff(
                 patient=request.patient,
                 by=request.user,
                 categories=chosen,
-                include_sensitive=form.cleaned_data["private"],
+                include_sensitive=form.cleaned_data.get("private", False),
             )
         except commands.TooMany:
             text = pgettext("download.too_many", "We are making 2 files for you now. Wait until one is done.")
@@ -54,21 +59,21 @@ def new(request: PatientRequest) -> HttpResponse:
 
 @page("download", reads=("ExportJob",))
 @require_GET
-@patient_required
+@copies_required
 def download(request: PatientRequest, job_id: UUID) -> HttpResponse:
     """One file: how far it is, what is in it. htmx asks again for the part that moves."""
-    job = get_object_or_404(request.patient.export_jobs, id=job_id)
+    job = get_object_or_404(_jobs(request), id=job_id)
     template = "portal/download.html#progress" if request.htmx else "portal/download.html"
     context = {"job": job, "ready": job.status in READY, "living": job.status in commands.LIVING}
     return render(request, template, context)
 
 
 @require_GET
-@patient_required
+@copies_required
 @step_up(Action.EXPORT, methods=SAFE, is_file=True)
 def file(request: PatientRequest, job_id: UUID) -> HttpResponseBase:
     """The archive itself. 410 once it has ended: it was there, and it will not be again."""
-    job = get_object_or_404(request.patient.export_jobs, id=job_id)
+    job = get_object_or_404(_jobs(request), id=job_id)
     path = files.archive(job.id)
     if job.status not in READY or job.is_over or not path.is_file():
         context = {"job": job, "ready": False, "living": job.status in commands.LIVING}
@@ -80,7 +85,13 @@ def file(request: PatientRequest, job_id: UUID) -> HttpResponseBase:
 
 
 @require_POST
-@patient_required
+@copies_required
 def cancel(request: PatientRequest, job_id: UUID) -> HttpResponse:
-    commands.cancel(get_object_or_404(request.patient.export_jobs, id=job_id), by=request.user)
+    commands.cancel(get_object_or_404(_jobs(request), id=job_id), by=request.user)
     return redirect("portal:download", job_id)
+
+
+def _jobs(request: PatientRequest) -> QuerySet[ExportJob]:
+    """A patient has the files that were made of their record; a helper those that they made themself."""
+    jobs = request.patient.export_jobs
+    return jobs.filter(requested_by=request.user) if request.helping else jobs.all()
