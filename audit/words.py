@@ -90,7 +90,7 @@ REASONS: Mapping[str, Promise] = {
         (
             *("helper.duplicate", "helper.self", "helper.circular", "helper.staff", "helper.age"),
             *("helper.basis", "helper.past", "helper.many", "helper.changed", "helper.state", "helper.over"),
-            *("helper.shared-address",),
+            *("helper.law",),
         ),
         pgettext_lazy("reason.helper.rules", "We said no because the rules for helpers do not allow it."),
     ),

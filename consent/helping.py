@@ -14,6 +14,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
@@ -96,6 +97,15 @@ def standing(relation: RelatedPerson, now: datetime | None = None) -> Standing:
     if relation.review_at is not None and relation.review_at <= now:
         return Standing(relation, Reason.HOLD, relation.review_at)
     return Standing(relation, None)
+
+
+def may_patient_change(relation: RelatedPerson, now: datetime) -> bool:
+    """Whether the patient alone decides about it: not where a court or parental authority stands behind it."""
+    if relation.status not in HELPING:
+        return True
+    if relation.basis == Basis.PARENT:
+        return not is_minor(relation.patient, now)
+    return relation.basis in (Basis.CHOICE, Basis.ATTORNEY)
 
 
 def hidden(relation: RelatedPerson, now: datetime) -> tuple[frozenset[str], frozenset[str]]:
@@ -377,6 +387,8 @@ def change(
     lock(relation.patient_id)
     relation = RelatedPerson.objects.select_related("patient").get(pk=relation.pk)
     now, chosen = timezone.now(), categories_of(level, categories)
+    if not may_patient_change(relation, now):
+        raise Refused("helper.law")
     if until <= now:
         raise Refused("helper.past")
     if not chosen:
@@ -478,6 +490,8 @@ def end(
     relation = RelatedPerson.objects.select_related("patient").get(pk=relation.pk)
     if relation.status not in LIVING:
         return relation
+    if why == Why.PATIENT_STOPPED and not may_patient_change(relation, timezone.now()):
+        raise Refused("helper.law")
     relation = relations.become(relation, why, by=by, role=role, seen=seen, note=note)
     launches.end_of_helper(relation)
     if consent := consent_of(relation):
@@ -529,7 +543,10 @@ def expire_due() -> int:
     grown = [
         r
         for r in RelatedPerson.objects.filter(status__in=HELPING, basis=Basis.PARENT)
-        .filter(patient__birth_date__lte=now.date() - timedelta(days=16 * 365))
+        .filter(
+            Q(patient__birth_date__lte=now.date() - timedelta(days=16 * 365))
+            | Q(patient__emancipated_on__isnull=False)
+        )
         .select_related("patient")[:2000]
         if not is_minor(r.patient, now)
     ]

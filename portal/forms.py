@@ -16,6 +16,7 @@ from consent.vocabulary import Category
 from consent.words import CATEGORY
 
 ALL_THAT_YOU_SEE = pgettext_lazy("download.all.helper", "All that you can see")
+LET_ME_CHOOSE = pgettext_lazy("download.choose", "Let me choose")
 DAY_NEEDED = pgettext_lazy("activity.day", "Choose a day, like 2026-06-12.")
 
 
@@ -105,7 +106,7 @@ class DownloadForm(forms.Form):
         label=pgettext_lazy("download.what", "What do you want in your file?"),
         choices=[
             ("all", pgettext_lazy("download.all", "All my records")),
-            ("choose", pgettext_lazy("download.choose", "Let me choose")),
+            ("choose", LET_ME_CHOOSE),
         ],
         initial="all",
         widget=forms.RadioSelect,
@@ -132,9 +133,9 @@ class DownloadForm(forms.Form):
         self.everything = tuple(sorted(kinds))
         del self.fields["private"]
         field = cast(forms.MultipleChoiceField, self.fields["categories"])
-        field.choices = [(code, name) for code, name in field.choices if code in kinds]
+        field.choices = [(c.value, CATEGORY[c]) for c in Category if c in kinds]
         what = cast(forms.ChoiceField, self.fields["what"])
-        what.choices = [("all", ALL_THAT_YOU_SEE), *list(what.choices)[1:]]
+        what.choices = [("all", ALL_THAT_YOU_SEE), ("choose", LET_ME_CHOOSE)]
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}

@@ -108,6 +108,9 @@ REFUSED: Mapping[str, Promise] = {
     "helper.over": pgettext_lazy("helper.no.over", "This help has ended. Nothing was changed."),
     "helper.state": pgettext_lazy("helper.no.state", "This cannot be done now. Nothing was changed."),
     "helper.evidence": pgettext_lazy("helper.no.evidence", "Some of what must be shown is missing."),
+    "helper.law": pgettext_lazy(
+        "helper.no.law", "The law lets them help you. Only your clinic can change this. Call them."
+    ),
     "role.not-allowed": pgettext_lazy("helper.no.role", "You cannot decide this."),
 }
 

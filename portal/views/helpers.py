@@ -49,6 +49,7 @@ class Helper:
     is_new: bool
     is_living: bool
     needs_check: bool
+    is_theirs: bool  # the patient alone decides about it
 
 
 @page("helpers", reads=("RelatedPerson", "Consent"), states=(Kind.FRESH, Kind.EMPTY))
@@ -275,6 +276,7 @@ def _helper(relation: RelatedPerson) -> Helper:
         hides=helper_words.hides(relation),
         is_new=relation.status in HELPING and relation.period_start > timezone.now() - NEW,
         is_living=living,
+        is_theirs=helping.may_patient_change(relation, timezone.now()),
         needs_check=living and relation.status in HELPING and standing.reason is Reason.HOLD,
     )
 

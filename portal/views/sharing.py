@@ -8,12 +8,13 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.template.loader import render_to_string
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.translation import get_language, pgettext
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from accounts import stepup
 from accounts.stepup import Action
-from consent import commands, explain
+from consent import commands, explain, helping
 from consent.directives import directives
 from consent.explain import TREATMENT, Kind
 from consent.merging import is_new_records
@@ -25,7 +26,7 @@ from fhirproxy import preview
 from fhirproxy.interactions import FHIR_ID
 from fhirproxy.outcomes import Refusal
 from fhirproxy.served import RECORD
-from portal import consent_facts, limits, recipients, records, viewers
+from portal import consent_facts, helper_words, limits, recipients, records, viewers
 from portal.authorization import text_of
 from portal.consent_facts import OPEN, SHARED, facts
 from portal.guards import PatientRequest, patient_required
@@ -106,6 +107,9 @@ def share(request: PatientRequest, consent_id: UUID) -> HttpResponse:
 def stop(request: PatientRequest, consent_id: UUID) -> HttpResponse:
     """End a sharing, or take back a limit or the request for one."""
     consent = get_object_or_404(_own(request), pk=consent_id, kind__in=(*SHARED, ConsentKind.RESTRICTION))
+    if consent.helper and not helping.may_patient_change(consent.helper, timezone.now()):
+        messages.error(request, helper_words.refused("helper.law"))
+        return redirect("portal:sharing")
     commands.revoke(consent, by=request.user)
     if consent.kind == ConsentKind.RESTRICTION:
         text = pgettext("sharing.limit.taken_back", "You took your limit back. The usual rule holds again.")
@@ -200,7 +204,9 @@ def limit(request: PatientRequest) -> HttpResponse:
 
 
 def _own(request: PatientRequest) -> Any:
-    return request.patient.consents.select_related("client", "helper__user", "patient__user")
+    return request.patient.consents.select_related(
+        "client", "helper__user", "helper__patient", "patient__user"
+    )
 
 
 def _proposals(request: PatientRequest) -> Any:

@@ -235,3 +235,28 @@ def test_the_help_of_a_parent_cannot_be_made_longer_than_childhood():
 
     assert helping.age_at(patient, end) == 18
     assert helping.age_at(patient, end - timedelta(seconds=1)) == 17
+
+
+@pytest.mark.parametrize("basis", ["parent", "guardian", "capacity"])
+def test_a_teen_does_not_end_what_the_law_gave(basis):
+    patient = child("US-MI", birthday("US-MI", 14), signs_in=True)
+    relation = parent_of(patient, basis=basis)
+    client = Client()
+    client.force_login(patient.user)
+    ended = client.post(f"/helpers/{relation.pk}/do/", {"do": "stop"})
+    client.post(f"/sharing/{relation.consents.get().pk}/stop/")
+
+    assert ended.status_code == 409
+    assert "Only your clinic can change this." in ended.text
+    assert authority.for_helper(relation.user, patient).missing is None
+    assert "Stop the help" not in client.get(f"/helpers/{relation.pk}/").text
+
+
+def test_whoever_a_teen_chose_they_stop():
+    patient = child("US-MI", birthday("US-MI", 14), signs_in=True)
+    relation = factories.let_help(factories.create_user("Rosa Bennett"), patient, "FRND", level="visits")
+    client = Client()
+    client.force_login(patient.user)
+    client.post(f"/helpers/{relation.pk}/do/", {"do": "stop"})
+
+    assert authority.for_helper(relation.user, patient).missing == "consent.revoked"
