@@ -100,7 +100,7 @@ def standing(relation: RelatedPerson, now: datetime | None = None) -> Standing:
 
 
 def may_patient_change(relation: RelatedPerson, now: datetime) -> bool:
-    """Whether the patient alone decides about it: not where a court or parental authority stands behind it."""
+    """Whether the patient alone decides: not where a court or parental authority stands behind it."""
     if relation.status not in HELPING:
         return True
     if relation.basis == Basis.PARENT:
