@@ -25,7 +25,7 @@ TEMPLATE = Path(__file__).with_name("summary.typ")
 MOST_ROWS = 60  # of one part on paper, newest first; the part says how many more there are
 MOST_TRENDS = 6  # under one part
 ENOUGH = 3  # points, below which a line says less than the table
-WIDTHS = (5, 4, 3, 3)
+WIDTHS = (5, 4, 3, 3, 3)  # of columns, in parts; the last one is the source's
 # As they stand on paper: what to know first, first.
 ORDER = (
     *(Part.ALLERGIES, Part.MEDICINES, Part.PROBLEMS, Part.VITAL_SIGNS, Part.RESULTS, Part.REPORTS),
@@ -86,14 +86,17 @@ def _words() -> dict[str, Any]:
 
 
 def _part(records: Records, table: Table) -> dict[str, Any]:
-    more = len(table.rows) - MOST_ROWS
+    shown = table.rows[:MOST_ROWS]
+    more = len(table.rows) - len(shown)
+    # A column that says nothing (a usual range of vital signs) gives its room to the others.
+    kept = [n for n in range(len(table.columns)) if any(row.cells[n] for row in shown)]
     drawn = table.part in (Part.VITAL_SIGNS, Part.RESULTS)
     return {
         "heading": table.heading,
         "notice": table.notice,
-        "columns": table.columns,
-        "widths": (*WIDTHS, 3)[: len(table.columns)],
-        "rows": [row.cells for row in table.rows[:MOST_ROWS]],
+        "columns": [table.columns[n] for n in kept],
+        "widths": [WIDTHS[n] for n in kept],
+        "rows": [[row.cells[n] for n in kept] for row in shown],
         "trends": trends(table.resources) if drawn else [],
         "more": pgettext("summary.more", "There are {count} more in the other files.").format(count=more)
         if more > 0
@@ -109,7 +112,11 @@ def trends(resources: Iterable[Resource]) -> list[Trend]:
         for measure in measures(one):
             if at and measure.number is not None and not measure.comparator and measure.code:
                 series[measure.code, measure.unit].append((at, measure))
-    long = [found for found in series.values() if len({at for at, _ in found}) >= ENOUGH]
+    long = [
+        found
+        for found in series.values()
+        if len({at for at, _ in found}) >= ENOUGH and len({measure.number for _, measure in found}) > 1
+    ]
     long.sort(key=lambda found: (-len(found), found[0][1].name))
     return [_trend(sorted(found, key=lambda pair: pair[0])) for found in long[:MOST_TRENDS]]
 

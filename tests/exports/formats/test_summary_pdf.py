@@ -99,6 +99,29 @@ def test_a_trend_is_drawn_of_three_numbers_in_one_unit_and_said_in_words():
     assert all(0 <= x <= 1 and 0 <= y <= 1 for one in found for x, y in one["points"])
 
 
+def test_a_number_that_never_changed_is_not_drawn():
+    base = {"resourceType": "Observation", "code": {"coding": [{"code": "8302-2"}], "text": "Height"}}
+    same = [
+        {
+            **base,
+            "id": f"{n}",
+            "effectiveDateTime": f"202{n}-01-01",
+            "valueQuantity": {"value": 64, "unit": "in"},
+        }
+        for n in range(5)
+    ]
+
+    assert summary_pdf.trends(same) == []
+
+
+def test_a_column_that_says_nothing_is_left_out():
+    vitals = [r for r in cast.alice() if r["resourceType"] in ("Patient", "Immunization")]
+    text = said(made([{**r, "note": None, "performer": None} for r in vitals]))
+
+    assert "What Date Status" in text
+    assert "What Date Status More" not in text
+
+
 def test_nothing_that_people_wrote_is_markup_or_breaks_the_file():
     body = made(cast.hostile(), sources=(cast.HERE, cast.THERE))
 
