@@ -4,6 +4,7 @@ These are pages of their own, which ask the gate in the clinician's name. Nobody
 as that patient: there is no such page, route or command.
 """
 
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
@@ -27,12 +28,16 @@ from portal import observations, records, rows
 from portal.emergency_form import EmergencyForm
 from portal.guards import StaffRequest, clinician_required
 from portal.pages import StepUp, page
+from portal.records import Resource
 from portal.rows import Row
 from portal.states import Kind
 from portal.views.launch import log_look
 
-MOST_RESULTS = 20
-READS = ("AllergyIntolerance", "MedicationRequest", "Condition", "Observation", "Encounter")
+MOST_RESULTS, MOST_VISITS = 20, 10
+READS = (
+    *("AllergyIntolerance", "MedicationRequest", "MedicationStatement"),
+    *("Condition", "Observation", "Encounter"),
+)
 REFUSALS = {
     "emergency.own": pgettext_lazy("emergency.no.own", "This is your own record. Open it on your own pages."),
     "consent.denied": pgettext_lazy(
@@ -112,33 +117,51 @@ def _minutes_left(view: EmergencyAccess) -> int:
 
 
 def _parts(requester: Requester) -> list[dict[str, Any]]:
-    """One part of the record after the other: (its heading, its rows; None where the EHR is silent)."""
-    readers = (
-        (pgettext("chart.allergies", "Allergies"), "AllergyIntolerance", _current(rows.allergy)),
-        (pgettext("chart.medicines", "Medicines"), "MedicationRequest", _current(rows.medicine)),
-        (pgettext("chart.conditions", "Conditions"), "Condition", _current(rows.condition)),
-        (pgettext("chart.visits", "Visits"), "Encounter", lambda found: rows.rows_of(found, rows.visit)[:10]),
+    """One part of the record after the other: its heading, and its rows; None where the EHR is silent."""
+    medicines = ("MedicationRequest", "MedicationStatement")
+    parts = (
+        (pgettext("chart.allergies", "Allergies"), _asked(requester, _allergies, "AllergyIntolerance")),
+        (pgettext("chart.medicines", "Medicines"), _asked(requester, _current(rows.medicine), *medicines)),
+        (
+            pgettext("chart.conditions", "Conditions"),
+            _asked(requester, _current(rows.condition), "Condition"),
+        ),
+        (pgettext("chart.results", "Test results"), _asked(requester, _results, "Observation")),
+        (pgettext("chart.visits", "Visits"), _asked(requester, _visits, "Encounter")),
     )
-    parts = [
-        {"heading": heading, "rows": _asked(requester, kind, reader)} for heading, kind, reader in readers
-    ]
-    results = _asked(requester, "Observation", _results, ("category", "laboratory"))
-    return [*parts[:3], {"heading": pgettext("chart.results", "Test results"), "rows": results}, parts[3]]
+    return [{"heading": heading, "rows": found} for heading, found in parts]
 
 
-def _current(reader: Any) -> Any:
+def _allergies(found: list[Resource]) -> list[Row]:
+    """Also that there are none, where the record says so."""
+    none = rows.no_known_allergies(found)
+    return _current(rows.allergy)(found) or ([none] if none else [])
+
+
+def _current(reader: Callable[[Resource], Row | None]) -> Callable[[list[Resource]], list[Row]]:
     return lambda found: rows.merged(row for row in rows.rows_of(found, reader) if row.is_current)
 
 
-def _results(found: list[Any]) -> list[Row]:
+def _results(found: list[Resource]) -> list[Row]:
     newest = observations.read_all(found)[:MOST_RESULTS]
     return [Row(id=r.id, name=str(r.name), when=r.when, details=(r.shown,)) for r in newest]
 
 
-def _asked(requester: Requester, kind: str, reader: Any, *params: tuple[str, str]) -> list[Row] | None:
-    try:
-        return list(reader(records.search_as(requester, kind, *params)))
-    except records.Unavailable:
-        return None
-    except Http404:  # nothing of this kind is for them
-        return []
+def _visits(found: list[Resource]) -> list[Row]:
+    return rows.rows_of(found, rows.visit)[:MOST_VISITS]
+
+
+def _asked(
+    requester: Requester, reader: Callable[[list[Resource]], list[Row]], *kinds: str
+) -> list[Row] | None:
+    """All kinds together, or none: half a list of medicines would look like a whole one."""
+    params = records.LABORATORY if kinds == ("Observation",) else ()
+    found: list[Resource] = []
+    for kind in kinds:
+        try:
+            found += records.search_as(requester, kind, *params)
+        except records.Unavailable:
+            return None
+        except Http404:  # nothing of this kind is for them
+            continue
+    return reader(found)
