@@ -80,7 +80,7 @@ def test_home_of_console_staff_is_the_console(client, role):
     assert reverse("admin:index") in client.get("/results/").text
 
 
-def test_support_staff_are_told_that_their_pages_come_later(client):
+def test_support_staff_without_a_record_are_led_to_their_desk(client):
     client.force_login(factories.create_staff("Sam Park", "support"))
 
-    assert "Pages for your work come later" in client.get("/").text
+    assert reverse("portal:support") in client.get("/").text
