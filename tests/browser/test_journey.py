@@ -94,6 +94,10 @@ def lets_an_app_in(story: Story) -> None:
     page = story.page
     page.goto(story.stack.client_url)
     story.press("Connect my records")
+    story.heading("Whose record?")  # she helps her son, too
+    page.get_by_label("your own record").check()
+    story.picture("whose-record")
+    story.press("Next")
     story.heading("Share your records with GlucoTrack?")
     story.picture("consent")
     story.press("^Share")  # nothing chosen yet: nothing is shared
