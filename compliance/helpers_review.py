@@ -19,7 +19,7 @@ from accounts.models import Patient, RelatedPerson, RelatedPersonChange
 from accounts.relation_states import HELPING, Why
 from accounts.relations import Refused
 from compliance.readonly import ReadOnlyAdmin, ReadOnlyInline
-from consent import helping
+from consent import ages, helping
 from consent.versions import Act
 
 DECISIONS = {
@@ -77,8 +77,8 @@ class RelatedPersonAdmin(ReadOnlyAdmin):
             "title": "May this person help?",
             "relation": relation,
             "own": Patient.objects.filter(user=relation.user).first(),
-            "age": helping.age_at(relation.patient, now),
-            "law": helping.law_of(relation.patient).code,
+            "age": ages.age_at(relation.patient, now),
+            "law": ages.law_of(relation.patient).code,
             "asked": sorted({*ground.evidence, *relation.evidence}),
             "needed": ground.evidence,
             "steps": relation.changes.order_by("-number"),

@@ -17,7 +17,7 @@ from django.utils.module_loading import import_string
 from accounts.models import Patient, RelatedPerson, User
 from accounts.relation_states import HELPING
 from audit.context import Credential
-from consent import directives, emergency_rules, helping, organisation, provisions
+from consent import directives, emergency_rules, helper_rights, organisation, provisions
 from consent.decision import Authority, Provision, ProvisionType, Reason
 from consent.models import Consent, EmergencyAccess
 from consent.vocabulary import Purpose
@@ -355,7 +355,7 @@ def for_helper(user: User, patient: Patient) -> Requester:
     """
     found = patient.helpers.filter(user=user).select_related("patient")
     relation = found.filter(status__in=HELPING).first() or found.order_by("-period_start").first()
-    consent = helping.consent_of(relation) if relation else None
+    consent = helper_rights.consent_of(relation) if relation else None
     held = _held(patient.pk, user.pk)
     missing, allowed = _helpers_consent(relation, consent, held.now)
     limits = [p for p in held.standing if p.type is ProvisionType.DENY]
@@ -380,7 +380,7 @@ def _helpers_consent(
     """Why a helper may see nothing, or what the consent allows them: never a private topic."""
     if relation is None:
         return Reason.NO_CONSENT, ()
-    missing = helping.standing(relation, now).reason
+    missing = helper_rights.standing(relation, now).reason
     if missing is None and consent is None:
         missing = Reason.NO_CONSENT
     if missing is not None or consent is None:
@@ -393,7 +393,7 @@ def _helpers_consent(
 
 
 def _private_for_teens(relation: RelatedPerson, now: datetime) -> tuple[Provision, ...]:
-    labels, kinds = helping.hidden(relation, now)
+    labels, kinds = helper_rights.hidden(relation, now)
     deny = Provision("teen", ProvisionType.DENY, reason=Reason.TEEN)
     return (
         *([replace(deny, security_labels=labels)] if labels else []),
@@ -483,4 +483,4 @@ def is_in_force(authorization_id: UUID) -> bool:
     )
     if staff is None or staff.helper is None:
         return staff is not None
-    return staff.helper.may_share and helping.standing(staff.helper).reason is None
+    return staff.helper.may_share and helper_rights.standing(staff.helper).reason is None

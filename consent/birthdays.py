@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from accounts.models import Patient, RelatedPerson
 from accounts.relation_states import HELPING
-from consent import helping
+from consent import ages, helper_rights
 from notices import commands as notices
 from notices.models import Notice
 
@@ -29,7 +29,7 @@ def tell() -> int:
 def coming(patient: Patient) -> str:
     """ "teen_soon", "of_age_soon", or empty: what the next 30 days bring."""
     now = timezone.now()
-    today, law = helping.today_of(patient, now), helping.law_of(patient)
+    today, law = ages.today_of(patient, now), ages.law_of(patient)
     if patient.emancipated_on and patient.emancipated_on <= today:
         return ""
     for age, kind in ((law.teen_from, "teen_soon"), (law.minor_until, "of_age_soon")):
@@ -40,7 +40,7 @@ def coming(patient: Patient) -> str:
 
 def birthday(patient: Patient, age: int) -> date:
     """The day on which they are of that age."""
-    return helping.birthday(patient, age).date()
+    return ages.birthday(patient, age).date()
 
 
 def _tell_one(patient: Patient, kind: str) -> int:
@@ -49,7 +49,7 @@ def _tell_one(patient: Patient, kind: str) -> int:
         written += _notice(patient.user, kind, {})
     for relation in patient.helpers.filter(status__in=HELPING).select_related("user"):
         ends = kind == "of_age_soon"
-        if not helping.is_past_teen_rules(relation) and (
+        if not helper_rights.is_past_teen_rules(relation) and (
             not ends or relation.basis == RelatedPerson.Basis.PARENT
         ):
             written += _notice(relation.user, f"{kind}_helper", {"patient": patient.name})

@@ -1,31 +1,27 @@
-"""Helpers: who may act for a patient now, and every change to it.
+"""Helpers: each change of who may act for a patient.
 
 A relationship (`accounts.relations`) says who they are to each other; a consent of the kind "helper" says
-what they may see. Each command here changes both in one transaction, under the patient's lock. Age is
-looked at whenever something is asked for: no task has to run for a birthday to count.
+what they may see. Each command here changes both in one transaction, under the patient's lock. What
+they may do at a moment is `consent.helper_rights`, where age is looked at whenever something is asked for.
 """
 
-import zoneinfo
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from django.conf import settings
 from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
-from django.utils.module_loading import import_string
 
 from accounts import identities, relations, relationships
-from accounts.models import HelperInvitation, Patient, RelatedPerson, StaffRole
+from accounts.matching import plain
+from accounts.models import HelperInvitation, Patient, RelatedPerson
 from accounts.relation_states import HELPING, LIVING, Why
 from accounts.relations import Refused
 from audit.events import EventType, Role
-from consent import commands
+from consent import ages, commands, helper_rights
 from consent.decision import Reason
-from consent.jurisdictions import Jurisdiction, age_of, table
 from consent.models import Consent
 from consent.versions import Act, lock
 from consent.vocabulary import Category
@@ -37,150 +33,6 @@ if TYPE_CHECKING:
 
 Basis, Level, Status = RelatedPerson.Basis, RelatedPerson.Level, RelatedPerson.Status
 MOST_REQUESTS = 5  # of one person in a day
-OVER: Mapping[str, Reason] = {
-    Status.ASKED: Reason.HOLD,
-    Status.DENIED: Reason.NO_CONSENT,
-    Status.ENDED: Reason.REVOKED,
-    Status.REVOKED: Reason.REVOKED,
-    Status.EXPIRED: Reason.EXPIRED,
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """Whether a relationship lets its helper act now; `reason` is None where it does."""
-
-    relation: RelatedPerson
-    reason: Reason | None
-    since: datetime | None = None  # when it ended
-
-
-def law_of(patient: Patient) -> Jurisdiction:
-    """Raises KeyError for a jurisdiction that is not in the table."""
-    return table()[patient.jurisdiction or settings.JURISDICTION]
-
-
-def today_of(patient: Patient, now: datetime) -> date:
-    """The date where the patient's law holds: whoever asks may be in another time zone."""
-    return law_of(patient).today(now, settings.TIME_ZONE)
-
-
-def age_at(patient: Patient, now: datetime) -> int:
-    return age_of(patient.birth_date, today_of(patient, now))
-
-
-def is_minor(patient: Patient, now: datetime) -> bool:
-    """Whether others may decide for them because of their age."""
-    freed = patient.emancipated_on and patient.emancipated_on <= today_of(patient, now)
-    return not freed and age_at(patient, now) < law_of(patient).minor_until
-
-
-def is_teen(patient: Patient, now: datetime) -> bool:
-    """Whether some of their record is theirs alone, though they are minors."""
-    return is_minor(patient, now) and age_at(patient, now) >= law_of(patient).teen_from
-
-
-def is_past_teen_rules(relation: RelatedPerson) -> bool:
-    """Diminished capacity, or a power of attorney: neither a teen's privacy nor an age ends it."""
-    return relationships.bases()[relation.basis].past_teen_rules
-
-
-def standing(relation: RelatedPerson, now: datetime | None = None) -> Standing:
-    """By the state, the dates, and the patient's age at this moment."""
-    now = now or timezone.now()
-    if relation.status in OVER:
-        return Standing(relation, OVER[relation.status], relation.period_end)
-    if relation.period_end is not None and relation.period_end <= now:
-        return Standing(relation, Reason.EXPIRED, relation.period_end)
-    if relation.basis == Basis.PARENT and not is_minor(relation.patient, now):
-        return Standing(relation, Reason.OF_AGE)
-    if relation.review_at is not None and relation.review_at <= now:
-        return Standing(relation, Reason.HOLD, relation.review_at)
-    return Standing(relation, None)
-
-
-def may_patient_change(relation: RelatedPerson, now: datetime) -> bool:
-    """Whether the patient alone decides: not where a court or parental authority stands behind it."""
-    if relation.status not in HELPING:
-        return True
-    if relation.basis == Basis.PARENT:
-        return not is_minor(relation.patient, now)
-    return relation.basis in (Basis.CHOICE, Basis.ATTORNEY)
-
-
-def hidden(relation: RelatedPerson, now: datetime) -> tuple[frozenset[str], frozenset[str]]:
-    """(labels, categories) that this helper does not see because the patient is a teen."""
-    patient = relation.patient
-    if not is_teen(patient, now) or is_past_teen_rules(relation):
-        return frozenset(), frozenset()
-    law = law_of(patient)
-    given_back = law.assent and relation.reason == Why.TEEN_ASSENT
-    return law.private_to_teens, frozenset() if given_back else law.kinds
-
-
-# Commands
-
-
-def check(
-    patient: Patient, user: "User", *, relationship: str, basis: str, until: datetime, now: datetime
-) -> None:
-    """What no relationship may be. Raises Refused."""
-    kind, ground = relationships.kinds()[relationship], relationships.bases()[basis]
-    age, law = age_at(patient, now), law_of(patient)
-    if patient.user_id == user.pk:
-        raise Refused("helper.self")
-    if basis not in kind.bases:
-        raise Refused("helper.basis")
-    of_age = law.minor_until if is_minor(patient, now) else min(law.minor_until, age)
-    if not ground.suits(age, of_age):
-        raise Refused("helper.age")
-    own = Patient.objects.filter(user=user).first()
-    if own and age_at(own, now) < kind.helper_from:
-        raise Refused("helper.age")
-    if until <= now:
-        raise Refused("helper.past")
-    if patient.helpers.filter(user=user, status__in=LIVING).exists():
-        raise Refused("helper.duplicate")
-    if own and basis != Basis.CHOICE and _decides_for(own, patient):
-        raise Refused("helper.circular")
-    if user.staff_roles.filter(role=StaffRole.Role.CLINICIAN).exists() and _treats(user, patient):
-        raise Refused("helper.staff")
-
-
-def _decides_for(own: Patient, patient: Patient) -> bool:
-    """Whether the patient already decides for the helper: two people cannot each decide for the other."""
-    back = own.helpers.filter(user=patient.user_id, status__in=LIVING) if patient.user_id else None
-    return bool(back and back.exclude(basis=Basis.CHOICE).exists())
-
-
-def _treats(user: "User", patient: Patient) -> bool:
-    return bool(import_string(settings.CLINICIAN_CHECK)(user, patient))
-
-
-def latest_end(basis: str, patient: Patient, now: datetime) -> datetime:
-    """Until when a relationship on this ground can hold at most."""
-    most = now + timedelta(days=relationships.bases()[basis].days)
-    if basis != Basis.PARENT:
-        return most
-    return min(most, birthday(patient, law_of(patient).minor_until))
-
-
-def birthday(patient: Patient, age: int) -> datetime:
-    """The first moment at which they are of that age, where their law holds."""
-    born, law = patient.birth_date, law_of(patient)
-    year = born.year + age
-    try:
-        day = born.replace(year=year)
-    except ValueError:  # born on 29 February: 1 March
-        day = date(year, 3, 1)
-    zone = zoneinfo.ZoneInfo(law.time_zone or settings.TIME_ZONE)
-    return datetime(day.year, day.month, day.day, tzinfo=zone)
-
-
-def categories_of(level: str, chosen: Collection[str] = ()) -> list[Category]:
-    """The kinds of record of a level; of "own", those that were chosen."""
-    codes = chosen if level == Level.OWN else relationships.levels()[level].categories
-    return [category for category in Category if category in set(codes)]
 
 
 @transaction.atomic
@@ -200,11 +52,11 @@ def invite(
     now, ground = timezone.now(), relationships.bases()[Basis.CHOICE]
     if Basis.CHOICE not in relationships.kinds()[relationship].bases:
         raise Refused("helper.basis")
-    if not ground.suits(age_at(patient, now), law_of(patient).minor_until):
+    if not ground.suits(ages.age_at(patient, now), ages.law_of(patient).minor_until):
         raise Refused("helper.age")
     if until <= now:
         raise Refused("helper.past")
-    chosen = categories_of(level, categories)
+    chosen = helper_rights.categories_of(level, categories)
     if not chosen:
         raise Refused("helper.nothing")
     return relations.invite(
@@ -213,7 +65,7 @@ def invite(
         level=level,
         categories=chosen,
         may_share=may_share and relationships.levels()[level].share,
-        until=min(until, latest_end(Basis.CHOICE, patient, now)),
+        until=min(until, helper_rights.latest_end(Basis.CHOICE, patient, now)),
         by=act.by,
         text_shown=act.text_shown,
         language=act.language,
@@ -246,7 +98,7 @@ def ask_for(
     same = [
         patient
         for patient in Patient.objects.filter(birth_date=born, merged_into=None)
-        if _plain(patient.name) == _plain(name)
+        if plain(patient.name) == plain(name)
     ]
     if len(same) != 1:
         return None
@@ -272,10 +124,6 @@ def ask_for(
         return None
 
 
-def _plain(name: str) -> str:
-    return " ".join(name.casefold().split())
-
-
 def accept(code: str, *, by: "User", act: Act) -> RelatedPerson:
     """Take an invitation by its code: from now on `by` is a helper. Raises Refused.
 
@@ -289,7 +137,7 @@ def accept(code: str, *, by: "User", act: Act) -> RelatedPerson:
 def _accept(invitation: HelperInvitation, by: "User", act: Act) -> RelatedPerson:
     patient, now = invitation.patient, timezone.now()
     lock(patient.pk)
-    check(
+    helper_rights.check(
         patient,
         by,
         relationship=invitation.relationship,
@@ -307,7 +155,7 @@ def _accept(invitation: HelperInvitation, by: "User", act: Act) -> RelatedPerson
         basis=Basis.CHOICE,
         level=invitation.level,
         may_share=invitation.may_share,
-        until=min(invitation.until, latest_end(Basis.CHOICE, patient, now)),
+        until=min(invitation.until, helper_rights.latest_end(Basis.CHOICE, patient, now)),
         review_at=now + timedelta(days=relationships.bases()[Basis.CHOICE].review_days),
         by=by,
         role=Role.HELPER,
@@ -320,7 +168,7 @@ def _accept(invitation: HelperInvitation, by: "User", act: Act) -> RelatedPerson
         text_shown=invitation.text_shown,
         language=invitation.text_language,
     )
-    _let(relation, categories_of(invitation.level, invitation.categories), said)
+    _let(relation, helper_rights.categories_of(invitation.level, invitation.categories), said)
     _tell(relation, "helper_added")
     return relation
 
@@ -332,8 +180,8 @@ def ask(
     """A person asks to help, and says what they can show; staff answers. Raises Refused."""
     lock(patient.pk)
     now = timezone.now()
-    until = latest_end(basis, patient, now)
-    check(patient, by, relationship=relationship, basis=basis, until=until, now=now)
+    until = helper_rights.latest_end(basis, patient, now)
+    helper_rights.check(patient, by, relationship=relationship, basis=basis, until=until, now=now)
     relation = relations.start(
         patient,
         by,
@@ -364,10 +212,10 @@ def decide(
     changed = {"evidence": sorted(evidence)} if why == Why.EVIDENCE_SEEN else {}
     relation = relations.become(relation, why, by=by, role=Role.COMPLIANCE, seen=seen, note=note, **changed)
     if why == Why.EVIDENCE_SEEN:
-        if (reason := standing(relation, now).reason) is not None:
+        if (reason := helper_rights.standing(relation, now).reason) is not None:
             raise Refused("helper.age" if reason is Reason.OF_AGE else "helper.past")
         act = Act(by=by, channel="staff", role=Role.COMPLIANCE)
-        _let(relation, categories_of(relation.level or Level.MOST), act)
+        _let(relation, helper_rights.categories_of(relation.level or Level.MOST), act)
     _tell(relation, "helper_added" if why == Why.EVIDENCE_SEEN else "helper_changed")
     return relation
 
@@ -386,16 +234,16 @@ def change(
     """The patient lets a helper see less or more, for shorter or longer. Raises Refused."""
     lock(relation.patient_id)
     relation = RelatedPerson.objects.select_related("patient").get(pk=relation.pk)
-    now, chosen = timezone.now(), categories_of(level, categories)
-    if not may_patient_change(relation, now):
+    now, chosen = timezone.now(), helper_rights.categories_of(level, categories)
+    if not helper_rights.may_patient_change(relation, now):
         raise Refused("helper.law")
     if until <= now:
         raise Refused("helper.past")
     if not chosen:
         raise Refused("helper.nothing")
-    wider = is_wider(relation, chosen, may_share=may_share, until=until)
+    wider = helper_rights.is_wider(relation, chosen, may_share=may_share, until=until)
     why = Why.PATIENT_WIDENED if wider else Why.PATIENT_NARROWED
-    until = min(until, latest_end(relation.basis, relation.patient, now))
+    until = min(until, helper_rights.latest_end(relation.basis, relation.patient, now))
     relation = relations.become(
         relation,
         why,
@@ -413,32 +261,16 @@ def change(
     return relation
 
 
-def is_wider(relation: RelatedPerson, chosen: Collection[str], *, may_share: bool, until: datetime) -> bool:
-    """Whether a change lets the helper do anything that they cannot do now: that needs a step-up."""
-    longer = relation.period_end is not None and until > relation.period_end + timedelta(days=1)
-    return bool(set(chosen) - categories_now(relation)) or (may_share and not relation.may_share) or longer
-
-
-def categories_now(relation: RelatedPerson) -> set[str]:
-    """What the consent behind it names; before any rule on age."""
-    consent = consent_of(relation)
-    return set(consent.current.permit.categories) if consent and consent.is_active else set()
-
-
-def visible(relation: RelatedPerson, now: datetime) -> set[str]:
-    """The kinds of record that a helper can see something of now."""
-    if standing(relation, now).reason is not None:
-        return set()
-    return categories_now(relation) - set(hidden(relation, now)[1])
-
-
 @transaction.atomic
 def approve_again(relation: RelatedPerson, *, act: Act, seen: int) -> RelatedPerson:
     """The patient, or staff for who cannot, says that it goes on. Raises Refused."""
     lock(relation.patient_id)
     relation = RelatedPerson.objects.select_related("patient").get(pk=relation.pk)
     now, ground = timezone.now(), relationships.bases()[relation.basis]
-    until = min(now + timedelta(days=ground.review_days), latest_end(relation.basis, relation.patient, now))
+    until = min(
+        now + timedelta(days=ground.review_days),
+        helper_rights.latest_end(relation.basis, relation.patient, now),
+    )
     end = max(until, relation.period_end or until)
     relation = relations.become(
         relation,
@@ -447,9 +279,9 @@ def approve_again(relation: RelatedPerson, *, act: Act, seen: int) -> RelatedPer
         role=act.role,
         seen=seen,
         review_at=now + timedelta(days=ground.review_days),
-        period_end=min(end, latest_end(relation.basis, relation.patient, now)),
+        period_end=min(end, helper_rights.latest_end(relation.basis, relation.patient, now)),
     )
-    if (consent := consent_of(relation)) and consent.is_active and relation.period_end:
+    if (consent := helper_rights.consent_of(relation)) and consent.is_active and relation.period_end:
         commands.renew(consent, until=relation.period_end, act=act)
     _tell(relation, "helper_changed")
     return relation
@@ -461,16 +293,18 @@ def give_back(relation: RelatedPerson, *, act: Act, seen: int) -> RelatedPerson:
     lock(relation.patient_id)
     relation = RelatedPerson.objects.select_related("patient").get(pk=relation.pk)
     now = timezone.now()
-    if not (is_teen(relation.patient, now) and law_of(relation.patient).assent):
+    if not (ages.is_teen(relation.patient, now) and ages.law_of(relation.patient).assent):
         raise Refused("helper.age")
     if relation.status == Status.CONFIRMED:
         relation = relations.become(relation, Why.TEEN_AGE, by=None, role=Role.SYSTEM, seen=seen)
         seen = relation.version
     relation = relations.become(relation, Why.TEEN_ASSENT, by=act.by, role=Role.PATIENT, seen=seen)
-    if consent := consent_of(relation):
+    if consent := helper_rights.consent_of(relation):
         # A version of the consent, so that what is being answered now is decided anew.
         commands.renew(
-            consent, until=consent.period_end or latest_end(Basis.PARENT, relation.patient, now), act=act
+            consent,
+            until=consent.period_end or helper_rights.latest_end(Basis.PARENT, relation.patient, now),
+            act=act,
         )
     return relation
 
@@ -490,11 +324,11 @@ def end(
     relation = RelatedPerson.objects.select_related("patient").get(pk=relation.pk)
     if relation.status not in LIVING:
         return relation
-    if why == Why.PATIENT_STOPPED and not may_patient_change(relation, timezone.now()):
+    if why == Why.PATIENT_STOPPED and not helper_rights.may_patient_change(relation, timezone.now()):
         raise Refused("helper.law")
     relation = relations.become(relation, why, by=by, role=role, seen=seen, note=note)
     launches.end_of_helper(relation)
-    if consent := consent_of(relation):
+    if consent := helper_rights.consent_of(relation):
         if by is None:
             commands.lapse(consent)
         else:
@@ -548,20 +382,15 @@ def expire_due() -> int:
             | Q(patient__emancipated_on__isnull=False)
         )
         .select_related("patient")[:2000]
-        if not is_minor(r.patient, now)
+        if not ages.is_minor(r.patient, now)
     ]
     for relation in due:
         asked = relation.status == Status.ASKED
         end(relation, Why.NOT_ANSWERED if asked else Why.TIME_OVER, by=None, role=Role.SYSTEM)
     for relation in grown:
-        freed = age_at(relation.patient, now) < law_of(relation.patient).minor_until
+        freed = ages.age_at(relation.patient, now) < ages.law_of(relation.patient).minor_until
         end(relation, Why.EMANCIPATED if freed else Why.OF_AGE, by=None, role=Role.SYSTEM)
     return len(due) + len(grown)
-
-
-def consent_of(relation: RelatedPerson) -> Consent | None:
-    """The newest consent behind a relationship."""
-    return relation.consents.order_by("-created_at", "-pk").first()
 
 
 def note_acting(relation: RelatedPerson, *, by: "User", refused: str = "") -> None:

@@ -11,8 +11,8 @@ from django.utils import timezone
 from accounts import relations, relationships
 from accounts.models import Patient, PatientIdentity, RelatedPerson, StaffRole, User
 from accounts.relation_states import Why
+from consent import ages, helper_rights
 from consent import commands as consents
-from consent import helping
 from consent.versions import Act
 from demo.population.coding import Resource
 from fhirproxy.models import Source
@@ -156,7 +156,7 @@ def make_helper(user: User, patient: Patient, relationship: str, level: str) -> 
         level=level,
         may_share=level == "most",
         evidence=relationships.bases()[basis].evidence,
-        until=min(helping.latest_end(basis, patient, now), now + timedelta(days=365)),
+        until=min(helper_rights.latest_end(basis, patient, now), now + timedelta(days=365)),
         review_at=now + timedelta(days=relationships.bases()[basis].review_days),
         by=by,
         role="helper",
@@ -164,12 +164,12 @@ def make_helper(user: User, patient: Patient, relationship: str, level: str) -> 
     act = Act(by=by, channel="staff", text_shown="The demo's own.", language="en")
     consents.let_help(
         relation=relation,
-        categories=helping.categories_of(level),
+        categories=helper_rights.categories_of(level),
         labels=[],
         until=relation.period_end or now,
         act=act,
     )
-    if helping.is_teen(patient, now) and parent:
+    if ages.is_teen(patient, now) and parent:
         relations.become(relation, Why.TEEN_AGE, by=None, role="system")
 
 

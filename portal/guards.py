@@ -17,7 +17,7 @@ from django.utils.translation import pgettext
 from django_htmx.middleware import HtmxDetails
 
 from accounts.models import Patient, RelatedPerson, StaffRole, User
-from consent import helping, staff
+from consent import helper_rights, staff
 from consent.authority import Requester
 from consent.staff import Action
 from portal import acting, helper_words
@@ -141,7 +141,7 @@ def _as_helper(request: PatientRequest, user: User, for_helpers: bool) -> HttpRe
     """Whether they may still act is looked up each time; each read is decided by itself besides."""
     relation = request.helping
     assert relation is not None
-    standing = helping.standing(relation)
+    standing = helper_rights.standing(relation)
     if standing.reason is not None:
         acting.end(request)
         with acting.prefixed(None):

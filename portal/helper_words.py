@@ -12,7 +12,7 @@ from django.utils.translation import pgettext, pgettext_lazy
 
 from accounts.models import RelatedPerson, RelatedPersonChange
 from accounts.relation_states import Why
-from consent import birthdays, helping
+from consent import ages, birthdays, helper_rights
 from consent.decision import Reason
 from consent.vocabulary import TOPICS, Category
 from consent.words import CATEGORY, TOPIC
@@ -119,7 +119,7 @@ def refused(code: str) -> str:
     return str(REFUSED.get(code, REFUSED["helper.state"]))
 
 
-def why_over(standing: helping.Standing) -> SafeString:
+def why_over(standing: helper_rights.Standing) -> SafeString:
     """Why somebody can no longer, or not yet, act: one sentence for the helper."""
     name, day = standing.relation.patient.name, _day(standing)
     match standing.reason:
@@ -140,7 +140,7 @@ def why_over(standing: helping.Standing) -> SafeString:
     return format_html(text, name=format_html("<bdi>{}</bdi>", name), date=day)
 
 
-def state_words(standing: helping.Standing) -> SafeString:
+def state_words(standing: helper_rights.Standing) -> SafeString:
     """The state of one relationship, for its helper."""
     if standing.reason is not None:
         return why_over(standing)
@@ -164,9 +164,9 @@ def state_words(standing: helping.Standing) -> SafeString:
 def birthday_soon(relation: RelatedPerson) -> SafeString | str:
     """What a birthday in the next 30 days will change for this helper; empty where there is none."""
     kind = birthdays.coming(relation.patient)
-    if not kind or helping.is_past_teen_rules(relation):
+    if not kind or helper_rights.is_past_teen_rules(relation):
         return ""
-    law = helping.law_of(relation.patient)
+    law = ages.law_of(relation.patient)
     age = law.teen_from if kind == "teen_soon" else law.minor_until
     day = date_format(birthdays.birthday(relation.patient, age), "DATE_FORMAT")
     if kind == "teen_soon":
@@ -184,14 +184,14 @@ def birthday_soon(relation: RelatedPerson) -> SafeString | str:
 
 def sees(relation: RelatedPerson) -> list[Promise]:
     """The kinds of record that this helper can see now, after every rule."""
-    now = helping.visible(relation, timezone.now())
+    now = helper_rights.visible(relation, timezone.now())
     return [CATEGORY[category] for category in Category if category in now]
 
 
 def hides(relation: RelatedPerson) -> list[Promise]:
     """The kinds that their age takes from a helper who was given them."""
-    _, kinds = helping.hidden(relation, timezone.now())
-    taken = helping.categories_now(relation) & set(kinds)
+    _, kinds = helper_rights.hidden(relation, timezone.now())
+    taken = helper_rights.categories_now(relation) & set(kinds)
     return [CATEGORY[category] for category in Category if category in taken]
 
 
@@ -206,7 +206,7 @@ def private_topics() -> list[Promise]:
 
 def chip(relation: RelatedPerson) -> tuple[Promise, str]:
     """By what holds now, not only by what was written down."""
-    reason = helping.standing(relation).reason
+    reason = helper_rights.standing(relation).reason
     if reason is Reason.HOLD and relation.status != RelatedPerson.Status.ASKED:
         return CHECK
     if reason in (Reason.EXPIRED, Reason.OF_AGE):
@@ -214,7 +214,7 @@ def chip(relation: RelatedPerson) -> tuple[Promise, str]:
     return CHIPS[relation.status]
 
 
-def _day(standing: helping.Standing) -> str:
+def _day(standing: helper_rights.Standing) -> str:
     moment = standing.since
     day: date | None = timezone.localtime(moment).date() if moment else None
     return date_format(day, "DATE_FORMAT") if day else ""

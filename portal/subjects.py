@@ -5,7 +5,7 @@ from uuid import UUID
 
 from accounts.models import Patient, RelatedPerson, StaffRole, User
 from accounts.relation_states import HELPING
-from consent import helping
+from consent import helper_rights
 from fhirproxy import treating
 from smart.models import AuthorizationRequest, Launch
 
@@ -34,13 +34,17 @@ def subjects(user: User) -> list[Subject]:
 def _may_share(user: User) -> list[RelatedPerson]:
     """Those whom they help now, and for whom they may connect apps."""
     rows = user.helps.filter(may_share=True, status__in=HELPING).select_related("patient")
-    return [r for r in rows.order_by("patient__name", "pk")[:MOST] if helping.standing(r).reason is None]
+    return [
+        r for r in rows.order_by("patient__name", "pk")[:MOST] if helper_rights.standing(r).reason is None
+    ]
 
 
 def helped(user: User) -> list[Patient]:
     """Whom they help without leave to connect apps: that is the patient's own to do."""
     rows = user.helps.filter(may_share=False, status__in=HELPING).select_related("patient")
-    return [r.patient for r in rows.order_by("patient__name", "pk") if helping.standing(r).reason is None]
+    return [
+        r.patient for r in rows.order_by("patient__name", "pk") if helper_rights.standing(r).reason is None
+    ]
 
 
 def chosen(asked: AuthorizationRequest, user: User, launch: Launch | None) -> Subject | None:

@@ -14,8 +14,8 @@ from django.utils import timezone
 from accounts import relations
 from accounts.models import Patient, PatientIdentity, RelatedPerson, StaffRole, User
 from accounts.relation_states import Why
+from consent import ages, helper_rights
 from consent import commands as consents
-from consent import helping
 from consent.models import Consent
 from consent.versions import Act
 from consent.vocabulary import Category
@@ -146,7 +146,7 @@ def helps(
     user: User, patient: Patient, relationship: str = "PRN", *, status: str = "confirmed"
 ) -> RelatedPerson:
     """A relationship alone, without a consent: see `let_help`."""
-    minor = relationship == "PRN" and helping.is_minor(patient, timezone.now())
+    minor = relationship == "PRN" and ages.is_minor(patient, timezone.now())
     basis = "parent" if minor else "choice"
     return RelatedPerson.objects.create(
         patient=patient, user=user, relationship=relationship, status=status, basis=basis
@@ -184,7 +184,7 @@ def let_help(
         )
         consents.let_help(
             relation=relation,
-            categories=helping.categories_of(level, categories),
+            categories=helper_rights.categories_of(level, categories),
             labels=[],
             until=until,
             act=Act(by=by, channel="portal", text_shown="May they help?", language="en"),

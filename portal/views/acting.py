@@ -15,7 +15,7 @@ from accounts import stepup
 from accounts.models import Patient, RelatedPerson, User
 from accounts.relation_states import S
 from accounts.stepup import Action
-from consent import helping
+from consent import ages, helper_rights, helping
 from consent.decision import Reason
 from portal import acting, helper_words
 from portal.guards import signed_in, time_zone_of
@@ -63,13 +63,13 @@ def rules(request: HttpRequest, relation_id: UUID) -> HttpResponse:
     with timezone.override(time_zone_of(user)), acting.prefixed(None):
         if relation is None:
             raise Http404
-        standing = helping.standing(relation)
+        standing = helper_rights.standing(relation)
         if standing.reason is not None:
             return _over(request, standing)
         context = {"relation": relation, "soon": helper_words.birthday_soon(relation)}
         context |= {
             "sees": helper_words.sees(relation),
-            "teen": helping.is_teen(relation.patient, timezone.now()),
+            "teen": ages.is_teen(relation.patient, timezone.now()),
         }
         return render(request, "portal/acting_rules.html", context)
 
@@ -89,7 +89,7 @@ def switch(request: HttpRequest) -> HttpResponse:
         relation = acting.relation_of(user, _uuid(wanted))
         if relation is None:
             return redirect("portal:acting")
-        standing = helping.standing(relation)
+        standing = helper_rights.standing(relation)
         if standing.reason is not None:
             helping.note_acting(relation, by=user, refused=standing.reason)
             return _over(request, standing)
@@ -101,7 +101,7 @@ def switch(request: HttpRequest) -> HttpResponse:
         return redirect(_next(request))
 
 
-def _over(request: HttpRequest, standing: helping.Standing) -> HttpResponse:
+def _over(request: HttpRequest, standing: helper_rights.Standing) -> HttpResponse:
     context = {"standing": standing, "text": helper_words.why_over(standing)}
     return render(request, "portal/acting_over.html", context, status=403)
 
@@ -133,7 +133,7 @@ def _relations(user: User) -> list[RelatedPerson]:
 
 
 def _choice(relation: RelatedPerson, now: UUID | None) -> Choice:
-    standing = helping.standing(relation)
+    standing = helper_rights.standing(relation)
     return Choice(
         relation=relation,
         reason=standing.reason,

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from accounts import stepup
 from accounts.stepup import Action
 from audit.events import EventType
-from consent import helping
+from consent import helper_rights
 from exports import commands, files
 from exports.models import ExportJob
 from portal.forms import DownloadForm
@@ -38,7 +38,7 @@ def downloads(request: PatientRequest) -> HttpResponse:
 def new(request: PatientRequest) -> HttpResponse:
     form = DownloadForm(request.POST or None)
     if request.helping:
-        form.keep_to(helping.visible(request.helping, timezone.now()))
+        form.keep_to(helper_rights.visible(request.helping, timezone.now()))
     if request.method == "POST" and form.is_valid():
         stepup.require(request, Action.EXPORT)
         chosen = form.cleaned_data["categories"] if form.cleaned_data["what"] == "choose" else form.everything

@@ -20,7 +20,7 @@ from accounts.models import HelperInvitation, RelatedPerson, User
 from accounts.relation_states import HELPING, LIVING, Why
 from accounts.relations import Refused
 from accounts.stepup import Action
-from consent import helping
+from consent import ages, helper_rights, helping
 from consent.decision import Reason
 from consent.versions import Act
 from portal import acting, helper_words, sees
@@ -65,7 +65,7 @@ def helpers(request: PatientRequest) -> HttpResponse:
         "invitations": request.patient.invitations.filter(
             taken_at=None, cancelled_at=None, expires_at__gt=now
         ).order_by("-made_at"),
-        "teen": helping.is_teen(request.patient, now),
+        "teen": ages.is_teen(request.patient, now),
         "topics": helper_words.private_topics(),
     }
     return render(request, "portal/helpers.html", context)
@@ -116,13 +116,13 @@ def take_back(request: PatientRequest, invitation_id: UUID) -> HttpResponse:
 def helper(request: PatientRequest, relation_id: UUID) -> HttpResponse:
     """One helper: what they can see, until when, and the form that changes it."""
     relation = _own(request, relation_id)
-    start = prefilled(relation, helping.categories_now(relation))
+    start = prefilled(relation, helper_rights.categories_now(relation))
     form = LevelForm(request.POST if request.method == "POST" else None, initial=start)
     if request.method != "POST" or not form.is_valid():
         return _page(request, relation, form, 422 if form.errors else 200)
     chosen = form.cleaned_data
-    kinds = helping.categories_of(chosen["level"], chosen["categories"])
-    if helping.is_wider(relation, kinds, may_share=chosen["may_share"], until=chosen["end"]):
+    kinds = helper_rights.categories_of(chosen["level"], chosen["categories"])
+    if helper_rights.is_wider(relation, kinds, may_share=chosen["may_share"], until=chosen["end"]):
         stepup.require(request, Action.HELPER)
     shown = render_to_string("portal/helper.html#question", _context(relation, form), request)
     try:
@@ -237,7 +237,7 @@ def _version(request: HttpRequest) -> int:
 def _refused(request: PatientRequest, relation: RelatedPerson, error: Refused) -> HttpResponse:
     """The page as it is now, with why nothing was changed."""
     now = _own(request, relation.pk)
-    form = LevelForm(None, initial=prefilled(now, helping.categories_now(now)))
+    form = LevelForm(None, initial=prefilled(now, helper_rights.categories_now(now)))
     messages.error(request, helper_words.refused(error.code))
     return _page(request, now, form, 409)
 
@@ -248,7 +248,7 @@ def _page(request: PatientRequest, relation: RelatedPerson, form: LevelForm, sta
 
 def _context(relation: RelatedPerson, form: LevelForm) -> dict[str, object]:
     now = timezone.now()
-    teen = helping.is_teen(relation.patient, now) and not helping.is_past_teen_rules(relation)
+    teen = ages.is_teen(relation.patient, now) and not helper_rights.is_past_teen_rules(relation)
     given_back = relation.reason == Why.TEEN_ASSENT
     return {
         "helper": _helper(relation),
@@ -259,12 +259,12 @@ def _context(relation: RelatedPerson, form: LevelForm) -> dict[str, object]:
         "topics": helper_words.private_topics(),
         "apps": StaffAuthorization.in_force().filter(helper=relation).select_related("client"),
         "teen": teen,
-        "may_assent": teen and helping.law_of(relation.patient).assent and not given_back,
+        "may_assent": teen and ages.law_of(relation.patient).assent and not given_back,
     }
 
 
 def _helper(relation: RelatedPerson) -> Helper:
-    standing = helping.standing(relation)
+    standing = helper_rights.standing(relation)
     living = relation.status in LIVING and standing.reason not in (Reason.EXPIRED, Reason.OF_AGE)
     return Helper(
         relation=relation,
@@ -276,7 +276,7 @@ def _helper(relation: RelatedPerson) -> Helper:
         hides=helper_words.hides(relation),
         is_new=relation.status in HELPING and relation.period_start > timezone.now() - NEW,
         is_living=living,
-        is_theirs=helping.may_patient_change(relation, timezone.now()),
+        is_theirs=helper_rights.may_patient_change(relation, timezone.now()),
         needs_check=living and relation.status in HELPING and standing.reason is Reason.HOLD,
     )
 

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_GET
 from accounts.models import RelatedPerson, StaffRole
 from audit.events import EventType
 from audit.models import AuditEvent
-from consent import helping
+from consent import helper_rights
 from consent.models import Consent
 from consent.vocabulary import Category
 from exports.models import ExportJob
@@ -75,7 +75,7 @@ def own_home(request: PatientRequest) -> HttpResponse:
 def _acting_home(request: PatientRequest, relation: RelatedPerson) -> HttpResponse:
     """For a helper: what comes next of what they may see, and which records there are."""
     now = timezone.now()
-    seen = helping.visible(relation, now)
+    seen = helper_rights.visible(relation, now)
     booked: list[rows.Row] = []
     state = None
     if Category.APPOINTMENTS in seen:

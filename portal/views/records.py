@@ -11,7 +11,7 @@ from django.utils.functional import Promise
 from django.utils.translation import pgettext_lazy
 from django.views.decorators.http import require_GET
 
-from consent import helping
+from consent import helper_rights
 from consent.vocabulary import Category
 from portal import rows
 from portal.acting import voice
@@ -77,7 +77,7 @@ def shown_to(request: PatientRequest) -> list[str]:
     """The pages of records to link to: all of one's own, and of a helper's those that show them something."""
     if request.helping is None:
         return list(KINDS_OF_PAGE)
-    now = helping.visible(request.helping, timezone.now())
+    now = helper_rights.visible(request.helping, timezone.now())
     return [name for name, kinds in KINDS_OF_PAGE.items() if kinds & now]
 
 

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from accounts import stepup
 from accounts.stepup import Action
-from consent import commands, explain, helping
+from consent import commands, explain, helper_rights
 from consent.directives import directives
 from consent.explain import TREATMENT, Kind
 from consent.merging import is_new_records
@@ -107,7 +107,7 @@ def share(request: PatientRequest, consent_id: UUID) -> HttpResponse:
 def stop(request: PatientRequest, consent_id: UUID) -> HttpResponse:
     """End a sharing, or take back a limit or the request for one."""
     consent = get_object_or_404(_own(request), pk=consent_id, kind__in=(*SHARED, ConsentKind.RESTRICTION))
-    if consent.helper and not helping.may_patient_change(consent.helper, timezone.now()):
+    if consent.helper and not helper_rights.may_patient_change(consent.helper, timezone.now()):
         messages.error(request, helper_words.refused("helper.law"))
         return redirect("portal:sharing")
     commands.revoke(consent, by=request.user)

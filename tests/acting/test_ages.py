@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from accounts.models import Patient, RelatedPerson, RelatedPersonChange
 from accounts.relations import Refused
-from consent import authority, birthdays, helping
+from consent import ages, authority, birthdays, helper_rights, helping
 from consent.authority import Requester
 from consent.decision import Access, decide
 from consent.jurisdictions import table
@@ -85,8 +85,8 @@ def test_nothing_is_seen_outside_of_grant_and_age_rule_or_of_a_private_topic(law
     relation = factories.let_help(
         factories.create_user("Rosa Bennett"), patient, "PRN" if age < 18 else "FRND", level=level
     )
-    granted = set(helping.categories_of(level))
-    labels, kinds = helping.hidden(relation, timezone.now())
+    granted = set(helper_rights.categories_of(level))
+    labels, kinds = helper_rights.hidden(relation, timezone.now())
     requester = authority.for_helper(relation.user, patient)
     for category in Category:
         allowed = category in granted and category not in kinds
@@ -101,9 +101,9 @@ def test_a_birthday_is_that_of_where_the_patients_law_holds():
     moment = datetime(2026, 6, 15, 6, 30, tzinfo=UTC)
     west, east = child("US-CA", born), child("US-MI", born)
 
-    assert (helping.age_at(west, moment), helping.age_at(east, moment)) == (13, 14)
+    assert (ages.age_at(west, moment), ages.age_at(east, moment)) == (13, 14)
     with timezone.override("Pacific/Kiritimati"):
-        assert helping.age_at(west, moment) == 13
+        assert ages.age_at(west, moment) == 13
 
 
 @pytest.mark.parametrize("basis", ["capacity", "attorney"])
@@ -224,17 +224,17 @@ def test_a_parent_of_a_grown_child_is_refused():
     patient, user = child("US", birthday("US", 18)), factories.create_user("Alice Moreno")
     now = timezone.now()
     with pytest.raises(Refused, match=r"helper\.age"):
-        helping.check(
+        helper_rights.check(
             patient, user, relationship="PRN", basis="parent", until=now + timedelta(days=1), now=now
         )
 
 
 def test_the_help_of_a_parent_cannot_be_made_longer_than_childhood():
     patient = child("US", birthday("US", 17))
-    end = helping.latest_end("parent", patient, timezone.now())
+    end = helper_rights.latest_end("parent", patient, timezone.now())
 
-    assert helping.age_at(patient, end) == 18
-    assert helping.age_at(patient, end - timedelta(seconds=1)) == 17
+    assert ages.age_at(patient, end) == 18
+    assert ages.age_at(patient, end - timedelta(seconds=1)) == 17
 
 
 @pytest.mark.parametrize("basis", ["parent", "guardian", "capacity"])

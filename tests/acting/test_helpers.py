@@ -12,7 +12,7 @@ from accounts.models import CodeAttempt, HelperInvitation, RelatedPerson, Relate
 from accounts.relation_states import Why
 from accounts.relations import Refused
 from audit.models import AuditEvent
-from consent import authority, helping
+from consent import authority, helper_rights, helping
 from consent.versions import Act
 from notices.models import Notice
 from tests import factories, proving
@@ -171,7 +171,7 @@ def test_two_people_do_not_each_decide_for_the_other(alice):
     factories.let_help(evelyn.user, alice, "SPS", basis="attorney")
     now = timezone.now()
     with pytest.raises(Refused, match=r"helper\.circular"):
-        helping.check(
+        helper_rights.check(
             evelyn, alice.user, relationship="SPS", basis="attorney", until=now + timedelta(days=9), now=now
         )
 
@@ -186,8 +186,8 @@ def test_of_two_tabs_that_change_a_helper_the_second_is_told(alice, rosa, hers):
     assert second.status_code == 409
     assert "This helper was changed in another window." in second.text
     assert (relation.level, relation.status, relation.version) == ("visits", "narrowed", 2)
-    kinds = helping.categories_now(relation)
-    assert kinds == set(helping.categories_of("visits"))
+    kinds = helper_rights.categories_now(relation)
+    assert kinds == set(helper_rights.categories_of("visits"))
 
 
 def test_what_a_helper_sees_is_counted_by_the_same_decision(alice, rosa, hers):
