@@ -33,7 +33,7 @@ class Login:
 # Patients who sign in, by the id of their record. Tom and Ella are children and do not.
 PATIENTS = {
     "alice": Login("alice@demo.example", "Alice Moreno", "patient: the story to follow"),
-    "amir": Login("amir@demo.example", "Amir Moreno", "patient; helper of Alice (more to come)"),
+    "amir": Login("amir@demo.example", "Amir Moreno", "patient; helper of Alice"),
     "maya": Login("maya@demo.example", "Maya Lindqvist", "patient, 16, with a confidential visit"),
     "grace": Login("grace@demo.example", "Grace Okafor", "patient, pregnant; mother of Ella, 3"),
     "raymond": Login("raymond@demo.example", "Raymond Castillo", "patient with many results, Spanish"),
@@ -44,10 +44,8 @@ PATIENTS = {
 }
 CHILDREN = {"tom": "Tom Moreno", "ella": "Ella Okafor"}
 HELPERS = (
-    Login("rosa@demo.example", "Rosa Bennett", "helper of her mother Evelyn (more to come)"),
-    Login(
-        "dana@demo.example", "Dana Lindqvist", "mother of Maya, sees less since Maya is a teen (more to come)"
-    ),
+    Login("rosa@demo.example", "Rosa Bennett", "helper of her mother Evelyn"),
+    Login("dana@demo.example", "Dana Lindqvist", "mother of Maya, sees less since Maya is a teen"),
 )
 # Who helps whom: helper's address, record, relationship, level.
 RELATIONSHIPS = (
@@ -69,7 +67,7 @@ STAFF = (
         Login(
             "ada@demo.example",
             "Ada Brook",
-            "administrator: the console at /admin/; app reviewer (more to come)",
+            "administrator and app reviewer: the console at /admin/",
         ),
         ("administrator", "app_reviewer"),
     ),
