@@ -5,6 +5,7 @@ the end; the database is kept between runs (`--reuse-db`), so that only new migr
 """
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,11 @@ if "PYTEST_XDIST_WORKER" not in os.environ:
     def pytest_unconfigure(config: pytest.Config) -> None:
         _valkey.stop()
         _postgres.stop()
+
+else:  # a database of the cache for each worker: what one keeps or clears is not another's
+    _number = 1 + int(os.environ["PYTEST_XDIST_WORKER"].removeprefix("gw"))
+    for _name in ("REDIS_URL", "CELERY_BROKER_URL"):
+        os.environ[_name] = re.sub(r"(db|virtual_host)=0$", rf"\1={_number}", os.environ[_name])
 
 
 @pytest.hookimpl(optionalhook=True)

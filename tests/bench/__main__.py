@@ -20,11 +20,11 @@ PARTS = {
     "P3": "counts",
     "P6": "revocation",
     "P5": "decisions",
-    "P8": "audit_seal",
-    "S1": "store",
-    "P7": "audit_writes",  # the last two: their events are none that verify
-    "P11": "activity",
     "P12": "token_cost",
+    "P8": "audit_seal",  # from here on the log is not the one of its anchors: what starts then holds it
+    "S1": "store",
+    "P7": "audit_writes",  # events of this and of the next are none that verify
+    "P11": "activity",
 }  # in this order
 
 

@@ -16,6 +16,7 @@ from django.test import Client as Browser
 from django.test import RequestFactory
 from oauth2_provider.decorators import protected_resource
 
+from accounts.models import Patient
 from consent import authority
 from consent.models import Consent
 from smart import tokens
@@ -45,7 +46,7 @@ def run(stack: Stack, sizes: Sizes) -> Report:
     reading = people.readings(1, name="Token")[0]
     count = max(20, sizes.calls // 400)
     _bearer(stack, sizes, report, reading.token, count)
-    _refresh(stack, sizes, report, count)
+    _refresh(stack, sizes, report, reading.patient, count)
     _strangers(stack, sizes, report, count)
     _apart(report, reading.token, max(50, sizes.calls // 10))
     return report
@@ -62,8 +63,8 @@ def _bearer(stack: Stack, sizes: Sizes, report: Report, token: str, count: int) 
     report.check("P4: our bearer check, × the toolkit's", ours / toolkit, P4_RATIO, Kind.RATIO)
 
 
-def _refresh(stack: Stack, sizes: Sizes, report: Report, count: int) -> None:
-    consent = Consent.objects.filter(kind="app", status="active").select_related("client", "patient").first()
+def _refresh(stack: Stack, sizes: Sizes, report: Report, patient: Patient, count: int) -> None:
+    consent = Consent.objects.select_related("client", "patient").get(kind="app", patient=patient)
     held = [secrets.token_urlsafe(30)]
     _first_token(consent, held[0])
     body = {"grant_type": "refresh_token", "client_id": consent.client.client_id}

@@ -4,6 +4,7 @@ import http.client
 import ssl
 import warnings
 from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 from playwright.sync_api import Browser
@@ -25,10 +26,11 @@ def secured(one_stack: Stack) -> Iterator[Stack]:
 
 def ask(stack: Stack, path: str, trusted: ssl.SSLContext) -> http.client.HTTPResponse:
     connection = http.client.HTTPSConnection("127.0.0.1", stack.port, timeout=10, context=trusted)
-    connection.request("GET", path)
-    answer = connection.getresponse()
-    answer.read()
-    return answer
+    with closing(connection):
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        answer.read()
+        return answer
 
 
 def test_everything_is_served_by_https(secured: Stack, browser: Browser):

@@ -5,6 +5,7 @@ import re
 import pytest
 
 pytestmark = pytest.mark.django_db
+SCRIPT = r'<script(?![^>]*\s(?:src=|type="application/json"))'  # data is not run
 
 
 @pytest.mark.parametrize("path", ["/", "/help/", "/design/", "/accounts/login/"])
@@ -12,7 +13,7 @@ def test_page_holds_no_inline_script_or_style(client, path):
     page = client.get(path).text
 
     assert "MISSING-VARIABLE" not in page
-    assert not re.search(r"<style|\sstyle=|\son\w+=|hx-on|javascript:|<script(?![^>]*\ssrc=)", page)
+    assert not re.search(rf"<style|\sstyle=|\son\w+=|hx-on|javascript:|{SCRIPT}", page)
 
 
 def test_visitor_sees_no_tabs(client):

@@ -2,6 +2,7 @@
 
 import pytest
 
+from accounts.models import Patient
 from consent.models import Consent
 from portal.app_names import mixes_alphabets, plain
 from smart.models import Client
@@ -100,6 +101,7 @@ def test_plain_keeps_ordinary_names_as_they_are():
 def test_an_app_that_is_tried_out_says_so(app):
     assert "still being tried out" not in app.browser.get(app.page()).content.decode()
     Client.objects.update(status=Client.Status.SANDBOX)
+    Patient.objects.update(is_test=True)  # with others it works for nobody
 
     assert "still being tried out" in app.browser.get(app.page()).content.decode()
 

@@ -69,7 +69,7 @@ def test_A4_a_request_uri_is_for_its_client_and_for_a_short_time(app):
         ({"redirect_uri": None}, "invalid_request", 400),
         ({"client_id": "nobody"}, "invalid_client", 401),
         ({"client_id": None}, "invalid_client", 401),
-        ({"response_type": "token"}, "unauthorized_client", 400),
+        ({"response_type": "token"}, "unsupported_response_type", 400),
         ({"response_type": None}, "invalid_request", 400),
         ({"code_challenge_method": "plain"}, "invalid_request", 400),
         ({"code_challenge": None}, "invalid_request", 400),
