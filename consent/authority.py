@@ -63,11 +63,11 @@ SELECT clock_timestamp(), {IDENTITIES}, {EPOCH}, {RELEASE}, {STANDING},
          WHERE s.user_id = %(user)s AND s.practitioner <> '')
 """.format(patient="%(patient)s", kinds=OPERATIONAL)  # noqa: S608  our own words only
 NO_TOKEN = Credential()  # a session is asked for when something is recorded
-# Said again in the statement that lets an answer out (`audit.log.record(only_if=…)`): the lock is
-# taken and the consent read afresh inside the function, see migration 0002.
-# And for a view in an emergency: that its minutes are not over yet.
+# Said again in the statement that lets an answer out (`audit.log.record(only_if=…)`). For a view in an
+# emergency: that its minutes are not over yet.
 STILL_OPEN = """EXISTS (SELECT FROM consent_emergencyaccess
   WHERE id = %s::uuid AND ended_at IS NULL AND ends_at > clock_timestamp())"""
+# The lock is taken and the consent read afresh inside the function, see migration 0002.
 STILL_IN_FORCE = "consent_in_force(%s::uuid, %s::int, %s::uuid, %s::int, %s::bigint, %s::uuid)"
 
 
@@ -246,7 +246,7 @@ def _for_helpers_app(
         actor=asked["client"],
         actors=helper.actors | {asked["client"]},
         on_behalf_of=helper.actor,
-        facts=replace(helper.facts, clientStatus=client_status),
+        facts=replace(helper.facts, clientStatus=client_status, testPatient=staff.patient.is_test),
         scopes=tuple(Scope.parse_all(scope)),
         provisions=() if missing else helper.provisions,
         missing=missing,
@@ -351,7 +351,7 @@ def for_helper(user: User, patient: Patient) -> Requester:
     """A helper who acts for the patient, by the consent behind their relationship.
 
     Whatever the consent says, private topics stay closed, and so does what is private for teens; how old
-    the patient is is looked at here, each time (`consent.helping`).
+    the patient is is looked at here, each time (`consent.helper_rights`).
     """
     found = patient.helpers.filter(user=user).select_related("patient")
     relation = found.filter(status__in=HELPING).first() or found.order_by("-period_start").first()

@@ -3,13 +3,13 @@
 import pytest
 from django.test import Client as Browser
 
-from accounts.models import RelatedPerson
+from accounts.models import Patient, RelatedPerson
 from accounts.relation_states import Why
 from audit.models import AuditEvent
 from consent import commands, helping
 from consent.models import Consent
 from consent.versions import Act
-from smart.models import StaffAuthorization
+from smart.models import Client, StaffAuthorization
 from tests import factories
 from tests.smart.app import App, answer_of
 
@@ -53,6 +53,15 @@ def test_the_helper_is_asked_in_words_about_the_other_person(app, alice):
 
     assert "Open the record of <bdi>Alice Moreno</bdi> in" in page
     assert "It ends with your help." in page
+
+
+def test_an_app_on_trial_reads_of_test_patients_in_a_helpers_hands_too(app, alice, token):
+    Client.objects.update(status=Client.Status.SANDBOX)
+    address = f"Observation/{factories.fhir_id(alice)}-ldl"
+
+    assert status(token, address) != 200
+    Patient.objects.update(is_test=True)
+    assert status(token, address) == 200
 
 
 def test_the_app_reads_as_the_helper_and_the_log_says_for_whom(app, alice, amir, token):
