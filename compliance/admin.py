@@ -154,21 +154,30 @@ class WriteCommandAdmin(ReadOnlyAdmin):
 
 class FileInline(ReadOnlyInline):
     model = ExportFile
-    fields = ("resource_type", "count", "size", "sha256")
-    ordering = ("resource_type",)
+    fields = ("kind", "resource_type", "number", "is_private", "count", "size", "sha256")
+    ordering = ("kind", "resource_type", "number")
 
 
 @admin.register(ExportJob)
 class ExportJobAdmin(ReadOnlyAdmin):
-    list_display = ("id", "patient_id", "requested_by_id", "status", "created_at", "expires_at", "reason")
-    list_filter = ("status", "include_sensitive", "created_at")
+    list_display = (
+        *("id", "kind", "patient_id", "requested_by_id", "client_id", "status", "created_at", "expires_at"),
+        "reason",
+    )
+    list_filter = ("kind", "status", "include_sensitive", "created_at")
     ordering = ("-created_at",)
     fields = (
-        *("id", "patient", "requested_by", "status", "resource_types", "include_sensitive", "done_types"),
-        *("created_at", "finished_at", "expires_at", "reason"),
+        *("id", "kind", "patient", "requested_by", "client", "group_reference", "status", "resource_types"),
+        *("since", "until", "formats", "categories", "include_sensitive", "progress", "left_out"),
+        *("created_at", "heartbeat_at", "finished_at", "expires_at", "reason"),
     )
     inlines = (FileInline,)
-    find = {"ExportJob": "pk", "Patient": "patient_id", "User": "requested_by_id"}
+    find = {
+        "ExportJob": "pk",
+        "Patient": "patient_id",
+        "User": "requested_by_id",
+        "Client": "client__client_id",
+    }
     patient_column = "patient_id"
 
 

@@ -12,12 +12,11 @@ from accounts.models import Patient, User
 from audit.events import EventType
 from audit.keeping import faults
 from audit.log import Entry, Outcome, record
-from exports import files
+from exports import files, states
 from exports.choices import resource_types_for
 from exports.models import ExportJob
 
 Status = ExportJob.Status
-LIVING = (Status.QUEUED, Status.RUNNING, Status.PACKAGING)
 MOST_AT_ONCE = 2
 
 
@@ -32,7 +31,7 @@ def kickoff(*, patient: Patient, by: User, categories: Collection[str], include_
     """
     with transaction.atomic():
         Patient.objects.select_for_update().get(pk=patient.pk)  # two tabs count one after the other
-        if patient.export_jobs.filter(status__in=LIVING).count() >= MOST_AT_ONCE:
+        if patient.export_jobs.filter(status__in=states.LIVING).count() >= MOST_AT_ONCE:
             raise TooMany
         job = ExportJob.objects.create(
             patient=patient,
@@ -71,7 +70,7 @@ def cancel(job: ExportJob, *, by: User) -> ExportJob:
 def block(job: ExportJob) -> None:
     """End a job whose authority went away while it ran."""
     job = ExportJob.objects.select_for_update().get(pk=job.pk)
-    if job.status not in LIVING:
+    if job.status not in states.LIVING:
         return
     job.status, job.finished_at = Status.BLOCKED, timezone.now()
     job.save(update_fields=["status", "finished_at"])
@@ -92,7 +91,7 @@ def expire(job: ExportJob) -> None:
 
 
 def log(event: EventType, job: ExportJob, *, by: User | None) -> None:
-    helps = by is not None and by.pk != job.patient.user_id
+    helps = by is not None and by.pk != job.whose.user_id
     record(
         Entry(
             type=event,

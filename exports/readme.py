@@ -11,7 +11,7 @@ from exports.models import ExportJob
 
 def text(job: ExportJob, gaps: Sequence[str]) -> str:
     """The whole file. `gaps`: resource types that are missing."""
-    with translation.override(job.requested_by.language):
+    with translation.override(job.who.language):
         parts = [
             pgettext("readme.title", "Your health records from {clinic}").format(clinic=settings.CLINIC_NAME),
             pgettext(

@@ -23,7 +23,7 @@ from audit.events import EventType
 from consent import authority
 from consent.authority import Requester
 from consent.decision import Provision, ProvisionType
-from exports import commands, files, readme
+from exports import commands, files, readme, states
 from exports.models import ExportFile, ExportJob
 from fhirproxy import gate, interactions
 from fhirproxy.interactions import Interaction
@@ -57,7 +57,7 @@ def run(job_id: UUID) -> None:
     gaps: list[str] = []
     try:
         for resource_type in job.resource_types:
-            if resource_type not in job.done_types:
+            if resource_type not in job.position.get("types", []):
                 _export_type(job, resource_type, gaps)
         _package(job, gaps)
     except Stopped:
@@ -71,7 +71,7 @@ def _take(job_id: UUID) -> bool:
     now = timezone.now()
     with transaction.atomic():
         job = ExportJob.objects.select_for_update().filter(pk=job_id).first()
-        if job is None or job.status not in commands.LIVING:
+        if job is None or job.status not in states.LIVING:
             return False
         if job.lease_until and job.lease_until > now:
             return False
@@ -103,11 +103,13 @@ def _export_type(job: ExportJob, resource_type: str, gaps: list[str]) -> None:
     with transaction.atomic():
         ExportFile.objects.update_or_create(
             job=job,
+            kind=ExportFile.Kind.OUTPUT,
             resource_type=resource_type,
             defaults={"count": count, "size": size, "sha256": digest.hexdigest()},
         )
-        job.done_types = [*job.done_types, resource_type]
-        job.save(update_fields=["done_types"])
+        job.position = {"types": [*job.position.get("types", []), resource_type]}
+        job.progress = {"done": job.progress.get("done", 0) + count}
+        job.save(update_fields=["position", "progress"])
 
 
 def _pages(job: ExportJob, resource_type: str) -> Any:
@@ -128,9 +130,9 @@ def _pages(job: ExportJob, resource_type: str) -> Any:
 
 def _requester(job: ExportJob) -> Requester:
     """The person's own authority, cut down to what they chose for this file."""
-    if job.patient.user_id != job.requested_by_id:
+    if job.whose.user_id != job.requested_by_id:
         return _helper(job)
-    own = authority.for_own_record(job.requested_by, job.patient, timezone.now())
+    own = authority.for_own_record(job.who, job.whose, timezone.now())
     if not own.provisions:
         return own
     chosen = Provision(
@@ -144,8 +146,8 @@ def _requester(job: ExportJob) -> Requester:
 
 def _helper(job: ExportJob) -> Requester:
     """A helper's, as of this moment: nothing once they may not save copies any more."""
-    helper = authority.for_helper(job.requested_by, job.patient)
-    shares = job.patient.helpers.filter(user=job.requested_by, status__in=HELPING, may_share=True).exists()
+    helper = authority.for_helper(job.who, job.whose)
+    shares = job.whose.helpers.filter(user=job.who, status__in=HELPING, may_share=True).exists()
     chosen = frozenset(job.categories)
     provisions = tuple(
         replace(p, categories=p.categories & chosen) if p.type is ProvisionType.PERMIT else p
@@ -175,7 +177,7 @@ def _package(job: ExportJob, gaps: list[str]) -> None:
             archive.write(files.folder(job.id) / name, name)
     part.replace(path)
     with transaction.atomic():
-        job = ExportJob.objects.select_for_update().select_related("requested_by").get(pk=job.pk)
+        job = ExportJob.objects.select_for_update(of=("self",)).select_related("requested_by").get(pk=job.pk)
         if job.status != Status.RUNNING:
             raise Stopped
         job.status = Status.COMPLETED_WITH_GAPS if gaps else Status.COMPLETED
@@ -183,7 +185,7 @@ def _package(job: ExportJob, gaps: list[str]) -> None:
         job.lease_until = None
         job.save()
         commands.log(EventType.EXPORT_COMPLETE, job, by=None)
-        user = job.requested_by
+        user = job.who
         notices.enqueue(
             "export_ready",
             recipient=f"User/{user.pk}",

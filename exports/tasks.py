@@ -4,7 +4,7 @@ from celery import shared_task
 from django.db.models import Q
 from django.utils import timezone
 
-from exports import commands, runs
+from exports import commands, runs, states
 from exports.models import ExportJob
 
 
@@ -19,8 +19,7 @@ def sweep() -> None:
     """Find exports that the queue forgot or a worker lost, and end those whose time is over."""
     now = timezone.now()
     lost = Q(lease_until=None) | Q(lease_until__lt=now)
-    for job in ExportJob.objects.filter(lost, status__in=commands.LIVING):
+    for job in ExportJob.objects.filter(lost, status__in=states.LIVING):
         commands.enqueue(job.id)
-    done = (ExportJob.Status.COMPLETED, ExportJob.Status.COMPLETED_WITH_GAPS)
-    for job in ExportJob.objects.filter(status__in=done, expires_at__lt=now):
+    for job in ExportJob.objects.filter(status__in=states.READY, expires_at__lt=now):
         commands.expire(job)

@@ -14,14 +14,12 @@ from accounts import stepup
 from accounts.stepup import Action
 from audit.events import EventType
 from consent import helper_rights
-from exports import commands, files
+from exports import commands, files, states
 from exports.models import ExportJob
 from portal.forms import DownloadForm
 from portal.guards import SAFE, PatientRequest, copies_required
 from portal.pages import StepUp, page
 from portal.stepup import step_up
-
-READY = (ExportJob.Status.COMPLETED, ExportJob.Status.COMPLETED_WITH_GAPS)
 
 
 @page("downloads", reads=("ExportJob",))
@@ -29,7 +27,7 @@ READY = (ExportJob.Status.COMPLETED, ExportJob.Status.COMPLETED_WITH_GAPS)
 @copies_required
 def downloads(request: PatientRequest) -> HttpResponse:
     jobs = _jobs(request).order_by("-created_at")[:50]
-    return render(request, "portal/downloads.html", {"jobs": jobs, "ready": READY})
+    return render(request, "portal/downloads.html", {"jobs": jobs, "ready": states.READY})
 
 
 @page("download-new", reads=("ExportJob",), step_up=StepUp.FRESH)
@@ -64,7 +62,7 @@ def download(request: PatientRequest, job_id: UUID) -> HttpResponse:
     """One file: how far it is, what is in it. htmx asks again for the part that moves."""
     job = get_object_or_404(_jobs(request), id=job_id)
     template = "portal/download.html#progress" if request.htmx else "portal/download.html"
-    context = {"job": job, "ready": job.status in READY, "living": job.status in commands.LIVING}
+    context = {"job": job, "ready": job.status in states.READY, "living": job.status in states.LIVING}
     return render(request, template, context)
 
 
@@ -75,8 +73,8 @@ def file(request: PatientRequest, job_id: UUID) -> HttpResponseBase:
     """The archive itself. 410 once it has ended: it was there, and it will not be again."""
     job = get_object_or_404(_jobs(request), id=job_id)
     path = files.archive(job.id)
-    if job.status not in READY or job.is_over or not path.is_file():
-        context = {"job": job, "ready": False, "living": job.status in commands.LIVING}
+    if job.status not in states.READY or job.is_over or not path.is_file():
+        context = {"job": job, "ready": False, "living": job.status in states.LIVING}
         return render(request, "portal/download.html", context, status=410)
     commands.log(EventType.EXPORT_DOWNLOAD, job, by=request.user)
     response = FileResponse(path.open("rb"), as_attachment=True, filename=files.ARCHIVE)
