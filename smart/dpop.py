@@ -9,6 +9,7 @@ from django.core.cache import cache
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
+from oauthlib.common import Request
 from redis.exceptions import RedisError
 
 from smart import jwts
@@ -19,6 +20,11 @@ WINDOW = 60  # seconds that `iat` may be away from now, to either side
 CHALLENGE = f'DPoP error="invalid_token", algs="{" ".join(ALGORITHMS)}"'
 NEEDED = "This client sends a proof with each request."
 KEY = "smart.jkt"  # where META keeps what a proof showed; no header of HTTP has this name
+
+
+def jkt_of(request: Request) -> str:
+    """The thumbprint of the key that this request showed; the view checked the proof."""
+    return str(request.headers.get(KEY, ""))
 
 
 def at_endpoint(request: HttpRequest) -> str:

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from audit.models import AuditEvent
 from consent.models import Consent
-from smart import requests
+from smart import requests, tokens
 from smart.models import AuthorizationRequest, Client, Grant
 from tests import factories
 from tests.smart.app import App, answer_of
@@ -26,6 +26,16 @@ def test_F14_a_form_that_is_sent_twice_shares_once(app):
     assert first["code"] == second["code"]
     assert Consent.objects.get().current_number == 1
     assert app.redeem(second["code"]).status_code == 200
+
+
+def test_A1_a_code_whose_key_is_no_more_is_not_sent_again(app, settings):
+    page = app.page()
+    first = answer_of(app.answer(page))
+    asked = AuthorizationRequest.objects.get()
+    settings.SECRET_KEY = "the-key-of-another-server-that-is-long-enough-to-be-one"
+
+    assert requests.earlier_answer(asked, asked.user) is None
+    assert app.redeem(first["code"]).status_code == 200
 
 
 def waiting_for_a_lock() -> int:
@@ -67,7 +77,7 @@ def test_F14_a_double_click_on_share_gives_the_app_the_same_code_twice(racing_ap
     answers = [answer_of(response) for response in double_click(racing_app, page, racing_app.form(page))]
 
     assert answers[0] == answers[1]
-    assert answers[0]["code"] == Grant.objects.get().code
+    assert tokens.checksum(answers[0]["code"]) == Grant.objects.get().code
     assert Consent.objects.get().current_number == 1
 
 

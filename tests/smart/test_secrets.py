@@ -26,8 +26,6 @@ from tests.smart.app import App
 
 SECRET = "a-secret-of-a-client-that-is-long-enough-0123456789"
 SCOPE = "launch openid fhirUser offline_access patient/Patient.rs patient/Observation.rs"
-# A code lives a minute, is of no use without its verifier, and is what the person's browser is sent with.
-MAY_HOLD = {("smart_grant", "code")}
 
 
 @pytest.fixture
@@ -110,12 +108,12 @@ def test_A22_no_event_notice_or_outbox_row_holds_them(flow):
 
 
 def test_A22_no_table_of_the_server_holds_them(flow):
-    """Kept are their hashes. (`smart_grant.code` is the one exception; see MAY_HOLD.)"""
+    """Kept are their hashes."""
     secrets, _ = flow
 
     for model in apps.get_app_config("smart").get_models():
         table = model._meta.db_table
-        columns = [f.column for f in model._meta.concrete_fields if (table, f.column) not in MAY_HOLD]
+        columns = [f.column for f in model._meta.concrete_fields]
         with connection.cursor() as cursor:
             cursor.execute(f"SELECT {', '.join(f'{column}::text' for column in columns)} FROM {table}")
             assert found_in(str(cursor.fetchall()), secrets) == [], table
