@@ -19,7 +19,7 @@ from accounts.models import Patient, RelatedPerson, RelatedPersonChange
 from accounts.relation_states import HELPING, Why
 from accounts.relations import Refused
 from compliance.readonly import ReadOnlyAdmin, ReadOnlyInline
-from consent import ages, helping
+from consent import ages, helper_requests, helping
 from consent.versions import Act
 
 DECISIONS = {
@@ -119,7 +119,7 @@ def _act(request: HttpRequest, relation: RelatedPerson, what: str, note: str) ->
     version = int(seen) if seen.isdecimal() and len(seen) < 9 else -1
     if what in DECISIONS:
         evidence = [code for code in request.POST.getlist("evidence") if code in relationships.EVIDENCE]
-        helping.decide(relation, DECISIONS[what], by=user, note=note, evidence=evidence, seen=version)
+        helper_requests.decide(relation, DECISIONS[what], by=user, note=note, evidence=evidence, seen=version)
     elif what == "stop":
         helping.stop_as_staff(relation, by=user, note=note, seen=version)
     elif what == "renew":

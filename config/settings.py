@@ -283,7 +283,7 @@ PASSWORD_HASHERS = [
 ]
 
 # Whether tokens may still be given for an authorization: `smart` asks, and does not know what it is.
-SMART_AUTHORIZATION_CHECK = "consent.authority.is_in_force"
+SMART_AUTHORIZATION_CHECK = "consent.bearers.is_in_force"
 ELEVATION_MINUTES = env.number("ELEVATION_MINUTES", 15)  # that staff may do more than each day
 EMERGENCY_MINUTES = env.number("EMERGENCY_MINUTES", 15)  # that a view in an emergency runs
 CLINICIAN_CHECK = "fhirproxy.treating.treats"  # whether a clinician treats a patient now

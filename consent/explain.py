@@ -16,11 +16,12 @@ from django.utils import timezone
 
 from accounts.models import Patient, User
 from consent import authority, fhir, organisation, provisions, valuesets
-from consent.authority import Requester, why_missing
+from consent.authority import why_missing
 from consent.decision import Access, Contents, Decision, Provision, ProvisionType, Reason, decide
 from consent.directives import directives
 from consent.fhir import Terms
 from consent.models import Consent, ConsentVersion
+from consent.requester import Requester
 from consent.vocabulary import CATEGORY_OF_CODE, CATEGORY_OF_TYPE, Category, Purpose, categories_of_scope
 from smart.models import AccessToken, Client, Grant, RefreshToken
 from smart.scopes import Scope
@@ -132,7 +133,7 @@ def by_any_reading(decisions: Mapping[str, Decision]) -> Decision:
 
 
 def of_consent(consent: Consent, scopes: Sequence[Scope] | None = None) -> Requester:
-    """Who a client is by its consent: what `authority.from_bearer` makes of a living token of it.
+    """Who a client is by its consent: what `bearers.from_bearer` makes of a living token of it.
 
     `scopes` are the token's; None: those of all its living codes and tokens, or no limit where it has none.
     """

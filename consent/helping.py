@@ -6,7 +6,7 @@ they may do at a moment is `consent.helper_rights`, where age is looked at whene
 """
 
 from collections.abc import Collection
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -15,13 +15,11 @@ from django.db.models import Q
 from django.utils import timezone
 
 from accounts import identities, relations, relationships
-from accounts.matching import plain
-from accounts.models import HelperInvitation, Patient, RelatedPerson
+from accounts.models import RelatedPerson
 from accounts.relation_states import HELPING, LIVING, Why
 from accounts.relations import Refused
 from audit.events import EventType, Role
 from consent import ages, commands, helper_rights
-from consent.decision import Reason
 from consent.models import Consent
 from consent.versions import Act, lock
 from consent.vocabulary import Category
@@ -32,192 +30,6 @@ if TYPE_CHECKING:
     from accounts.models import User
 
 Basis, Level, Status = RelatedPerson.Basis, RelatedPerson.Level, RelatedPerson.Status
-MOST_REQUESTS = 5  # of one person in a day
-
-
-@transaction.atomic
-def invite(
-    patient: Patient,
-    *,
-    relationship: str,
-    level: str,
-    categories: Collection[str],
-    may_share: bool,
-    until: datetime,
-    act: Act,
-) -> tuple[HelperInvitation, str]:
-    """An invitation, and its one-time code, which stands nowhere. Raises Refused."""
-    assert act.by is not None
-    lock(patient.pk)
-    now, ground = timezone.now(), relationships.bases()[Basis.CHOICE]
-    if Basis.CHOICE not in relationships.kinds()[relationship].bases:
-        raise Refused("helper.basis")
-    if not ground.suits(ages.age_at(patient, now), ages.law_of(patient).minor_until):
-        raise Refused("helper.age")
-    if until <= now:
-        raise Refused("helper.past")
-    chosen = helper_rights.categories_of(level, categories)
-    if not chosen:
-        raise Refused("helper.nothing")
-    return relations.invite(
-        patient,
-        relationship=relationship,
-        level=level,
-        categories=chosen,
-        may_share=may_share and relationships.levels()[level].share,
-        until=min(until, helper_rights.latest_end(Basis.CHOICE, patient, now)),
-        by=act.by,
-        text_shown=act.text_shown,
-        language=act.language,
-    )
-
-
-def note_wrong_code(user: "User", error: Refused) -> None:
-    """Somebody entered a code that let them in nowhere. In their own log, if they have a record."""
-    if own := Patient.objects.filter(user=user).first():
-        target = f"User/{user.pk}"
-        relations.log(
-            EventType.HELPER_CONFIRM, own, by=user, role=Role.PATIENT, target=target, refused=error.code
-        )
-
-
-def ask_for(
-    user: "User",
-    *,
-    name: str,
-    born: date,
-    relationship: str,
-    basis: str,
-    evidence: Collection[str],
-) -> RelatedPerson | None:
-    """A request about whoever has that name and date of birth; None where there is not exactly one, or the
-    rules do not allow it: whoever asks is told the same. Too many requests of one person find nobody."""
-    since = timezone.now() - timedelta(days=1)
-    if user.helps.filter(period_start__gt=since).count() >= MOST_REQUESTS:
-        return None
-    same = [
-        patient
-        for patient in Patient.objects.filter(birth_date=born, merged_into=None)
-        if plain(patient.name) == plain(name)
-    ]
-    if len(same) != 1:
-        return None
-    try:
-        return ask(
-            same[0],
-            relationship=relationship,
-            basis=basis,
-            level=Level.MOST,
-            evidence=evidence,
-            by=user,
-        )
-    except Refused as error:
-        relations.log(
-            EventType.HELPER_ASK,
-            same[0],
-            by=user,
-            role=Role.HELPER,
-            target=f"User/{user.pk}",
-            refused=error.code,
-            helper=user.pk,
-        )
-        return None
-
-
-def accept(code: str, *, by: "User", act: Act) -> RelatedPerson:
-    """Take an invitation by its code: from now on `by` is a helper. Raises Refused.
-
-    A code is taken once: of two who enter it at the same time, one is told that it is not right. A wrong
-    one counts, and so is looked for outside of the transaction.
-    """
-    return _accept(relations.find_invitation(code, by=by), by, act)
-
-
-@transaction.atomic
-def _accept(invitation: HelperInvitation, by: "User", act: Act) -> RelatedPerson:
-    patient, now = invitation.patient, timezone.now()
-    lock(patient.pk)
-    helper_rights.check(
-        patient,
-        by,
-        relationship=invitation.relationship,
-        basis=Basis.CHOICE,
-        until=invitation.until,
-        now=now,
-    )
-    if not HelperInvitation.objects.filter(pk=invitation.pk, taken_at=None, cancelled_at=None).exists():
-        raise Refused("helper.code")
-    relation = relations.start(
-        patient,
-        by,
-        Why.CODE_TAKEN,
-        relationship=invitation.relationship,
-        basis=Basis.CHOICE,
-        level=invitation.level,
-        may_share=invitation.may_share,
-        until=min(invitation.until, helper_rights.latest_end(Basis.CHOICE, patient, now)),
-        review_at=now + timedelta(days=relationships.bases()[Basis.CHOICE].review_days),
-        by=by,
-        role=Role.HELPER,
-    )
-    invitation.taken_at, invitation.relation = now, relation
-    invitation.save(update_fields=["taken_at", "relation"])
-    said = Act(
-        by=invitation.made_by,
-        channel=act.channel,
-        text_shown=invitation.text_shown,
-        language=invitation.text_language,
-    )
-    _let(relation, helper_rights.categories_of(invitation.level, invitation.categories), said)
-    _tell(relation, "helper_added")
-    return relation
-
-
-@transaction.atomic
-def ask(
-    patient: Patient, *, relationship: str, basis: str, level: str, evidence: Collection[str], by: "User"
-) -> RelatedPerson:
-    """A person asks to help, and says what they can show; staff answers. Raises Refused."""
-    lock(patient.pk)
-    now = timezone.now()
-    until = helper_rights.latest_end(basis, patient, now)
-    helper_rights.check(patient, by, relationship=relationship, basis=basis, until=until, now=now)
-    relation = relations.start(
-        patient,
-        by,
-        Why.REQUESTED,
-        relationship=relationship,
-        basis=basis,
-        level=level,
-        evidence=evidence,
-        until=until,
-        review_at=now + timedelta(days=relationships.bases()[basis].review_days),
-        by=by,
-        role=Role.HELPER,
-    )
-    _tell(relation, "helper_asked")
-    return relation
-
-
-@transaction.atomic
-def decide(
-    relation: RelatedPerson, why: Why, *, by: "User", note: str, evidence: Collection[str], seen: int
-) -> RelatedPerson:
-    """The answer of staff to a request: EVIDENCE_SEEN, EVIDENCE_REFUSED or MORE_EVIDENCE. Raises Refused."""
-    lock(relation.patient_id)
-    _check_staff(relation, by)
-    now, ground = timezone.now(), relationships.bases()[relation.basis]
-    if why == Why.EVIDENCE_SEEN and not set(ground.evidence) <= set(evidence):
-        raise Refused("helper.evidence")
-    changed = {"evidence": sorted(evidence)} if why == Why.EVIDENCE_SEEN else {}
-    relation = relations.become(relation, why, by=by, role=Role.COMPLIANCE, seen=seen, note=note, **changed)
-    if why == Why.EVIDENCE_SEEN:
-        if (reason := helper_rights.standing(relation, now).reason) is not None:
-            raise Refused("helper.age" if reason is Reason.OF_AGE else "helper.past")
-        act = Act(by=by, channel="staff", role=Role.COMPLIANCE)
-        _let(relation, helper_rights.categories_of(relation.level or Level.MOST), act)
-    _tell(relation, "helper_added" if why == Why.EVIDENCE_SEEN else "helper_changed")
-    return relation
 
 
 @transaction.atomic
@@ -256,8 +68,8 @@ def change(
     )
     if not relation.may_share:
         launches.end_of_helper(relation)
-    _let(relation, chosen, act)
-    _tell(relation, "helper_changed")
+    let(relation, chosen, act)
+    tell(relation, "helper_changed")
     return relation
 
 
@@ -283,7 +95,7 @@ def approve_again(relation: RelatedPerson, *, act: Act, seen: int) -> RelatedPer
     )
     if (consent := helper_rights.consent_of(relation)) and consent.is_active and relation.period_end:
         commands.renew(consent, until=relation.period_end, act=act)
-    _tell(relation, "helper_changed")
+    tell(relation, "helper_changed")
     return relation
 
 
@@ -333,23 +145,23 @@ def end(
             commands.lapse(consent)
         else:
             commands.revoke(consent, by=by, role=role)
-    _tell(relation, "helper_stopped")
+    tell(relation, "helper_stopped")
     return relation
 
 
 def stop_as_staff(relation: RelatedPerson, *, by: "User", note: str, seen: int) -> RelatedPerson:
     """Staff ends it, as after a court's order. Raises Refused."""
-    _check_staff(relation, by)
+    check_staff(relation, by)
     return end(relation, Why.STAFF_STOPPED, by=by, role=Role.COMPLIANCE, note=note, seen=seen)
 
 
 def renew_as_staff(relation: RelatedPerson, *, by: "User", act: Act, seen: int) -> RelatedPerson:
     """Staff says that it goes on, for a patient who cannot. Raises Refused."""
-    _check_staff(relation, by)
+    check_staff(relation, by)
     return approve_again(relation, act=act, seen=seen)
 
 
-def _check_staff(relation: RelatedPerson, by: "User") -> None:
+def check_staff(relation: RelatedPerson, by: "User") -> None:
     """Nobody decides about their own help, or about who helps them."""
     if not identities.may_decide(by) or by.pk in (relation.user_id, relation.patient.user_id):
         raise Refused("role.not-allowed")
@@ -366,7 +178,7 @@ def end_of_consent(consent_id: UUID) -> int:
     why = Why.PATIENT_STOPPED if consent.revoked_at else Why.TIME_OVER
     relation = relations.become(consent.helper, why, by=consent.revoked_by, role=Role.PATIENT)
     launches.end_of_helper(relation)
-    _tell(relation, "helper_stopped")
+    tell(relation, "helper_stopped")
     return 1
 
 
@@ -401,14 +213,14 @@ def note_acting(relation: RelatedPerson, *, by: "User", refused: str = "") -> No
     )
 
 
-def _let(relation: RelatedPerson, categories: Collection[Category], act: Act) -> Consent:
+def let(relation: RelatedPerson, categories: Collection[Category], act: Act) -> Consent:
     assert relation.period_end is not None
     return commands.let_help(
         relation=relation, categories=categories, labels=[], until=relation.period_end, act=act
     )
 
 
-def _tell(relation: RelatedPerson, kind: str) -> None:
+def tell(relation: RelatedPerson, kind: str) -> None:
     """Both of them, where they sign in. The patient reads who it is, the helper for whom."""
     told = [(relation.patient.user, relation.user.name), (relation.user, relation.patient.name)]
     for user, other in told:

@@ -11,10 +11,10 @@ from itertools import chain
 from typing import Any
 
 from consent import fhir
-from consent.authority import Requester
 from consent.contents import contents_of
 from consent.decision import Access, Authority, Decision, Provision, ProvisionType, Reason, decide
 from consent.labels import Codes, labels_of
+from consent.requester import Requester
 from consent.vocabulary import LABELS, Category, categories_of
 
 ANY_OTHER = "*"  # every type that no provision names

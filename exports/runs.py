@@ -21,8 +21,8 @@ from django.utils import timezone
 from accounts.relation_states import HELPING
 from audit.events import EventType
 from consent import authority
-from consent.authority import Requester
 from consent.decision import Provision, ProvisionType
+from consent.requester import Requester
 from exports import commands, files, readme, states
 from exports.models import ExportFile, ExportJob
 from fhirproxy import gate, interactions

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from consent.authority import Requester
+from consent.requester import Requester
 from fhirproxy import gate
 from fhirproxy.compartment import relative
 from fhirproxy.interactions import FHIR_ID, Interaction

@@ -20,8 +20,8 @@ from django.utils.crypto import salted_hmac
 
 from audit.events import EventType
 from audit.log import ANONYMOUS, Entry, Outcome, record
-from consent import authority
-from consent.authority import Requester
+from consent import bearers
+from consent.requester import Requester
 from fhirproxy.counters import Counter, Counters
 from fhirproxy.outcomes import Refusal
 
@@ -113,7 +113,7 @@ def _network(text: str) -> str:
 def from_bearer(token: str, address: str) -> Requester | None:
     """`consent.authority.from_bearer` behind the budgets of an address. Raises Refusal (429)."""
     admit_address(address, token)
-    requester = authority.from_bearer(token)
+    requester = bearers.from_bearer(token)
     if requester is None:
         strike(address, token)
     else:

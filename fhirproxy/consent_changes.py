@@ -15,10 +15,10 @@ from django.db import connection, transaction
 from accounts.models import Patient, User
 from audit.events import EventType
 from consent import commands, resources, versions
-from consent.authority import Requester
 from consent.decision import ProvisionType
 from consent.models import Consent, ConsentVersion
 from consent.provisions import InvalidConsent
+from consent.requester import Requester
 from consent.versions import Act
 from fhirproxy import release
 from fhirproxy.consent_reads import as_uuid, body_of, decide_on, headers_of, own_references

@@ -18,7 +18,7 @@ from rest_framework.authentication import SessionAuthentication
 from rest_framework.exceptions import PermissionDenied
 
 from consent import authority
-from consent.authority import Requester
+from consent.requester import Requester
 from fhirproxy import consent_changes, consent_reads, gate, views
 from fhirproxy.interactions import COUNT, DEFAULT_PAGE, LARGEST_PAGE, LONGEST_VALUE, NOT_SERVED, Interaction
 from fhirproxy.outcomes import Refusal

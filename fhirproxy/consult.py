@@ -20,9 +20,9 @@ from accounts.models import PatientIdentity, StaffRole, User
 from audit.events import EventType
 from audit.log import Entry, Outcome, record
 from consent import authority, fhir, history, provisions, valuesets, verdict
-from consent.authority import Requester
 from consent.decision import Reason
 from consent.models import Consent
+from consent.requester import Requester
 from consent.verdict import Answer, Verdict
 from consent.vocabulary import ACT_CODE, Category, Purpose
 from fhirproxy import asking, budgets, consent_reads, gate, release, views

@@ -14,7 +14,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from accounts import secrets
-from consent.authority import Requester
+from consent.requester import Requester
 from fhirproxy import adapters, addresses
 from fhirproxy.interactions import Interaction
 from fhirproxy.messages import Params

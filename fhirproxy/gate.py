@@ -12,8 +12,8 @@ import structlog
 from django.db import DatabaseError
 
 from audit.events import EventType
-from consent.authority import Requester
 from consent.decision import Access, Reason, decide
+from consent.requester import Requester
 from consent.vocabulary import FOLLOWING
 from fhirproxy import budgets, instances, release, searches
 from fhirproxy.interactions import EVERYTHING, Interaction

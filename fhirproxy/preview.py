@@ -18,10 +18,10 @@ import msgspec
 
 from audit.events import EventType
 from consent import explain
-from consent.authority import Requester
 from consent.contents import contents_of
 from consent.decision import Decision, ProvisionType, Reason
 from consent.explain import Item
+from consent.requester import Requester
 from consent.vocabulary import ELEMENTS_OF, TOPICS, Category, codings
 from fhirproxy import gate
 from fhirproxy.asking import Page

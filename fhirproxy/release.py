@@ -11,11 +11,11 @@ from django.db import DatabaseError
 
 from audit.events import EventType
 from audit.log import ANONYMOUS, Entry, Outcome, record
-from consent import authority, valuesets
-from consent.authority import Requester
+from consent import bearers, valuesets
 from consent.decision import Authority, Reason
 from consent.labels import Codes
 from consent.organisation import policy_hash
+from consent.requester import Requester
 from fhirproxy import budgets
 from fhirproxy.interactions import Interaction
 from fhirproxy.models import Source
@@ -103,14 +103,14 @@ def let_out(call: Call, passed: "Passed", count: int | None = None) -> None:
 
 def overtaken(call: Call) -> Refusal:
     """Refuse what was decided by something that has ended, or changed, in the meantime."""
-    reason = authority.overtaken(call.requester)
+    reason = bearers.overtaken(call.requester)
     return refuse(call, (reason,), 503 if reason is Reason.CHANGED else 403)
 
 
 def look_again(requester: Requester) -> None:
     """Whether what was let out in parts may still leave as a whole. Raises Refusal."""
     if not requester.is_still_in_force():
-        reason = authority.overtaken(requester)
+        reason = bearers.overtaken(requester)
         refuse_unserved(requester, 403, reason)
         raise Refusal(403, "no-consent")
 

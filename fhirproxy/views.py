@@ -16,8 +16,8 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 
 from audit import context
-from consent.authority import Requester
 from consent.decision import Reason
+from consent.requester import Requester
 from fhirproxy import batches, budgets, gate, interactions, release
 from fhirproxy.batches import Batch, Query
 from fhirproxy.interactions import NOT_SERVED

@@ -18,7 +18,7 @@ from django_htmx.middleware import HtmxDetails
 
 from accounts.models import Patient, RelatedPerson, StaffRole, User
 from consent import helper_rights, staff
-from consent.authority import Requester
+from consent.requester import Requester
 from consent.staff import Action
 from portal import acting, helper_words
 from portal.acting import Withheld

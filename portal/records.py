@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from audit.events import Role
 from consent import authority
-from consent.authority import Requester
+from consent.requester import Requester
 from fhirproxy import attachments, gate, interactions
 from fhirproxy import reading as fhir
 from fhirproxy.interactions import Interaction

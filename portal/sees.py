@@ -8,10 +8,10 @@ from django.utils.translation import pgettext_lazy
 
 from accounts.models import Patient, RelatedPerson, User
 from consent import authority, explain
-from consent.authority import Requester
 from consent.decision import Reason
 from consent.fhir import Terms
 from consent.models import Consent
+from consent.requester import Requester
 from consent.vocabulary import TOPICS
 from consent.words import CATEGORY, TOPIC
 from fhirproxy import preview

@@ -15,7 +15,7 @@ from typing import TypeVar
 from django.conf import settings
 from django.db import connections
 
-from consent.authority import Requester
+from consent.requester import Requester
 from fhirproxy.models import Source
 
 T = TypeVar("T")

@@ -23,7 +23,7 @@ from django.utils import timezone
 
 from accounts import secrets
 from accounts.models import PatientIdentity
-from consent.authority import Requester
+from consent.requester import Requester
 from fhirproxy.interactions import Interaction
 from fhirproxy.messages import FhirRequest, FhirResponse
 from fhirproxy.models import LastCopy, Source

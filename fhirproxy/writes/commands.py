@@ -15,9 +15,9 @@ from accounts.models import Patient, User
 from audit.events import EventType
 from audit.log import Entry, Outcome, record
 from consent import valuesets
-from consent.authority import Requester
 from consent.decision import Access, Decision, decide
 from consent.labels import labels_of
+from consent.requester import Requester
 from consent.vocabulary import categories_of
 from fhirproxy.compartment import belongs_to
 from fhirproxy.models import Source, WriteCommand, WriteEvent

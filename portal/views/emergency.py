@@ -21,8 +21,8 @@ from accounts import stepup
 from accounts.models import Patient
 from accounts.stepup import Action
 from consent import authority, emergencies
-from consent.authority import Requester
 from consent.emergency_models import EmergencyAccess
+from consent.requester import Requester
 from fhirproxy import treating
 from portal import observations, records, rows
 from portal.emergency_form import EmergencyForm

@@ -20,7 +20,7 @@ from accounts.models import HelperInvitation, RelatedPerson, User
 from accounts.relation_states import HELPING, LIVING, Why
 from accounts.relations import Refused
 from accounts.stepup import Action
-from consent import ages, helper_rights, helping
+from consent import ages, helper_codes, helper_requests, helper_rights, helping
 from consent.decision import Reason
 from consent.versions import Act
 from portal import acting, helper_words, sees
@@ -85,7 +85,7 @@ def invite(request: PatientRequest) -> HttpResponse:
     shown = render_to_string("portal/helper_invite.html#question", context, request)
     chosen = form.cleaned_data
     try:
-        invitation, code = helping.invite(
+        invitation, code = helper_codes.invite(
             request.patient,
             relationship=chosen["relationship"],
             level=chosen["level"],
@@ -192,9 +192,9 @@ def join(request: HttpRequest) -> HttpResponse:
         if request.method == "POST" and form.is_valid():
             act = Act(by=user, channel="portal", role="helper", language=get_language() or "en")
             try:
-                relation = helping.accept(form.cleaned_data["code"], by=user, act=act)
+                relation = helper_codes.accept(form.cleaned_data["code"], by=user, act=act)
             except Refused as error:
-                helping.note_wrong_code(user, error)
+                helper_codes.note_wrong_code(user, error)
                 form.add_error(
                     "code" if error.code == "helper.code" else None, helper_words.refused(error.code)
                 )
@@ -212,7 +212,7 @@ def ask(request: HttpRequest) -> HttpResponse:
     form = AskForm(request.POST if request.method == "POST" else None)
     with timezone.override(time_zone_of(user)), acting.prefixed(None):
         if request.method == "POST" and form.is_valid():
-            helping.ask_for(
+            helper_requests.ask_for(
                 user,
                 name=form.cleaned_data["name"],
                 born=form.cleaned_data["born"],

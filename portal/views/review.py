@@ -16,8 +16,8 @@ from django.views.decorators.http import require_GET, require_POST
 from audit.events import EventType
 from audit.log import Entry, Outcome, record
 from consent import authority
-from consent.authority import Requester
 from consent.decision import Reason
+from consent.requester import Requester
 from consent.vocabulary import categories_of
 from fhirproxy import treating
 from fhirproxy.models import WriteCommand

@@ -9,9 +9,9 @@ from django.utils import timezone
 from accounts.models import Patient, RelatedPerson, RelatedPersonChange
 from accounts.relations import Refused
 from consent import ages, authority, birthdays, helper_rights, helping
-from consent.authority import Requester
 from consent.decision import Access, decide
 from consent.jurisdictions import table
+from consent.requester import Requester
 from consent.tasks import expire_helpers, tell_of_birthdays
 from consent.versions import Act
 from consent.vocabulary import LABELS, Category, Purpose

@@ -4,7 +4,7 @@ import pytest
 from django.urls import reverse
 
 from accounts.models import RelatedPerson
-from consent import authority, helping
+from consent import authority, helper_requests
 from notices.models import Notice
 from tests import factories
 
@@ -14,7 +14,7 @@ NEEDED = ["birth-record", "photo-id"]
 
 @pytest.fixture
 def asked() -> RelatedPerson:
-    return helping.ask(
+    return helper_requests.ask(
         factories.tom(),
         relationship="PRN",
         basis="parent",
@@ -77,7 +77,7 @@ def test_of_two_members_of_staff_the_second_is_told(client, cora, asked):
 
 def test_staff_does_not_decide_about_itself(client):
     cora = factories.create_staff("Cora Lind", "compliance")
-    relation = helping.ask(
+    relation = helper_requests.ask(
         factories.tom(), relationship="PRN", basis="parent", level="most", evidence=NEEDED, by=cora
     )
     client.force_login(cora)

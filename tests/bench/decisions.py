@@ -2,7 +2,7 @@
 
 `decide` is timed on the very arguments that the gate gives it: they are taken from real reads by tokens that
 lie spread over the population, from the interaction's decision and the resource's. Its authority is what
-`consent.authority.from_bearer` read from PostgreSQL for that token.
+`consent.bearers.from_bearer` read from PostgreSQL for that token.
 """
 
 import gc
@@ -17,8 +17,9 @@ from typing import Any
 from django.db import connection
 from django.test import Client as Browser
 
-from consent import authority, organisation
+from consent import bearers, organisation
 from consent.decision import decide
+from consent.requester import Requester
 from tests import factories
 from tests.bench import load, people
 from tests.bench.report import Kind, Report
@@ -94,7 +95,7 @@ def _turn_to(database: str) -> None:
 
 def _taken_from_reads(
     of: str, tokens: Sequence[str], patients: int
-) -> tuple[list[Arguments], list[authority.Requester]]:
+) -> tuple[list[Arguments], list[Requester]]:
     """The arguments of every decision that reads with these tokens needed; and who asked."""
     calls: list[Arguments] = []
     requesters = []
@@ -107,7 +108,7 @@ def _taken_from_reads(
             address = f"/fhir/r4/Observation/{result['id']}"
             answer = Browser().get(address, headers={"authorization": f"Bearer {token}", "host": "localhost"})
         assert answer.status_code == 200, answer.content
-        requester = authority.from_bearer(token)
+        requester = bearers.from_bearer(token)
         assert requester
         requesters.append(requester)
     return calls, requesters
@@ -190,10 +191,10 @@ def _loads(stack: Stack, sizes: Sizes, report: Report, tokens: dict[str, list[st
 
 
 def _load(stack: Stack, calls: Sequence[Arguments], count: int) -> dict[str, float]:
-    assert authority.from_bearer(*calls[0])  # connects, too
+    assert bearers.from_bearer(*calls[0])  # connects, too
     with _no_collection():
         own, theirs = time.process_time(), stack.cpu()["postgres"]
-        times = _each(authority.from_bearer, calls, count)
+        times = _each(bearers.from_bearer, calls, count)
         own, theirs = time.process_time() - own, stack.cpu()["postgres"] - theirs
     return {
         "p50 µs": load.percentile(times, 0.5),

@@ -17,7 +17,7 @@ from django.test import RequestFactory
 from oauth2_provider.decorators import protected_resource
 
 from accounts.models import Patient
-from consent import authority
+from consent import bearers
 from consent.models import Consent
 from smart import tokens
 from smart.models import RefreshToken
@@ -58,7 +58,7 @@ def _bearer(stack: Stack, sizes: Sizes, report: Report, token: str, count: int) 
         return HttpResponse()
 
     request = RequestFactory(HTTP_HOST=_host()).get("/", headers={"Authorization": f"Bearer {token}"})
-    ours = _cost(stack, sizes, report, "P4, our bearer check", lambda: authority.from_bearer(token), count)
+    ours = _cost(stack, sizes, report, "P4, our bearer check", lambda: bearers.from_bearer(token), count)
     toolkit = _cost(stack, sizes, report, "P4, the toolkit's", lambda: theirs(request), count)
     report.check("P4: our bearer check, × the toolkit's", ours / toolkit, P4_RATIO, Kind.RATIO)
 

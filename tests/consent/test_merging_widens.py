@@ -7,7 +7,7 @@ from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
-from consent import authority, commands, fhir, merging
+from consent import authority, bearers, commands, fhir, merging
 from consent.decision import Access, decide
 from consent.directives import directives
 from consent.versions import Act
@@ -116,7 +116,7 @@ def _permitted(patient, token, amir, doctor):
         "research": authority.for_other_system(patient.pk, {"Organization/uni"}, "HRESCH"),
         "share": authority.for_other_system(patient.pk, {RECIPIENT}, "TREAT"),
     }
-    if token and (app := authority.from_bearer(token)):
+    if token and (app := bearers.from_bearer(token)):
         requesters["app"] = app
     found = set()
     for (who, requester), category, labels in product(

@@ -8,8 +8,8 @@ import pytest
 from django.utils import timezone
 
 from accounts.models import PatientIdentity
-from consent import authority
-from consent.authority import Requester
+from consent import authority, bearers
+from consent.requester import Requester
 from fhirproxy import gate, interactions, upstream
 from fhirproxy.models import LastCopy, Source
 from fhirproxy.outcomes import EhrFailure
@@ -69,7 +69,7 @@ def test_app_gets_no_copy(far):
 
 
 def test_nothing_is_kept_of_what_an_app_reads(far):
-    client = authority.from_bearer(far.app.token)
+    client = bearers.from_bearer(far.app.token)
 
     read_and_keep(far, client)
 

@@ -11,7 +11,7 @@ from django.test import RequestFactory
 
 from audit.words import REASONS
 from config import env
-from consent import authority
+from consent import authority, bearers
 from fhirproxy import budgets
 from fhirproxy.outcomes import Refusal
 from smart.models import AccessToken
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.django_db
 
 def app(patient, client):
     """A client with a patient's token, as the gate knows it."""
-    return authority.from_bearer(issue(factories.create_consent(patient, client)))
+    return bearers.from_bearer(issue(factories.create_consent(patient, client)))
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import time
 import pytest
 
 from audit.models import AuditEvent
+from consent import bearers
 from smart.models import AccessToken
 from tests import factories
 from tests.smart.app import App
@@ -124,10 +125,8 @@ def test_A7_a_proof_is_taken_once(app, bound):
 
 
 def test_a_read_with_a_proof_is_as_few_statements_as_one_without(app, bound, django_assert_num_queries):
-    from consent import authority
-
     with django_assert_num_queries(1):
-        assert authority.from_bearer(bound["access_token"]).jkt == JKT
+        assert bearers.from_bearer(bound["access_token"]).jkt == JKT
 
 
 # At the token endpoint
