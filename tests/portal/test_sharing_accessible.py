@@ -13,8 +13,8 @@ from consent import commands
 from consent.vocabulary import Category
 from tests import factories
 from tests.portal.browsing import browsing
+from tests.portal.looking import wrong_on
 from tests.portal.sharing import HTMX, act, helper_of, limit_of, propose
-from tests.portal.test_accessibility import _look, in_each_look
 from tests.portal.test_who_sees import question
 
 __all__ = ["question"]  # a fixture
@@ -71,7 +71,7 @@ def spanish(client: Client) -> None:
 
 def test_pages_about_sharing_are_accessible(pages):
     with browsing(pages) as page:
-        found = in_each_look(page, whole(pages))
+        found = wrong_on(page, whole(pages))
 
     assert found == {}
     assert {response.status_code for response in pages.values()} == {200, 422}
@@ -79,7 +79,7 @@ def test_pages_about_sharing_are_accessible(pages):
 
 def test_pages_about_sharing_are_accessible_in_spanish(spanish, pages):
     with browsing(pages, width=320) as page:
-        found = {path: wrong for path in whole(pages) if (wrong := _look(page, path, 320, "es"))}
+        found = wrong_on(page, whole(pages), [(320, "light")], language="es")
 
     assert found == {}
     assert "Quién puede ver su historial" in pages[reverse("portal:sharing")].text

@@ -9,7 +9,7 @@ from accounts import activation
 from demo.people import PASSWORD
 from tests import factories, proving
 from tests.portal.browsing import browsing
-from tests.portal.test_accessibility import _look
+from tests.portal.looking import wrong_on
 from tests.portal.test_activate import tell
 
 PHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) Version/18 Safari/604.1"
@@ -70,15 +70,14 @@ def alice_looks_after_hers(language: str) -> dict[str, HttpResponse]:
 
 
 @pytest.mark.parametrize("language", ["en", "es"])
-@pytest.mark.parametrize("width", [390, 1280])
-def test_pages_about_signing_in_are_accessible(db, language, width):
+def test_pages_about_signing_in_are_accessible(db, language):
     cache.clear()
     pages = a_visitor_makes_an_account(language) | alice_looks_after_hers(language)
     assert {path: page.status_code for path, page in pages.items() if page.status_code in (302, 500)} == {}
-    with browsing(pages, width=width) as page:
+    with browsing(pages) as page:
         said: list[str] = []
         page.on("console", lambda message: said.append(message.text) if message.type == "error" else None)
-        found = {path: wrong for path in pages if (wrong := _look(page, path, width, language))}
+        found = wrong_on(page, pages, [(390, "light"), (1280, "light")], language=language)
 
     assert found == {}
     assert said == []

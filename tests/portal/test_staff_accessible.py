@@ -8,7 +8,8 @@ from accounts.models import User
 from consent import emergencies
 from tests import factories
 from tests.portal.browsing import browsing
-from tests.portal.test_accessibility import Pages, _look
+from tests.portal.looking import LOOKS, wrong_on
+from tests.portal.test_accessibility import Pages
 
 pytestmark = pytest.mark.django_db
 SAID = {"why": "life", "text": "Found on the street, does not answer.", "on_team": False}
@@ -45,12 +46,10 @@ def _browser(user: User, language: str) -> Client:
     return client
 
 
-@pytest.mark.parametrize(
-    ("language", "width", "scheme"), [("en", 320, "dark"), ("en", 1280, "light"), ("es", 390, "light")]
-)
-def test_pages_are_accessible(language, width, scheme):
+@pytest.mark.parametrize(("language", "looks"), [("en", LOOKS), ("es", [(390, "light")])])
+def test_pages_are_accessible(language, looks):
     pages = pages_of(language)
-    with browsing(pages, width=width, scheme=scheme) as page:
-        found = {path: wrong for path in pages if (wrong := _look(page, path, width, f"{scheme}-{language}"))}
+    with browsing(pages) as page:
+        found = wrong_on(page, pages, looks, language=language)
 
     assert found == {}
