@@ -69,6 +69,14 @@ def listing(name: str, default: str = "") -> list[str]:
     return [part.strip() for part in text(name, default).split(",") if part.strip()]
 
 
+def choices(name: str) -> dict[str, str]:
+    """Named words: `first=one,second=other`."""
+    parts = [part.partition("=") for part in listing(name)]
+    if not all(equals for _, equals, _ in parts):
+        raise BadVariable(f"{name} takes name=word, with commas between.")
+    return {key.strip(): value.strip() for key, _, value in parts}
+
+
 def numbers(name: str) -> dict[str, int]:
     """Named whole numbers: `first=10,second=20`."""
     parts = [part.partition("=") for part in listing(name)]

@@ -309,6 +309,10 @@ BUDGETS = env.numbers("BUDGETS")  # other limits, by name
 BUDGET_FACTOR = env.number("BUDGET_FACTOR", 1000 if MODE == "test" else 1)  # tests ask all at once
 WEB_PROCESSES = env.number("WEB_PROCESSES", 4)  # among which a budget is divided while Valkey is silent
 
+# Bulk Data Access: docs/bulk.md
+BULK_SECOND_PERSON_OVER = env.number("BULK_SECOND_PERSON_OVER", 1000)  # patients of a group
+BULK_JOBS_PER_CLIENT = env.number("BULK_JOBS_PER_CLIENT", 2)  # that are made at once
+
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework.authentication.SessionAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
@@ -369,6 +373,9 @@ DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", "Chartkey <no-reply@chartkey
 
 LOGGING_CONFIG = None  # config.logging sets structlog up, from ConfigApp.ready
 DEBUG = False
+# What holds of a use of records where a patient chose nothing, where the site differs from
+# consent/directives.toml: operations=deny makes it an opt-in.
+DIRECTIVE_DEFAULTS = env.choices("DIRECTIVE_DEFAULTS")
 JURISDICTION = env.text("JURISDICTION", "US")  # whose law holds here: consent/jurisdictions.toml
 EMERGENCY_NUMBER = env.text("EMERGENCY_NUMBER", "911")
 CLINIC_NAME = env.text("CLINIC_NAME", "Riverside Clinic")

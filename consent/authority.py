@@ -16,6 +16,8 @@ from consent.decision import Provision, ProvisionType, Reason
 from consent.models import Consent, EmergencyAccess
 from consent.requester import Requester
 from consent.vocabulary import Purpose
+from smart.models import Client
+from smart.scopes import Scope
 
 # What holds whoever asks: limits that the patient asked for; for operational use, shares and choices too.
 STANDING = """
@@ -245,4 +247,31 @@ def for_other_system(patient_id: UUID, actors: Collection[str], purpose: str) ->
         actors=frozenset(actors),
         epoch=held.epoch,
         valuesets=held.valuesets,
+    )
+
+
+def for_service(
+    client: Client, patient_id: UUID, purpose: str, scopes: tuple[Scope, ...] | None = None
+) -> Requester:
+    """A backend service that exports a group which the patient is in, for a purpose it was approved for.
+
+    What the patient chose for that purpose holds, or the site's default; private topics stay closed. Whether
+    the approval holds is for the caller to look at (`exports.bulk.approvals`).
+    """
+    held = _held(patient_id, None)
+    return Requester(
+        actor=f"Client/{client.client_id}",
+        role="client",
+        patient_id=patient_id,
+        identities=held.identities,
+        facts=organisation.Facts(
+            role="client", relationship="group", active=True, clientStatus=client.status, purpose=purpose
+        ),
+        provisions=(*directives.defaults(purpose), *held.standing),
+        now=held.now,
+        actors=frozenset({f"Client/{client.client_id}"}),
+        epoch=held.epoch,
+        valuesets=held.valuesets,
+        scopes=scopes,
+        client=f"Client/{client.client_id}",
     )

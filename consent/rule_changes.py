@@ -1,10 +1,11 @@
 """The rules that lie in files, held against those that a program last started with: a change is an event."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import structlog
+from django.conf import settings
 from django.db import DatabaseError, connection, models, transaction
 from django.utils import timezone
 
@@ -45,7 +46,7 @@ def digests() -> Mapping[str, str]:
         "directives": [DIRECTIVES],
         "value-sets": sorted(path for path in VALUE_SETS.rglob("*") if path.is_file()),
     }
-    return {name: _digest(paths) for name, paths in files.items()}
+    return {name: _digest(paths, OWN_WORDS.get(name, str)()) for name, paths in files.items()}
 
 
 def note() -> None:
@@ -85,5 +86,15 @@ def _record(name: str, digest: str, before: str) -> None:
     )
 
 
-def _digest(paths: list[Path]) -> str:
-    return hashlib.sha256(b"".join(path.read_bytes() for path in paths)).hexdigest()[:16]
+def _defaults_of_site() -> str:
+    own = sorted(settings.DIRECTIVE_DEFAULTS.items())
+    return repr(own) if own else ""
+
+
+# What settings change of a set of rules.
+OWN_WORDS: Mapping[str, Callable[[], str]] = {"directives": _defaults_of_site}
+
+
+def _digest(paths: list[Path], own: str) -> str:
+    parts = [*(path.read_bytes() for path in paths), own.encode()]
+    return hashlib.sha256(b"".join(parts)).hexdigest()[:16]

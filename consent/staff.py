@@ -30,6 +30,7 @@ class Action(StrEnum):
     VALUE_SETS = "value_sets"  # say which codes are private
     REVIEW_APPS = "review_apps"  # let apps in, and suspend them
     CLOSE_ACCOUNT = "close_account"
+    APPROVE_EXPORTS = "approve_exports"  # say which service may export which group
 
 
 def rule(user: User, action: Action) -> Ruling:

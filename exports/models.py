@@ -9,6 +9,9 @@ from django.db.models import Q
 from django.utils import timezone
 
 from accounts.models import Patient, User
+from exports.group_models import Group, GroupApproval, GroupMember
+
+__all__ = ["ExportFile", "ExportJob", "Group", "GroupApproval", "GroupMember"]
 
 
 class ExportJob(models.Model):
@@ -45,6 +48,9 @@ class ExportJob(models.Model):
     # What was asked for, frozen at kick-off.
     request = models.TextField(blank=True)  # the kick-off's URL, as it came
     group_reference = models.CharField(max_length=100, blank=True)  # "Group/1"; empty: not of a group
+    approval = models.ForeignKey(GroupApproval, models.PROTECT, null=True, related_name="jobs")  # bulk
+    scope = models.TextField(blank=True)  # bulk: the system scopes of the token that asked
+    ignored = models.JSONField(default=list)  # bulk: sentences on parameters that were left out
     resource_types = models.JSONField()  # the effective `_type`
     since = models.DateTimeField(null=True)  # bulk: changed since; personal: what happened from then on
     until = models.DateTimeField(null=True)
@@ -75,7 +81,8 @@ class ExportJob(models.Model):
     class Phi:
         fields = ("request", "type_filters")
         safe = (
-            *("id", "kind", "patient", "requested_by", "client", "status", "group_reference"),
+            *("id", "kind", "patient", "requested_by", "client", "status", "group_reference", "approval"),
+            *("scope", "ignored"),
             *("resource_types", "since", "until", "elements", "patients", "formats", "categories"),
             *("include_sensitive", "lease_until", "lease_holder", "heartbeat_at", "attempts", "position"),
             *("progress", "left_out", "wrapped_key", "manifest", "signature", "created_at", "finished_at"),

@@ -18,7 +18,7 @@ from django.db import DatabaseError
 from django.http import HttpRequest
 from django.utils.crypto import salted_hmac
 
-from audit.events import EventType
+from audit.events import EventType, Role
 from audit.log import ANONYMOUS, Entry, Outcome, record
 from consent import bearers
 from consent.requester import Requester
@@ -34,6 +34,9 @@ SAID: Mapping[str, str] = {
     "refusals": "Too many requests that had to be refused. Ask for what the scopes and the patient allow, "
     "and for ids that a search gave. Try again in {wait} seconds.",
     "resources": "Too many resources in one hour. Ask for what has changed (_lastUpdated), "
+    "and try again in {wait} seconds.",
+    "polls": "You ask too often how the export gets on. Wait as long as Retry-After says: {wait} seconds.",
+    "exports": "Too many exports in one hour. Ask for what has changed (_since), "
     "and try again in {wait} seconds.",
     "tokens": "Too many unknown access tokens came from your address. Get a new access token, "
     "and try again in {wait} seconds.",
@@ -61,6 +64,8 @@ BUDGETS = (
     Budget("client.refusals", 600),
     Budget("client-patient.resources", 20_000, HOUR),
     Budget("client.resources", 500_000, HOUR),
+    Budget("job.polls", 40),  # of a bulk export (`exports.bulk`), which says itself when to ask again
+    Budget("client.exports", 60, HOUR),
     Budget("person.requests", 1_200),  # somebody who signed in; a page of the portal asks a few times
     Budget("address.requests", 12_000),
     Budget("address.tokens", 60),  # that nobody was ever given
@@ -169,6 +174,12 @@ def spent(requester: Requester, resources: int) -> None:
         tally().add(counter, resources)
 
 
+def admit_export(client: str, name: str, subject: str) -> None:
+    """Count what a backend service does with bulk exports. Raises Refusal (429)."""
+    if full := tally().take([_counter(name, subject)], []):
+        raise _refusal(full, client=client)
+
+
 def _of_client(counted: str, requester: Requester) -> list[Counter]:
     """Empty for a person: what people see of their own record is not rationed."""
     if not requester.client:
@@ -182,11 +193,11 @@ def _counter(name: str, subject: str) -> Counter:
     return Counter(name, subject, budget.limit, budget.window)
 
 
-def _refusal(full: Counter, requester: Requester | None = None) -> Refusal:
+def _refusal(full: Counter, requester: Requester | None = None, client: str = "") -> Refusal:
     """What the caller is told. The first one of a window writes the event; without it there is no answer."""
     if tally().note(full):
         try:
-            record(_entry(full, requester))
+            record(_entry(full, requester, client))
         except DatabaseError:
             tally().unnote(full)
             raise
@@ -195,20 +206,20 @@ def _refusal(full: Counter, requester: Requester | None = None) -> Refusal:
     return Refusal(429, said, {"Retry-After": str(wait)})
 
 
-def _entry(full: Counter, requester: Requester | None) -> Entry:
+def _entry(full: Counter, requester: Requester | None, client: str) -> Entry:
     budget = budgets()[full.name]
     detail: dict[str, str | int | bool] = {"budget": budget.name, "limit": budget.limit}
-    if requester is None:
+    if requester is None and not client:
         # Enough to see that two events are of one address, too little to say which.
         detail["address"] = salted_hmac("address", full.subject, algorithm="sha256").hexdigest()[:6]
     return Entry(
         type=EventType.BUDGET_EXCEED,
         outcome=Outcome.DENY,
-        actor=requester.actor if requester else ANONYMOUS,
+        actor=requester.actor if requester else client or ANONYMOUS,
         on_behalf_of=requester.on_behalf_of if requester else "",
-        role=requester.role if requester else "",
+        role=requester.role if requester else Role.CLIENT if client else "",
         patient=f"Patient/{requester.patient_id}" if requester else "",
-        client=requester.client if requester else "",
+        client=requester.client if requester else client,
         reasons=(f"budget.{budget.counted}",),
         detail=detail,
     )
