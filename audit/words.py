@@ -151,6 +151,9 @@ REASONS: Mapping[str, Promise] = {
         "reason.record.not-found", "We said no because there is no such thing in your record."
     ),
     "token.expired": pgettext_lazy("reason.token.expired", "We said no because the access had ended."),
+    "sign-in.too-old": pgettext_lazy(
+        "reason.sign-in.too-old", "We said no until you sign in to it again, to be sure that it is you."
+    ),
     "token.raced": pgettext_lazy(
         "reason.token.raced", "We said no because the same key was used two times at once."
     ),

@@ -31,7 +31,8 @@ BEARER = f"""
 SELECT t.id, t.scope, t.patient_id, t.jkt, t.expires > clock_timestamp(), clock_timestamp(),
        u.id, u.is_active, c.client_id, c.status,
        k.id, k.status, k.current_number, k.period_end, k.revoked_at, v.provisions,
-       {IDENTITIES}, {EPOCH}, {RELEASE}, {STANDING}, g.acr, g.amr, coalesce(p.is_test, false)
+       {IDENTITIES}, {EPOCH}, {RELEASE}, {STANDING}, g.acr, g.amr, coalesce(p.is_test, false),
+       t.authenticated_at
   FROM smart_accesstoken t
   JOIN smart_client c ON c.id = t.application_id
   LEFT JOIN accounts_user u ON u.id = t.user_id
@@ -57,12 +58,12 @@ def from_bearer(token: str) -> Requester | None:
         return None
     (token_id, scope, patient_id, jkt, alive, now, user_id, active, client_id, client_status) = row[:10]
     (consent_id, status, number, period_end, revoked_at, rows) = row[10:16]
-    (identities, epoch, valuesets, limits, acr, amr, is_test) = row[16:]
+    (identities, epoch, valuesets, limits, acr, amr, is_test, authenticated_at) = row[16:]
     signed_in = (acr or "", as_json(amr) or ()) if user_id else None
     credential = identity.of_token(checksum, signed_in, bound=bool(jkt))
     if consent_id is None and (staff := _authorization_of_staff(token_id, now)):
         asked = {"token_id": token_id, "alive": alive, "client": f"Client/{client_id}", "jkt": jkt}
-        asked["credential"] = credential
+        asked |= {"credential": credential, "acr": acr or "", "authenticated_at": authenticated_at}
         return _for_clinicians_app(staff, now, client_status, scope, asked)
     missing = authority.why_missing(consent_id, status, period_end, revoked_at, now)
     if not alive and missing is None:
@@ -98,6 +99,8 @@ def from_bearer(token: str) -> Requester | None:
         alive=alive,
         jkt=jkt,
         credential=credential,
+        acr=acr or "",
+        authenticated_at=authenticated_at,
     )
 
 

@@ -18,6 +18,8 @@ from consent.emergency_rules import rules as emergency_rules
 from consent.files import BadFile, line_of, read_text
 from consent.labels import VALUE_SETS, starter_codes
 from consent.organisation import POLICIES, SCHEMA
+from consent.sign_in_rules import FILE as SIGN_IN
+from consent.sign_in_rules import rules as sign_in_rules
 from consent.vocabulary import JURISDICTIONS
 
 T = TypeVar("T")
@@ -25,12 +27,13 @@ T = TypeVar("T")
 
 def refuse_broken_rules() -> None:
     """Raises BadFile, with file and line, for value sets, jurisdictions,
-    policies or directives that are not whole."""
+    policies, directives, or what emergencies and sign-ins open, that are not whole."""
     check_jurisdictions(JURISDICTIONS)
     check_value_sets(VALUE_SETS)
     check_policies(POLICIES, SCHEMA)
     check_directives(DIRECTIVES)
     emergency_rules(EMERGENCY)
+    sign_in_rules(SIGN_IN)
 
 
 def check_directives(path: Path) -> None:

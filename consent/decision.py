@@ -38,6 +38,7 @@ class Reason(StrEnum):
     CLIENT_ON_TRIAL = "app.on-trial"
     ACCOUNT_CLOSED = "account.closed"
     TOKEN = "token.expired"
+    SIGN_IN = "sign-in.too-old"  # or not sure enough, for what was asked (RFC 9470)
     NOT_YOURS = "record.not-yours"
     POLICY_DOWN = "policy.down"
 

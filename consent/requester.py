@@ -1,5 +1,6 @@
 """Who asks: made once a request by `consent.authority` (people) or `consent.bearers` (tokens), never kept."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -8,7 +9,7 @@ from uuid import UUID
 from django.db import connection
 
 from audit.context import Credential
-from consent import organisation
+from consent import organisation, sign_in_rules
 from consent.decision import Authority, Provision, Reason
 from smart.scopes import Scope
 
@@ -46,6 +47,8 @@ class Requester:
     alive: bool = True  # False: the access token itself has ended
     jkt: str = ""  # thumbprint of the key that the access token is bound to (RFC 9449)
     credential: Credential = NO_TOKEN
+    acr: str = ""  # how surely, and when, the person behind an access token signed in
+    authenticated_at: datetime | None = None
     emergency_id: UUID | None = None  # the view that it rests on, see `consent.emergencies`
 
     @property
@@ -64,6 +67,15 @@ class Requester:
             provisions=self.provisions,
             scopes=self.scopes,
             missing=self.missing,
+        )
+
+    def lacks(self, interaction: str, labels: Collection[str]) -> sign_in_rules.Rule | None:
+        """What the sign-in behind the token would have to be, and is not (RFC 9470). Without a token None:
+        who is on our pages proves themselves there."""
+        if self.token_id is None:
+            return None
+        return sign_in_rules.lacking(
+            interaction, labels, acr=self.acr, authenticated_at=self.authenticated_at, now=self.now
         )
 
     def still_in_force(self) -> tuple[str, list[Any]] | None:

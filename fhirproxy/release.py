@@ -16,6 +16,7 @@ from consent.decision import Authority, Reason
 from consent.labels import Codes
 from consent.organisation import policy_hash
 from consent.requester import Requester
+from consent.sign_in_rules import Rule
 from fhirproxy import budgets
 from fhirproxy.interactions import Interaction
 from fhirproxy.models import Source
@@ -25,6 +26,7 @@ from fhirproxy.upstream import tapes
 if TYPE_CHECKING:
     from fhirproxy.checks import Passed
 
+STEP_UP = "The person must sign in again, at the authorization endpoint, with these acr_values and max_age."
 LONGEST_RULES = 199  # characters; what the log takes for one code
 SAID = {
     400: "The page link is not valid any more. Start the search again.",
@@ -75,6 +77,8 @@ def let_out(call: Call, passed: "Passed", count: int | None = None) -> None:
 
     Raises Refusal where the consent has ended in the meantime.
     """
+    if unmet := call.requester.lacks(call.interaction.code, passed.labels):
+        raise _step_up(call, unmet)
     decision = passed.decision
     count = len(passed.all) if count is None else count
     rules = "|".join((*decision.policy_ids, *decision.provision_ids))
@@ -99,6 +103,18 @@ def let_out(call: Call, passed: "Passed", count: int | None = None) -> None:
     if row is None:
         raise overtaken(call)
     budgets.spent(call.requester, count)
+
+
+def _step_up(call: Call, unmet: Rule) -> Refusal:
+    """RFC 9470, 3. All that is in the answer was permitted, so the caller may know that it is there."""
+    _record(call, Outcome.DENY, reasons=(Reason.SIGN_IN,), categories=())
+    said = {"error": "insufficient_user_authentication"}
+    said |= {"error_description": "The person must sign in again."}
+    said |= {"acr_values": unmet.acr} if unmet.acr else {}
+    said |= {"max_age": str(unmet.max_age)} if unmet.max_age is not None else {}
+    scheme = "DPoP" if call.requester.jkt else "Bearer"
+    challenge = ", ".join(f'{name}="{value}"' for name, value in said.items())
+    return Refusal(401, STEP_UP, {"WWW-Authenticate": f"{scheme} {challenge}"})
 
 
 def overtaken(call: Call) -> Refusal:

@@ -67,6 +67,7 @@ WHY_NOT: Mapping[Reason, Promise] = {
     ),
     Reason.ACCOUNT_CLOSED: pgettext_lazy("viewer.no.closed", "The account is closed."),
     Reason.TOKEN: pgettext_lazy("viewer.no.token", "The access has ended."),
+    Reason.SIGN_IN: pgettext_lazy("viewer.no.sign_in", "You have to sign in to it again first."),
     Reason.NOT_YOURS: pgettext_lazy("viewer.no.not_yours", "This is not in your record."),
     Reason.POLICY_DOWN: pgettext_lazy(
         "viewer.no.policy_down", "We cannot check the rules just now, so the answer is no."

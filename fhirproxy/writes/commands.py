@@ -15,7 +15,7 @@ from accounts.models import Patient, User
 from audit.events import EventType
 from audit.log import Entry, Outcome, record
 from consent import valuesets
-from consent.decision import Access, Decision, decide
+from consent.decision import Access, Decision, Reason, decide
 from consent.labels import labels_of
 from consent.requester import Requester
 from consent.vocabulary import categories_of
@@ -215,6 +215,8 @@ def _decide(interaction: str, resource: Mapping[str, Any], requester: Requester)
         codings=frozenset(),
     )
     decision = decide(access, requester.authority(interaction))
+    if decision.permitted and requester.lacks(interaction, access.security_labels):
+        decision = Decision(False, (Reason.SIGN_IN,))
     if not decision.permitted:
         _refuse(interaction, access, requester, decision)
 

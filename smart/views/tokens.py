@@ -13,7 +13,18 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
 
-from smart import assertions, authorizations, dpop, exchange, par, requests, rotation, tokens
+from smart import (
+    assertions,
+    authorizations,
+    dpop,
+    exchange,
+    identity,
+    launches,
+    par,
+    requests,
+    rotation,
+    tokens,
+)
 from smart.jwts import BadToken
 from smart.models import AccessToken, Client, RefreshToken
 from smart.server import NO_STORE, core, error, is_readable, named_client, oauth_request
@@ -174,6 +185,10 @@ def _facts(found: AccessToken | RefreshToken) -> dict[str, Any]:
         facts["grant_id"] = str(found.authorization_id)
     if found.jkt:
         facts["cnf"] = {"jkt": found.jkt}
+    if found.authenticated_at:  # RFC 9470, 6.2
+        signed_in = launches.sign_in_of(found.token_family)
+        facts["auth_time"] = identity.seconds(found.authenticated_at)
+        facts |= {"acr": signed_in.acr} if signed_in and signed_in.acr else {}
     if isinstance(found, AccessToken) and found.act:
         facts["act"] = found.act
     if found.patient:

@@ -59,6 +59,7 @@ def issue(consent: Consent) -> str:
     """An access token as the token endpoint leaves it, for two hours, and its value."""
     value = secrets.token_urlsafe(32)
     AccessToken.objects.create(
+        authenticated_at=timezone.now(),
         user=consent.patient.user,
         application=consent.client,
         patient=consent.patient,

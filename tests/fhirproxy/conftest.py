@@ -16,8 +16,10 @@ from smart import tokens
 from smart.models import AccessToken
 
 
-def issue(consent: Consent, scope: str = "patient/*.rs", minutes: int = 5) -> str:
-    """An access token as the token endpoint leaves it, and its value."""
+def issue(
+    consent: Consent, scope: str = "patient/*.rs", minutes: int = 5, *, signed_in: timedelta = timedelta(0)
+) -> str:
+    """An access token as the token endpoint leaves it, and its value; `signed_in` so long ago."""
     value = secrets.token_urlsafe(32)
     AccessToken.objects.create(
         user=consent.patient.user,
@@ -28,6 +30,7 @@ def issue(consent: Consent, scope: str = "patient/*.rs", minutes: int = 5) -> st
         token="",
         token_checksum=tokens.checksum(value),
         expires=timezone.now() + timedelta(minutes=minutes),
+        authenticated_at=timezone.now() - signed_in,
     )
     return value
 
