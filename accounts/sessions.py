@@ -27,6 +27,7 @@ STARTED, SEEN, KIND, LATE = "session.started", "session.seen", "session.kind", "
 EVERY = 60  # seconds between two notes that a session is used: no write for each request
 LATE_FOR = 3600  # seconds that a form which came too late is kept
 WARN_BEFORE = 120  # seconds
+MOST_SWEPT = 20_000  # sessions of one run
 
 
 class Why(StrEnum):
@@ -76,6 +77,12 @@ def left(request: HttpRequest) -> tuple[float, bool]:
     idle = limits.idle - (now - request.session.get(SEEN, now))
     absolute = limits.absolute - (now - request.session.get(STARTED, now))
     return min(idle, absolute), idle < absolute
+
+
+def is_too_long(told: Mapping[str, Any]) -> bool:
+    """Whether a session that says this of itself has lasted as long as any of its kind may."""
+    longest = LIMITS[Kind(told.get(KIND, Kind.OWN))].absolute
+    return bool(factors.now() - told.get(STARTED, factors.now()) >= longest)
 
 
 def touch(request: HttpRequest) -> None:
@@ -161,6 +168,22 @@ def end(request: HttpRequest, user: User, *, key: str | None = None, but: str = 
         session.delete()
         _log_end(user)
     mine.delete()
+    return len(keys)
+
+
+def sweep() -> int:
+    """End sessions that ran out, and forget their devices. Returns how many sessions that were.
+
+    A row is deleted by itself and in its own transaction, so that what rests on it is told, and few wait.
+    """
+    over = Session.objects.filter(expire_date__lt=timezone.now()).order_by("expire_date")
+    keys = list(over.values_list("session_key", flat=True)[:MOST_SWEPT])
+    for key in keys:
+        with transaction.atomic():
+            for session in over.select_for_update(skip_locked=True).filter(session_key=key):
+                session.delete()
+    gone = UserSession.objects.exclude(session_key__in=Session.objects.values("session_key"))
+    gone.filter(pk__in=list(gone.values_list("pk", flat=True)[:MOST_SWEPT])).delete()
     return len(keys)
 
 

@@ -2,7 +2,7 @@
 
 import hashlib
 import secrets
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 from uuid import UUID
@@ -15,8 +15,9 @@ from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 
+from accounts import sessions
 from accounts.models import Patient, RelatedPerson, User
-from smart import tokens, trail
+from smart import events, tokens, trail
 from smart.models import AccessToken, Client, Grant, Launch, RefreshToken, SignIn, StaffAuthorization
 
 OPEN_FOR = timedelta(minutes=5)  # between our page and the app's authorization request
@@ -142,12 +143,17 @@ def may_refresh(source: Grant | RefreshToken) -> bool:
 
 
 def is_online(token_family: UUID | None) -> bool:
-    """Whether the person is still signed in, in the session in which they said yes."""
+    """Whether the person is still signed in, in the session in which they said yes.
+
+    An app in their hands is how they are here: that they left our own pages alone ends nothing.
+    """
     found = sign_in_of(token_family)
     if found is None:
         return False
     session = Session.objects.filter(session_key=found.session_key, expire_date__gt=timezone.now()).first()
     told = session.get_decoded() if session else {}
+    if sessions.is_too_long(told):
+        return False
     return told.get(SESSION_KEY) == str(found.user_id) and constant_time_compare(
         told.get(HASH_SESSION_KEY, ""),
         found.user.get_session_auth_hash(),  # with another password the session is over
@@ -167,6 +173,8 @@ def end_online(session_key: str) -> int:
         if token and ONLINE in scopes and OFFLINE not in scopes:
             RefreshToken.revoke_family(family)
             trail.ended(token, "session-ended")
+            if not tokens.is_any_living(token.authorization_id):
+                events.tell(token.application, events.Kind.ENDED, token.authorization_id)
             ended += 1
     return ended
 
@@ -178,7 +186,7 @@ def end_all_of(user: User) -> int:
     now = timezone.now()
     StaffAuthorization.objects.filter(user=user, ended_at=None, ends_at__gt=now).update(ended_at=now)
     living: list[QuerySet[Any]] = [
-        Grant.objects.filter(user=user, expires__gt=now),
+        Grant.objects.filter(user=user, expires__gt=now, consumed_at=None),
         RefreshToken.objects.filter(user=user, revoked=None),
         AccessToken.objects.filter(user=user, expires__gt=now),
     ]
@@ -189,12 +197,3 @@ def end_all_of(user: User) -> int:
             ended += tokens.revoke_all(authorization_id)
             trail.ended(token, "sign-in-changed")
     return ended
-
-
-def sweep(before: datetime) -> int:
-    """Delete launches of before then, and sign-ins whose tokens are gone. Returns how many."""
-    alive = RefreshToken.objects.values("token_family")
-    also = AccessToken.objects.exclude(token_family=None).values("token_family")
-    stale = SignIn.objects.filter(created_at__lt=before).exclude(token_family__in=alive)
-    rows = [Launch.objects.filter(created_at__lt=before), stale.exclude(token_family__in=also)]
-    return sum(each.delete()[0] for each in rows)

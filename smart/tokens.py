@@ -5,26 +5,14 @@ Values are not kept: a row is found by SHA-256 of the token, in hexadecimal, in
 """
 
 import hashlib
-from datetime import timedelta
-from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import F, Q, QuerySet
+from django.db.models import F
 from django.utils import timezone
 
 from smart import authorizations, events
-from smart.models import (
-    AccessToken,
-    AuthorizationRequest,
-    Client,
-    Grant,
-    IDToken,
-    PushedRequest,
-    RefreshToken,
-    SecurityEvent,
-    Seen,
-)
+from smart.models import AccessToken, Client, Grant, RefreshToken
 
 
 def checksum(token: str) -> str:
@@ -90,6 +78,15 @@ def is_living(token_id: int) -> bool:
     return AccessToken.objects.filter(pk=token_id, expires__gt=timezone.now()).exists()
 
 
+def is_any_living(authorization_id: UUID | None) -> bool:
+    """Whether an authorization still has a token that was not ended and has not run out."""
+    now, mine = timezone.now(), {"authorization_id": authorization_id}
+    return (
+        RefreshToken.objects.filter(**mine, revoked=None, expires_at__gt=now).exists()
+        or AccessToken.objects.filter(**mine, expires__gt=now).exists()
+    )
+
+
 @transaction.atomic
 def revoke_all(authorization_id: UUID) -> int:
     """End every code and token of an authorization, now, and tell its clients. Returns how many tokens
@@ -115,24 +112,3 @@ def revoke_of_client(client: Client) -> None:
     Grant.objects.filter(application=client, expires__gt=now).update(expires=now)
     RefreshToken.objects.filter(application=client, revoked=None).update(revoked=now, updated=now)
     AccessToken.objects.filter(application=client, expires__gt=now).update(expires=now)
-
-
-def sweep() -> int:
-    """Delete rows that can no longer decide anything. Returns how many.
-
-    Used codes stay for a day and used refresh tokens for 90, so that one that comes back is
-    known for what it is; a refresh token whose access token ran out needs that row still.
-    """
-    now = timezone.now()
-    day_ago, long_ago = now - timedelta(days=1), now - timedelta(days=90)
-    useless: list[QuerySet[Any]] = [
-        AuthorizationRequest.objects.filter(created_at__lt=day_ago),
-        Grant.objects.filter(expires__lt=day_ago),
-        RefreshToken.objects.filter(Q(revoked__lt=long_ago) | Q(expires_at__lt=long_ago)),
-        AccessToken.objects.filter(expires__lt=now, refresh_token=None),
-        IDToken.objects.filter(expires__lt=now, access_token=None),
-        Seen.objects.filter(expires_at__lt=now),
-        PushedRequest.objects.filter(expires_at__lt=now),
-        SecurityEvent.objects.filter(created_at__lt=now - timedelta(days=30)),
-    ]
-    return sum(rows.delete()[0] for rows in useless)

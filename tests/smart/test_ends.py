@@ -10,7 +10,7 @@ from django.utils import timezone
 from audit.models import AuditEvent
 from consent import commands as consents
 from consent.models import Consent
-from smart import tokens
+from smart import sweeping
 from smart.models import AccessToken, AuthorizationRequest, Client, Grant, IDToken, RefreshToken
 from tests import factories
 from tests.smart.app import App, reasons
@@ -134,7 +134,7 @@ def test_sweeping_takes_nothing_that_still_decides(app):
     second = app.refresh(first["refresh_token"]).json()
     app.page()
 
-    tokens.sweep()
+    sweeping.sweep()
 
     assert app.refresh(second["refresh_token"]).status_code == 200
     assert app.redeem(code).json()["error"] == "invalid_grant"
@@ -150,7 +150,7 @@ def test_sweeping_takes_what_is_over(app):
     RefreshToken.objects.update(revoked=long_ago)
     IDToken.objects.update(expires=long_ago)
 
-    tokens.sweep()
+    sweeping.sweep()
 
     for model in (AuthorizationRequest, Grant, RefreshToken, AccessToken, IDToken):
         assert not model.objects.exists()

@@ -18,7 +18,7 @@ from consent.models import Consent
 from consent.versions import Act
 from consent.vocabulary import Category
 from notices.outbox import FIRST_PAUSE
-from smart import commands, events, tokens
+from smart import commands, events, sweeping
 from smart.models import Client, SecurityEvent
 from smart.states import Act as ClientAct
 from tests import factories
@@ -283,6 +283,6 @@ def test_what_was_told_is_swept(told, alice):
     consents.revoke(Consent.objects.get(), by=alice.user)
     SecurityEvent.objects.update(created_at=timezone.now() - timedelta(days=31))
 
-    tokens.sweep()
+    sweeping.sweep()
 
     assert kinds() == []

@@ -9,8 +9,8 @@ from django.utils import timezone
 
 from audit.models import AuditEvent
 from consent.models import Consent
-from smart import launches
-from smart.models import AccessToken, AuthorizationRequest, Launch, RefreshToken, StaffAuthorization
+from smart import launches, sweeping
+from smart.models import AccessToken, AuthorizationRequest, Launch, RefreshToken, SignIn, StaffAuthorization
 from tests import factories
 from tests.smart.app import App, answer_of
 
@@ -380,11 +380,15 @@ def test_introspection_tells_the_launch_context(treated):
 
 def test_what_is_of_no_use_is_swept(own):
     own.redeem(own.code(asked={"launch": opened(own)}))
-    assert launches.sweep(timezone.now() - timedelta(days=1)) == 0
+    assert set(sweeping.sweep().values()) == {0}
+    for rows in (SignIn, Launch):
+        rows.objects.update(created_at=timezone.now() - timedelta(days=2))
+    assert sweeping.sweep()["sign_ins"] == 0  # tokens rest on it
     RefreshToken.objects.all().delete()
     AccessToken.objects.all().delete()
 
-    assert launches.sweep(timezone.now() + timedelta(days=1)) == 2
+    assert sweeping.sweep()["sign_ins"] == 1
+    assert not Launch.objects.exists()
     assert AuthorizationRequest.objects.exists()
 
 
