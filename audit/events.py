@@ -66,9 +66,11 @@ class EventType(StrEnum):
     EXPORT_CANCEL = "export:cancel"
     WRITE_SUBMIT = "write:submit"
     WRITE_APPROVE = "write:approve"
+    WRITE_SEND = "write:send"  # let go to the EHR: what let it in was looked at for the last time
     WRITE_APPLY = "write:apply"
     WRITE_REJECT = "write:reject"
     WRITE_BLOCK = "write:block"  # the consent ended before it was sent
+    WRITE_CANCEL = "write:cancel"  # its author took it back
     BUDGET_EXCEED = "budget:exceed"  # more was asked for than its window takes; one event for a window
     VALUESETS_CHANGE = "valuesets:change"  # which codes are sensitive, for everyone
     POLICY_CHANGE = "policy:change"  # the rules in files are others than those that were in force before
@@ -166,9 +168,11 @@ REQUIRED: Mapping[EventType, frozenset[str]] = {
     EventType.EXPORT_CANCEL: _TARGET,
     EventType.WRITE_SUBMIT: _TARGET,
     EventType.WRITE_APPROVE: _TARGET,
+    EventType.WRITE_SEND: _TARGET,
     EventType.WRITE_APPLY: _TARGET,
     EventType.WRITE_REJECT: _TARGET,
     EventType.WRITE_BLOCK: _TARGET | {"reasons"},
+    EventType.WRITE_CANCEL: _TARGET,
     EventType.BUDGET_EXCEED: frozenset({"reasons"}),
     EventType.VALUESETS_CHANGE: frozenset({"target"}),
     EventType.POLICY_CHANGE: frozenset({"target", "detail"}),

@@ -387,6 +387,14 @@ PHRASES: Mapping[EventType, Phrase] = {
         ),
         pgettext_lazy("activity.write-block.other", "Something new from {app} was not added to your record."),
     ),
+    EventType.WRITE_SEND: _only(
+        pgettext_lazy("activity.write-send.you", "You sent something new to the clinic system."),
+        pgettext_lazy("activity.write-send.other", "We sent something new to the clinic system."),
+    ),
+    EventType.WRITE_CANCEL: _only(
+        pgettext_lazy("activity.write-cancel.you", "You took back what you sent to your clinic."),
+        pgettext_lazy("activity.write-cancel.other", "{who} took back what was sent to your clinic."),
+    ),
     EventType.BUDGET_EXCEED: _only(
         pgettext_lazy("activity.budget-exceed.you", "You asked for very much in a short time."),
         pgettext_lazy("activity.budget-exceed.other", "{who} asked for very much in a short time."),

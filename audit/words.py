@@ -171,6 +171,9 @@ REASONS: Mapping[str, Promise] = {
     "budget.resources": pgettext_lazy(
         "reason.budget.resources", "We said no for up to an hour because it had got so many records."
     ),
+    "budget.writes": pgettext_lazy(
+        "reason.budget.writes", "We said no for up to an hour because too many new things came at once."
+    ),
     "clinic.hold": pgettext_lazy(
         "reason.clinic.hold", "We said no for now. Your clinic must check this first."
     ),
@@ -198,6 +201,12 @@ REASONS: Mapping[str, Promise] = {
     "ehr.busy": pgettext_lazy("reason.ehr.busy", "The clinic system had too much to do."),
     "ehr.error": pgettext_lazy("reason.ehr.error", "The clinic system had a problem."),
     "ehr.not-found": pgettext_lazy("reason.ehr.not-found", "The clinic system did not find it."),
+    "ehr.not-sent": pgettext_lazy(
+        "reason.ehr.not-sent", "We could not send it yet. We try again in a few minutes."
+    ),
+    "ehr.conflict": pgettext_lazy(
+        "reason.ehr.conflict", "Your record changed in the meantime. Your clinic looks at it again."
+    ),
     "ehr.refused": pgettext_lazy("reason.ehr.refused", "The clinic system did not take the request."),
     "ehr.no-answer": pgettext_lazy("reason.ehr.no-answer", "The clinic system did not answer."),
     "log.late": pgettext_lazy("reason.log.late", "The access log was late."),

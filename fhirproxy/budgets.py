@@ -38,6 +38,7 @@ SAID: Mapping[str, str] = {
     "polls": "You ask too often how the export gets on. Wait as long as Retry-After says: {wait} seconds.",
     "exports": "Too many exports in one hour. Ask for what has changed (_since), "
     "and try again in {wait} seconds.",
+    "writes": "Too many changes in one hour. Try again in {wait} seconds.",
     "tokens": "Too many unknown access tokens came from your address. Get a new access token, "
     "and try again in {wait} seconds.",
 }
@@ -66,6 +67,9 @@ BUDGETS = (
     Budget("client.resources", 500_000, HOUR),
     Budget("job.polls", 40),  # of a bulk export (`exports.bulk`), which says itself when to ask again
     Budget("client.exports", 60, HOUR),
+    Budget("client-patient.writes", 120, HOUR),  # proposed changes: people have to look at them
+    Budget("client.writes", 12_000, HOUR),
+    Budget("person.writes", 60, HOUR),
     Budget("person.requests", 1_200),  # somebody who signed in; a page of the portal asks a few times
     Budget("address.requests", 12_000),
     Budget("address.tokens", 60),  # that nobody was ever given
@@ -159,6 +163,13 @@ def admit(requester: Requester) -> None:
     else:
         spending, watching = [_counter("person.requests", requester.actor)], []
     if full := tally().take(spending, watching):
+        raise _refusal(full, requester)
+
+
+def admit_write(requester: Requester) -> None:
+    """Count one proposed change, before it is looked at. Raises Refusal (429)."""
+    mine = _of_client("writes", requester) or [_counter("person.writes", requester.actor)]
+    if full := tally().take(mine, []):
         raise _refusal(full, requester)
 
 

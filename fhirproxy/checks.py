@@ -111,7 +111,7 @@ def see(call: Call, bodies: Iterable[bytes]) -> list[Seen]:
     if call.requester.sees_every_label:
         return [Seen(b, r, frozenset(), categories_of(r)) for b, r in zip(bodies, resources, strict=True)]
     # Of what is somebody else's nothing more is asked: it is refused, and as soon as what is not there.
-    mine = (resource for resource in resources if _is_mine(call, resource))
+    mine = (resource for resource in resources if is_mine(call, resource))
     around = inheritance.labels_of_neighbours(mine, call.source, call.codes)
     return [
         Seen(body, resource, _labels(call, resource, around), categories_of(resource))
@@ -129,7 +129,7 @@ def _labels(call: Call, resource: dict[str, Any], around: Mapping[str, frozenset
 def decide_on(call: Call, seen: Seen, code: str = "") -> Decision:
     """Decide on one resource; `code` is the interaction that it came by, where that is not the call's."""
     access = _access(call, seen.resource, code or call.interaction.code, seen.categories, seen.labels)
-    mine = _is_mine(call, seen.resource) and _is_all_looked_into(seen)
+    mine = is_mine(call, seen.resource) and _is_all_looked_into(seen)
     decision = decide(replace(access, belongs_to_patient=mine), call.authority)
     if all(_comes_along(call, part, access) for part in _contained(seen.resource)):
         return decision
@@ -157,7 +157,7 @@ def _access(
     )
 
 
-def _is_mine(call: Call, resource: Mapping[str, Any]) -> bool:
+def is_mine(call: Call, resource: Mapping[str, Any]) -> bool:
     """Whether it is this patient's, or the clinic's, and no other patient is in it."""
     kind, base = str(resource.get("resourceType")), call.base_url
     rule = SERVED.get(kind)

@@ -181,48 +181,67 @@ class WriteCommand(models.Model):
         CANCELLED = "cancelled"
         BLOCKED = "blocked"  # the consent ended before it was sent
 
+    class Channel(models.TextChoices):
+        PORTAL = "portal"
+        SMART = "smart"  # FHIR, by an app
+        API = "api"
+
+    class Origin(models.TextChoices):
+        """Where the fact comes from."""
+
+        MEASURED = "measured"
+        REMEMBERED = "remembered"
+        DOCUMENT = "document"
+        DEVICE = "device"
+        SOFTWARE = "software"  # suggested by software, see `suggested_from`
+
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     patient = models.ForeignKey("accounts.Patient", models.PROTECT, related_name="write_commands")
     author = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+    on_behalf_of = models.CharField(max_length=255, blank=True)  # Patient/…, where a helper acts
     client = models.ForeignKey("smart.Client", models.PROTECT, null=True, related_name="+")
+    client_version = models.CharField(max_length=40, blank=True)  # as it says itself
     consent = models.ForeignKey("consent.Consent", models.PROTECT, null=True, related_name="+")
-    consent_number = models.PositiveIntegerField(null=True)
+    consent_number = models.PositiveIntegerField(null=True)  # in force when it was submitted
     source = models.ForeignKey(Source, models.PROTECT, related_name="+")
-    channel = models.CharField(max_length=20)  # portal, smart, api
+    channel = models.CharField(max_length=20, choices=Channel)
+    kind = models.CharField(max_length=40, blank=True)  # a row of writes/kinds.toml,
+    schema = models.PositiveSmallIntegerField(default=1)  # and its version then
     interaction = models.CharField(max_length=10)  # FHIR restful-interaction: create, update
     resource_type = models.CharField(max_length=40)
     resource = models.TextField()  # the proposed resource, as FHIR JSON
-    origin = models.CharField(max_length=20, default="measured")  # where the fact comes from
+    target = models.CharField(max_length=300, blank=True)  # of an update: Observation/1,
+    base_version = models.CharField(max_length=100, blank=True)  # the version that its author saw,
+    base = models.TextField(blank=True)  # and what it said
+    encounter = models.CharField(max_length=300, blank=True)  # Encounter/1, where it belongs to one
+    origin = models.CharField(max_length=20, choices=Origin, default=Origin.MEASURED)
+    suggested_from = models.CharField(max_length=300, blank=True)  # what software took it from
+    transformations = models.JSONField(default=list)  # codes of what was changed on the way in
+    noted_at = models.DateTimeField(null=True)  # by the clock of who wrote it, for drafts made offline
     idempotency_scope = models.CharField(max_length=80)  # who the key belongs to
     idempotency_key = models.CharField(max_length=255)
+    has_key = models.BooleanField(default=True)  # false: we made one, since the sender had none
     body_sha256 = models.CharField(max_length=64)
+    outcome = models.JSONField(null=True)  # the first answer to an app: {status, headers, body}
     status = models.CharField(max_length=16, choices=Status, default=Status.RECEIVED)
     reviewer = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
     reason = models.CharField(max_length=40, blank=True)  # code of why it was not added
-    result = models.CharField(max_length=255, blank=True)  # Observation/1/_history/1, once applied
+    result = models.CharField(max_length=512, blank=True)  # Observation/1/_history/1, once applied
+    provenance = models.CharField(max_length=300, blank=True)  # Provenance/1, written with it
+    undoes = models.ForeignKey("self", models.PROTECT, null=True, related_name="undone_by")
     created_at = models.DateTimeField(default=timezone.now)
 
     class Phi:
-        fields = ("resource", "result")
+        fields = (
+            *("resource", "result", "base", "target", "encounter", "suggested_from"),
+            *("outcome", "provenance"),
+        )
         safe = (
-            "id",
-            "patient",
-            "author",
-            "client",
-            "consent",
-            "consent_number",
-            "source",
-            "channel",
-            "interaction",
-            "resource_type",
-            "origin",
-            "idempotency_scope",
-            "idempotency_key",
-            "body_sha256",
-            "status",
-            "reviewer",
-            "reason",
-            "created_at",
+            *("id", "patient", "author", "on_behalf_of", "client", "client_version"),
+            *("consent", "consent_number", "source", "channel", "kind", "schema", "interaction"),
+            *("resource_type", "base_version", "origin", "transformations", "noted_at"),
+            *("idempotency_scope", "idempotency_key", "has_key", "body_sha256"),
+            *("status", "reviewer", "reason", "undoes", "created_at"),
         )
 
     class Meta:
@@ -231,7 +250,10 @@ class WriteCommand(models.Model):
                 fields=["idempotency_scope", "idempotency_key"], name="one_command_per_key"
             )
         ]
-        indexes = [models.Index(fields=["status", "created_at"])]
+        indexes = [
+            models.Index(fields=["status", "created_at"]),
+            models.Index(fields=["source", "target"], name="write_target", condition=~models.Q(target="")),
+        ]
 
     def __str__(self) -> str:
         return f"WriteCommand/{self.id}"

@@ -78,7 +78,7 @@ def let_out(call: Call, passed: "Passed", count: int | None = None) -> None:
     Raises Refusal where the consent has ended in the meantime.
     """
     if unmet := call.requester.lacks(call.interaction.code, passed.labels):
-        raise _step_up(call, unmet)
+        raise step_up(call, unmet)
     decision = passed.decision
     count = len(passed.all) if count is None else count
     rules = "|".join((*decision.policy_ids, *decision.provision_ids))
@@ -105,7 +105,7 @@ def let_out(call: Call, passed: "Passed", count: int | None = None) -> None:
     budgets.spent(call.requester, count)
 
 
-def _step_up(call: Call, unmet: Rule) -> Refusal:
+def step_up(call: Call, unmet: Rule) -> Refusal:
     """RFC 9470, 3. All that is in the answer was permitted, so the caller may know that it is there."""
     _record(call, Outcome.DENY, reasons=(Reason.SIGN_IN,), categories=())
     said = {"error": "insufficient_user_authentication"}

@@ -8,7 +8,7 @@ from django.conf import settings
 from django.db import DataError, OperationalError, transaction
 from psycopg.errors import DeadlockDetected
 
-from fhirstore import bundles, capability, history, interactions
+from fhirstore import bundles, capability, documents, history, interactions, structure
 from fhirstore.definitions import COMPARTMENT, TYPES
 from fhirstore.docref import docref
 from fhirstore.documents import ID
@@ -55,6 +55,15 @@ def handle(
     except Exception as error:
         log.error("fhirstore-failed", reason=_where(error), method=request.method)
         return Refused(500, "exception", "The request failed inside the record store.").answer()
+
+
+def problems(body: bytes) -> list[tuple[str, str, str]]:
+    """What is wrong with a document, by R4's structures: (FHIRPath, IssueType code, text); empty: nothing."""
+    try:
+        structure.check(documents.parse(body))
+    except Refused as refused:
+        return [(each.expression, each.code, each.diagnostics) for each in refused.issues]
+    return []
 
 
 def _writes(request: Request) -> bool:

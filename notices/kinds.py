@@ -190,6 +190,17 @@ KINDS = {
             "notice.write_sent_back.line", "Your clinic did not add what you sent. You can see why."
         ),
     ),
+    "write_blocked": Kind(
+        pgettext_lazy("notice.write_blocked.subject", "Something was not sent to your clinic"),
+        pgettext_lazy(
+            "notice.write_blocked.body",
+            "Something new waited to be added to your record. We did not send it. Sign in to see why.",
+        ),
+        pgettext_lazy(
+            "notice.write_blocked.line",
+            "Something new was not sent to your clinic because what allowed it has ended.",
+        ),
+    ),
     "new_sign_in": Kind(
         pgettext_lazy("notice.new_sign_in.subject", "New sign-in to your account"),
         pgettext_lazy(

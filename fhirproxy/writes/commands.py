@@ -1,54 +1,56 @@
-"""What can be done with a proposed change. Each is one transaction, with its audit row inside."""
+"""What can be done with a proposed change. Each is one transaction, with its audit row inside.
 
-import hashlib
-import json
+`submit` takes one in; `approve`, `send_back` and `reject` are a clinician's; `cancel`, `repropose` and
+`undo` its author's; `rebase` takes one that met another change up to what the chart says now. Sending is
+`dispatch.send`, after the transaction has committed.
+"""
+
 from collections.abc import Mapping
-from typing import Any, NoReturn
+from typing import Any
 from uuid import UUID
 
-import rfc8785
-from django.db import IntegrityError, transaction
-from fhir.resources.R4B import get_fhir_model_class
-from pydantic import ValidationError
+from django.db import transaction
 
 from accounts.models import Patient, User
-from audit.events import EventType
-from audit.log import Entry, Outcome, record
-from consent import valuesets
-from consent.decision import Access, Decision, Reason, decide
-from consent.labels import labels_of
+from audit.events import EventType, Outcome
+from consent.decision import Reason
 from consent.requester import Requester
-from consent.vocabulary import categories_of
-from fhirproxy.compartment import belongs_to
+from fhirproxy import asking
 from fhirproxy.models import Source, WriteCommand, WriteEvent
-from fhirproxy.served import SERVED
-from fhirproxy.writes.states import WrongState, may_become
+from fhirproxy.writes import bodies, deciding, differences, intake, kinds
+from fhirproxy.writes.deciding import NotAllowed
+from fhirproxy.writes.differences import Difference
+from fhirproxy.writes.intake import (
+    MOST_WAITING,
+    KeyReused,
+    NoTarget,
+    Proposal,
+    ReadOnly,
+    StaleVersion,
+    TooManyWaiting,
+    version_of,
+)
+from fhirproxy.writes.proposals import InvalidResource, Wrong
+from fhirproxy.writes.states import WAITING, WrongState, move
 from notices import commands as notices
 
+__all__ = [
+    "MOST_WAITING",
+    "InvalidResource",
+    "KeyReused",
+    "NoTarget",
+    "NotAllowed",
+    "Proposal",
+    "ReadOnly",
+    "StaleVersion",
+    "Status",
+    "TooManyWaiting",
+    "Wrong",
+    "WrongState",
+    "move",
+]
 Status = WriteCommand.Status
-# Types a patient may propose; everything else is refused by name.
-WRITABLE = frozenset({"Observation"})
-MOST_WAITING = 20  # proposals of one patient that no clinician has looked at
-
-
-class KeyReused(Exception):
-    """An Idempotency-Key came again with another body."""
-
-
-class NotAllowed(Exception):
-    """The decision was no; `decision` has the reasons, and the refusal is in the log."""
-
-    def __init__(self, decision: Decision) -> None:
-        super().__init__(", ".join(decision.reasons))
-        self.decision = decision
-
-
-class TooManyWaiting(Exception):
-    """The patient's earlier proposals have not been looked at yet; more would bury them."""
-
-
-class InvalidResource(ValueError):
-    """The proposed resource is no FHIR, or not about this patient."""
+YES = "review.yes"  # of a first clinician, where two have to say it
 
 
 def submit(
@@ -60,110 +62,219 @@ def submit(
     channel: str,
     idempotency_scope: str,
     idempotency_key: str,
+    source: Source | None = None,
+    **facts: Any,
 ) -> WriteCommand:
-    """Take in a proposed resource; it then waits for a clinician.
+    """Take in a proposed resource; it then waits for a clinician, or is approved where nobody has to look.
 
-    The same key and body give the same command, however often and however many at once.
-    Raises KeyReused, NotAllowed, TooManyWaiting or InvalidResource; nothing is kept then.
+    The same key and body give the same command, however often and however many at once. `facts` are the other
+    fields of `Proposal`: target and base_version (of an update), client, origin, encounter, noted_at…
+    Raises what `intake.take` raises; nothing is kept then.
     """
-    body = rfc8785.dumps(dict(resource)).decode()
-    digest = hashlib.sha256(body.encode()).hexdigest()
-    if earlier := _earlier(idempotency_scope, idempotency_key, digest):
-        return earlier
-    source = Source.primary()
-    _validate(resource, requester, source)
-    _decide("create", resource, requester)
-    waiting = WriteCommand.objects.filter(patient=patient, status=Status.AWAITING_REVIEW)
-    if waiting.count() >= MOST_WAITING:
-        raise TooManyWaiting
-    try:
-        with transaction.atomic():
-            command = WriteCommand.objects.create(
-                patient=patient,
-                author=author,
-                source=source,
-                channel=channel,
-                interaction="create",
-                resource_type=resource["resourceType"],
-                resource=body,
-                idempotency_scope=idempotency_scope,
-                idempotency_key=idempotency_key,
-                body_sha256=digest,
-                consent_id=requester.consent_id,
-                consent_number=requester.consent_number,
-            )
-            WriteEvent.objects.create(command=command, status=Status.RECEIVED, by=author)
-            move(command, Status.VALIDATED, by=author)
-            move(command, Status.AWAITING_REVIEW, by=author)
-            _log(EventType.WRITE_SUBMIT, command, requester)
-    except IntegrityError:
-        if earlier := _earlier(idempotency_scope, idempotency_key, digest):
-            return earlier
-        raise
-    return command
+    proposal = Proposal(
+        resource=resource,
+        patient=patient,
+        author=author,
+        channel=channel,
+        idempotency_scope=idempotency_scope,
+        idempotency_key=idempotency_key,
+        **facts,
+    )
+    return intake.take(proposal, requester, source or Source.primary())
 
 
 def approve(command: WriteCommand, *, requester: Requester, by: User) -> WriteCommand:
-    """A clinician says yes. Sending it to the EHR is `dispatch.send`, after this has committed.
+    """A clinician says yes. Where two have to, the first yes leaves it waiting for another clinician.
 
-    Raises NotAllowed, and WrongState where somebody was faster.
+    Raises NotAllowed, and WrongState where somebody was faster, or one clinician says yes twice.
     """
-    _decide("review", json.loads(command.resource), requester)
+    _decide_review(command, requester)
     with transaction.atomic():
         command = _held(command)
-        command.reviewer = by
-        command.save(update_fields=["reviewer"])
-        move(command, Status.APPROVED, by=by)
-        _log(EventType.WRITE_APPROVE, command, requester)
+        _may_still(command, Status.APPROVED)
+        others = _yeses(command)
+        if by.pk in others:
+            raise WrongState("another clinician has to say yes")
+        if len(others) + 1 < _looks(command):
+            WriteEvent.objects.create(command=command, status=command.status, by=by, reason=YES)
+        else:
+            command.reviewer = by
+            command.save(update_fields=["reviewer"])
+            move(command, Status.APPROVED, by=by)
+        deciding.log(EventType.WRITE_APPROVE, command, requester)
     return command
 
 
+def waits_for(command: WriteCommand) -> int:
+    """How many clinicians have yet to say yes."""
+    return max(0, _looks(command) - len(_yeses(command))) if command.status == Status.AWAITING_REVIEW else 0
+
+
 def send_back(command: WriteCommand, *, requester: Requester, by: User, reason: str) -> WriteCommand:
-    """A clinician does not add it, for a coded reason that the patient reads in words.
+    """A clinician does not add it as it is, for a coded reason that the patient reads in words.
 
     Raises NotAllowed, and WrongState where somebody was faster.
     """
-    _decide("review", json.loads(command.resource), requester)
+    return _refuse(command, Status.SENT_BACK, requester=requester, by=by, reason=reason)
+
+
+def reject(command: WriteCommand, *, requester: Requester, by: User, reason: str) -> WriteCommand:
+    """A clinician does not add it, for good. Raises as `send_back`."""
+    return _refuse(command, Status.REJECTED, requester=requester, by=by, reason=reason)
+
+
+def _refuse(
+    command: WriteCommand, status: str, *, requester: Requester, by: User, reason: str
+) -> WriteCommand:
+    _decide_review(command, requester)
     with transaction.atomic():
         command = _held(command)
         command.reviewer, command.reason = by, reason
         command.save(update_fields=["reviewer", "reason"])
-        move(command, Status.SENT_BACK, by=by, reason=reason)
-        _log(EventType.WRITE_REJECT, command, requester, reasons=(reason,))
+        move(command, status, by=by, reason=reason)
+        deciding.log(EventType.WRITE_REJECT, command, requester, reasons=(reason,))
         tell(command, "write_sent_back")
     return command
 
 
+@transaction.atomic
+def cancel(command: WriteCommand, *, requester: Requester, by: User) -> WriteCommand:
+    """Its author takes it back. Twice changes nothing. Raises WrongState once it is on its way."""
+    command = _held(command)
+    if command.status == Status.CANCELLED:
+        return command
+    move(command, Status.CANCELLED, by=by)
+    deciding.log(EventType.WRITE_CANCEL, command, requester)
+    return command
+
+
+def repropose(
+    command: WriteCommand, resource: Mapping[str, Any], *, requester: Requester, by: User, key: str
+) -> WriteCommand:
+    """What was sent back comes again, changed: a new command with a key of its own, and the old one ends.
+
+    Raises what `submit` raises, and WrongState where the old one does not wait for its author.
+    """
+    if command.status not in (Status.SENT_BACK, Status.CONFLICT, Status.CANCELLED):
+        raise WrongState(f"{command.status} is not its author's to send again")
+    version = ""
+    if command.target:
+        version = _now(command)[1]
+    again = submit(
+        resource,
+        requester=requester,
+        patient=command.patient,
+        author=by,
+        channel=command.channel,
+        idempotency_scope=command.idempotency_scope,
+        idempotency_key=key,
+        source=command.source,
+        client=command.client,
+        client_version=command.client_version,
+        target=command.target,
+        base_version=version,
+        origin=command.origin,
+        encounter=command.encounter,
+    )
+    cancel(command, requester=requester, by=by)
+    return again
+
+
+def undo(command: WriteCommand, *, requester: Requester, by: User, key: str) -> WriteCommand:
+    """A new command that takes back what this one wrote: entered in error, or as it was before.
+
+    It is conditional on the chart being as this command left it: StaleVersion where it is not. Raises
+    WrongState where nothing was written, and what `submit` raises.
+    """
+    reference, _, version = command.result.partition("/_history/")
+    if command.status != Status.APPLIED or not version:
+        raise WrongState("nothing was written that could be taken back")
+    now = bodies.read(_now(command, reference)[0])
+    before = bodies.read(command.base) if command.base else now | {"status": "entered-in-error"}
+    if not command.base and "status" not in now:
+        raise ReadOnly(command.resource_type)
+    return submit(
+        before,
+        requester=requester,
+        patient=command.patient,
+        author=by,
+        channel=command.channel,
+        idempotency_scope=command.idempotency_scope,
+        idempotency_key=key,
+        source=command.source,
+        client=command.client,
+        target=reference,
+        base_version=version,
+        undoes=command,
+    )
+
+
+def compare(command: WriteCommand) -> tuple[list[Difference], bodies.Resource | None]:
+    """(what differs between base, chart and proposal; what the policy makes of it by itself, None: a person
+    decides). Raises EhrFailure, NoTarget."""
+    kind = kinds.named(command.kind)
+    body, _ = _now(command)
+    base, now, proposed = (bodies.read(text) for text in (command.base, body, command.resource))
+    found = differences.between(base, now, proposed, kind)
+    return found, differences.resolved(now, found)
+
+
+def rebase(
+    command: WriteCommand,
+    *,
+    by: User | None = None,
+    requester: Requester | None = None,
+    choices: Mapping[str, str] | None = None,
+) -> WriteCommand:
+    """Take a command in conflict up to what the chart says now, and have it looked at again.
+
+    The policy of each group decides; where it leaves that to a person, `choices` says "ours" or "theirs" by
+    group. Raises WrongState where something is left to decide; EhrFailure, NoTarget.
+    """
+    if requester is not None:
+        _decide_review(command, requester)
+    kind = kinds.named(command.kind)
+    body, version = _now(command)
+    base, now, proposed = (bodies.read(text) for text in (command.base, body, command.resource))
+    merged = differences.resolved(now, differences.between(base, now, proposed, kind), choices or {})
+    if merged is None or not version:
+        raise WrongState("a person has to decide what differs")
+    with transaction.atomic():
+        command = _held(command)
+        alone = requester is None and _looks(command) == 0
+        move(command, Status.APPROVED if alone else Status.AWAITING_REVIEW, by=by, reason="write.rebased")
+        command.resource, command.base, command.base_version = bodies.dump(merged).decode(), body, version
+        command.transformations = [*command.transformations, "rebased"]
+        command.save(update_fields=["resource", "base", "base_version", "transformations"])
+    return command
+
+
+def _now(command: WriteCommand, reference: str = "") -> tuple[str, str]:
+    """(body, version) of what it changes, as the chart has it. Raises NoTarget, EhrFailure."""
+    answer = asking.ask(command.source, reference or command.target)
+    if answer.status in (404, 410):
+        raise NoTarget(command.target)
+    if answer.status != 200:
+        raise asking.failed(command.source, answer)
+    return answer.body.decode(), version_of(answer, asking.decode(answer.body))
+
+
 def block_for_consent(consent_id: UUID) -> int:
     """End what a consent carried and the EHR has not got yet (see `consent.dependents`)."""
-    waiting = [Status.VALIDATED, Status.AWAITING_REVIEW, Status.SENT_BACK, Status.APPROVED]
-    commands = WriteCommand.objects.select_for_update().filter(
-        consent_id=consent_id, status__in=[*waiting, Status.CONFLICT, Status.FAILED]
-    )
+    found = WriteCommand.objects.select_for_update(of=("self",)).select_related("client", "author")
+    commands = list(found.filter(consent_id=consent_id, status__in=WAITING).order_by("created_at"))
     for command in commands:
-        move(command, Status.BLOCKED, by=None, reason="consent.revoked")
-        record(
-            Entry(
-                type=EventType.WRITE_BLOCK,
-                outcome=Outcome.DENY,
-                actor="System/writes",
-                role="system",
-                patient=f"Patient/{command.patient_id}",
-                client=f"Client/{command.client.client_id}" if command.client else "",
-                reasons=("consent.revoked",),
-                target=f"WriteCommand/{command.id}",
-            )
-        )
+        block(command, Reason.REVOKED)
     return len(commands)
 
 
-def move(command: WriteCommand, status: str, *, by: User | None, reason: str = "") -> None:
-    """One step, in the caller's transaction. Raises WrongState for a step the table does not have."""
-    if not may_become(command.status, status):
-        raise WrongState(f"{command.status} cannot become {status}")
-    command.status = status
-    command.save(update_fields=["status"])
-    WriteEvent.objects.create(command=command, status=status, by=by, reason=reason)
+def block(command: WriteCommand, reason: str) -> None:
+    """In the caller's transaction: what let it in has ended, nothing is sent, and the author is told."""
+    command.reason = reason
+    command.save(update_fields=["reason"])
+    move(command, Status.BLOCKED, by=None, reason=reason)
+    deciding.log_by_system(EventType.WRITE_BLOCK, command, Outcome.DENY, reason)
+    tell(command, "write_blocked")
 
 
 def tell(command: WriteCommand, kind: str) -> None:
@@ -178,87 +289,32 @@ def tell(command: WriteCommand, kind: str) -> None:
     )
 
 
+def _decide_review(command: WriteCommand, requester: Requester) -> None:
+    call = deciding.call_for(requester, command.source, "review", command.resource_type)
+    deciding.decide(call, command.resource.encode())
+
+
 def _held(command: WriteCommand) -> WriteCommand:
     return WriteCommand.objects.select_for_update().get(id=command.id)
 
 
-def _earlier(scope: str, key: str, digest: str) -> WriteCommand | None:
-    command = WriteCommand.objects.filter(idempotency_scope=scope, idempotency_key=key).first()
-    if command and command.body_sha256 != digest:
-        raise KeyReused(key)
-    return command
+def _may_still(command: WriteCommand, status: str) -> None:
+    if command.status != Status.AWAITING_REVIEW:
+        raise WrongState(f"{command.status} cannot become {status}")
 
 
-def _validate(resource: Mapping[str, Any], requester: Requester, source: Source) -> None:
-    resource_type = resource.get("resourceType", "")
-    if resource_type not in WRITABLE:
-        raise InvalidResource(f"{resource_type or 'This'} cannot be proposed.")
-    try:
-        get_fhir_model_class(resource_type).model_validate_json(json.dumps(resource))
-    except ValidationError as error:
-        where = ".".join(str(part) for part in error.errors()[0]["loc"])
-        raise InvalidResource(f"{where}: {error.errors()[0]['msg']}") from error
-    patient_id = requester.identities.get(source.slug, "")
-    if not patient_id or not belongs_to(resource, SERVED[resource_type], patient_id):
-        raise InvalidResource("The resource is about another patient.")
+def _looks(command: WriteCommand) -> int:
+    """How many clinicians say yes; to what the table knows no more, one at least."""
+    kind = kinds.named(command.kind)
+    return kind.looks if kind else 1
 
 
-def _decide(interaction: str, resource: Mapping[str, Any], requester: Requester) -> None:
-    access = Access(
-        interaction,
-        str(resource["resourceType"]),
-        at=requester.now,
-        purpose=requester.purpose,
-        categories=categories_of(resource),
-        actors=requester.actors,
-        security_labels=labels_of(resource, valuesets.codes(requester.valuesets)),
-        codings=frozenset(),
-    )
-    decision = decide(access, requester.authority(interaction))
-    if decision.permitted and requester.lacks(interaction, access.security_labels):
-        decision = Decision(False, (Reason.SIGN_IN,))
-    if not decision.permitted:
-        _refuse(interaction, access, requester, decision)
-
-
-def _refuse(interaction: str, access: Access, requester: Requester, decision: Decision) -> NoReturn:
-    """Keep the refusal; so a decision is asked for before a transaction starts, not inside one."""
-    record(
-        Entry(
-            type=EventType.RECORD_REFUSE,
-            outcome=Outcome.DENY,
-            actor=requester.actor,
-            role=requester.role,
-            patient=f"Patient/{requester.patient_id}",
-            client=requester.client,
-            interaction=interaction,
-            resource_types=(access.resource_type,),
-            purpose=requester.purpose,
-            reasons=tuple(decision.reasons),
-        )
-    )
-    raise NotAllowed(decision)
-
-
-def _log(
-    event: EventType,
-    command: WriteCommand,
-    requester: Requester,
-    reasons: tuple[str, ...] = (),
-) -> None:
-    record(
-        Entry(
-            type=event,
-            outcome=Outcome.DONE,
-            actor=requester.actor,
-            role=requester.role,
-            patient=f"Patient/{command.patient_id}",
-            client=requester.client,
-            interaction=command.interaction,
-            resource_types=(command.resource_type,),
-            categories=tuple(sorted(categories_of(json.loads(command.resource)))),
-            purpose=requester.purpose,
-            reasons=reasons,
-            target=f"WriteCommand/{command.id}",
-        )
-    )
+def _yeses(command: WriteCommand) -> set[Any]:
+    """Who has said yes since it last came to review."""
+    found: set[Any] = set()
+    for event in command.events.all():
+        if event.status == Status.AWAITING_REVIEW and event.reason == YES:
+            found.add(event.by_id)
+        else:
+            found.clear()
+    return found

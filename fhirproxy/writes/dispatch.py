@@ -1,45 +1,55 @@
-"""Send an approved change to its EHR, once.
+"""Send an approved change to its EHR, once, and only while what let it in still holds.
 
-The command's id goes along as an identifier, and the create is conditional on it, so
-that a change whose answer was lost can be found and is never sent blindly again.
+The command's id goes along as an identifier, and a create is conditional on it, an update on the version
+that its author saw: so a change whose answer was lost can be found, and is never sent blindly again.
 """
 
-import json
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+import msgspec
 from django.core.cache import cache
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
 from redis.exceptions import RedisError
 
-from audit.events import EventType
-from audit.log import Entry, Outcome, record
+from audit.events import EventType, Outcome
 from fhirproxy import asking, upstream
+from fhirproxy.messages import Trouble
 from fhirproxy.models import Source, WriteCommand
 from fhirproxy.outcomes import EhrFailure
 from fhirproxy.upstream import FHIR_JSON, FhirRequest, FhirResponse
 from fhirproxy.upstream.http import wait_of
-from fhirproxy.writes.commands import Status, move, tell
+from fhirproxy.writes import bodies, kinds
+from fhirproxy.writes.commands import Status, block, move, tell
+from fhirproxy.writes.deciding import log_by_system
+from fhirproxy.writes.proposals import IDENTIFIER
+from fhirproxy.writes.provenance import provenance
 from fhirproxy.writes.states import WrongState
 
-IDENTIFIER = "https://chartkey.example/fhir/write-command"
-PROVENANCE_AGENT = "http://terminology.hl7.org/CodeSystem/provenance-participant-type"
-DATA_OPERATION = "http://terminology.hl7.org/CodeSystem/v3-DataOperation"
 STUCK = timedelta(seconds=60)
+LONGEST = timedelta(hours=1)  # between two tries; doubled each time until then
+MOST_AT_ONCE = 200  # commands that one sweep looks at
 CONFLICTS = frozenset({409, 412})  # it stands against what is in the chart: for a person to look at
+GONE = frozenset({404, 410})  # what an update is to change is not there
+NOT_SENT = frozenset({Trouble.BUSY, Trouble.RESTING, Trouble.CREDENTIALS})  # so the EHR knows nothing of it
+NOT_YET = "write.order"  # another change of the same resource goes first
+WHY_NOT = "fhirproxy_why_not_sent(%s::uuid)"  # see migration 0007
+LOCK = "SELECT pg_advisory_xact_lock_shared(consent_lock_key(%s))"
 
 
 def send(command_id: UUID) -> WriteCommand:
-    """Carry an approved command to the EHR, or find out what became of one. Safe to run twice."""
+    """Carry an approved command to the EHR. Safe to run twice, and at once: one of them sends."""
     command, mine = _take(command_id)
     if not mine:
         return command
     try:
         answer = upstream.of(command.source).send(_transaction(command))
-    except upstream.UpstreamUnavailable:
+    except upstream.UpstreamUnavailable as error:
+        if error.trouble in NOT_SENT:
+            return _finish(command, Status.APPROVED, reason="ehr.not-sent")
         return _finish(command, Status.UNKNOWN, reason="ehr.no-answer")
     _wait(command.source, wait_of(answer))
     return _judge(command, answer)
@@ -51,40 +61,65 @@ def _judge(command: WriteCommand, answer: FhirResponse) -> WriteCommand:
         return _finish(command, Status.UNKNOWN, reason="ehr.error")
     if answer.status == 429:  # not refused, only not now: the sweep looks, and sends it later
         return _finish(command, Status.UNKNOWN, reason="ehr.busy")
-    if answer.status in CONFLICTS:
+    if answer.status in CONFLICTS or (command.target and answer.status in GONE):
         return _finish(command, Status.CONFLICT, reason="ehr.conflict")
     if answer.status >= 400:
         return _finish(command, Status.FAILED, reason="ehr.refused")
-    where = _location(answer)
+    where, provenance_at = _locations(answer)
     if not where:
         return _finish(command, Status.UNKNOWN, reason="ehr.no-answer")
-    return _finish(command, Status.APPLIED, result=where)
+    return _finish(command, Status.APPLIED, result=where, provenance_at=provenance_at)
 
 
 def reconcile(command_id: UUID) -> WriteCommand:
     """Look for a change whose answer was lost: found, it is applied; not found, it may be sent again."""
     command = WriteCommand.objects.get(id=command_id)
-    query = (("identifier", f"{IDENTIFIER}|{command.id}"),)
     try:
-        bodies = list(asking.pages(command.source, command.resource_type, query))
-        resources = [asking.decode(body) for body in bodies]
+        return _find_update(command) if command.target else _find_created(command)
     except EhrFailure:
         return command  # that it was not found would have to be certain
-    for found in resources:
+
+
+def _find_created(command: WriteCommand) -> WriteCommand:
+    query = (("identifier", f"{IDENTIFIER}|{command.id}"),)
+    bodies_found = list(asking.pages(command.source, command.resource_type, query))
+    for found in map(asking.decode, bodies_found):
         if _has_id(found, command):
-            return _finish(command, Status.APPLIED, result=f"{found['resourceType']}/{found['id']}")
+            return _finish(command, Status.APPLIED, result=_versioned(found))
     return _finish(command, Status.APPROVED, reason="ehr.not-found")
 
 
+def _find_update(command: WriteCommand) -> WriteCommand:
+    """As the chart stands, or once stood: another change may have come after ours."""
+    answer = asking.ask(command.source, command.target)
+    if answer.status in GONE:
+        return _finish(command, Status.CONFLICT, reason="ehr.conflict")
+    if answer.status != 200:
+        raise asking.failed(command.source, answer)
+    now = asking.decode(answer.body)
+    if _has_id(now, command):
+        return _finish(command, Status.APPLIED, result=_versioned(now))
+    if str(now.get("meta", {}).get("versionId", "")) == command.base_version:
+        return _finish(command, Status.APPROVED, reason="ehr.not-found")
+    for found in map(asking.decode, asking.page(command.source, f"{command.target}/_history").bodies):
+        if _has_id(found, command):
+            return _finish(command, Status.APPLIED, result=_versioned(found))
+    return _finish(command, Status.CONFLICT, reason="ehr.conflict")
+
+
+def _versioned(found: dict[str, Any]) -> str:
+    version = found.get("meta", {}).get("versionId", "")
+    return f"{found['resourceType']}/{found['id']}" + (f"/_history/{version}" if version else "")
+
+
 def sweep() -> int:
-    """Carry on what a crash left: approved but not sent, sent but without an answer."""
-    before = timezone.now() - STUCK
-    rows = WriteCommand.objects.filter(
-        status__in=[Status.APPROVED, Status.SUBMITTING, Status.UNKNOWN], events__at__lt=before
-    ).distinct()
+    """Carry on what a crash left, and what has to wait: approved but not sent, sent but without an answer."""
+    now = timezone.now()
+    waiting = [Status.APPROVED, Status.SUBMITTING, Status.UNKNOWN]
+    rows = WriteCommand.objects.filter(status__in=waiting, events__at__lt=now - STUCK).distinct()
+    rows = rows.select_related("source").order_by("created_at")[:MOST_AT_ONCE]
     for command in rows:
-        newest = command.events.last()
-        if newest is None or newest.at >= before or _is_waiting(command.source):
+        if not _is_due(command, now) or _is_waiting(command.source):
             continue
         if command.status == Status.SUBMITTING:
             command = _finish(command, Status.UNKNOWN, reason="ehr.no-answer")
@@ -95,99 +130,129 @@ def sweep() -> int:
     return len(rows)
 
 
+def _is_due(command: WriteCommand, now: datetime) -> bool:
+    """Whether its newest step is long enough ago: the longer, the oftener it was tried."""
+    events = list(command.events.all())
+    tries = sum(event.status == Status.SUBMITTING for event in events)
+    pause = min(STUCK * 2 ** min(max(0, tries - 1), 10), LONGEST)
+    return bool(events) and events[-1].at < now - pause
+
+
 @transaction.atomic
 def _take(command_id: UUID) -> tuple[WriteCommand, bool]:
-    """Only one worker gets to send: whoever moves the row from approved to submitting."""
+    """Only one worker gets to send: whoever moves the row from approved to submitting.
+
+    The patient's lock comes first, as in a revoke. What let the change in is looked at for the last time in
+    the statement that records that it goes.
+    """
+    patient_id = WriteCommand.objects.values_list("patient_id", flat=True).get(id=command_id)
+    with connection.cursor() as cursor:
+        cursor.execute(LOCK, [patient_id])
     command = WriteCommand.objects.select_for_update().get(id=command_id)
-    mine = command.status == Status.APPROVED
-    if mine:
+    if command.status != Status.APPROVED:
+        return command, False
+    released = log_by_system(
+        EventType.WRITE_SEND, command, Outcome.DONE, only_if=(f"{WHY_NOT} = ''", [command.id])
+    )
+    if released:
         move(command, Status.SUBMITTING, by=None)
-    return command, mine
+        return command, True
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {WHY_NOT}", [command.id])
+        why = str(cursor.fetchone()[0])
+    if why and why != NOT_YET:
+        block(command, why)
+    return command, False
 
 
 @transaction.atomic
-def _finish(command: WriteCommand, status: str, *, reason: str = "", result: str = "") -> WriteCommand:
+def _finish(
+    command: WriteCommand, status: str, *, reason: str = "", result: str = "", provenance_at: str = ""
+) -> WriteCommand:
     command = WriteCommand.objects.select_for_update().get(id=command.id)
     try:
         move(command, status, by=None, reason=reason)
     except WrongState:
         return command  # somebody else found out first
     if status == Status.APPLIED:
-        command.result = result
-        command.save(update_fields=["result"])
-        _log_applied(command)
+        command.result, command.provenance = result, provenance_at
+        command.save(update_fields=["result", "provenance"])
+        log_by_system(EventType.WRITE_APPLY, command, Outcome.DONE)
         tell(command, "write_added")
+    else:
+        command.reason = reason
+        command.save(update_fields=["reason"])
+        log_by_system(EventType.WRITE_APPLY, command, Outcome.FAILED, reason)
     return command
 
 
 def _transaction(command: WriteCommand) -> FhirRequest:
     """Resource and Provenance together, or neither (FHIR R4, 3.1.0.11.2)."""
-    resource = json.loads(command.resource)
-    identifier = {"system": IDENTIFIER, "value": str(command.id)}
-    resource["identifier"] = [*resource.get("identifier", []), identifier]
-    full_url = f"urn:uuid:{command.id}"
-    create = {
-        "method": "POST",
-        "url": command.resource_type,
-        "ifNoneExist": f"identifier={IDENTIFIER}|{command.id}",
-    }
+    resource = _marked(command)
+    if command.target:
+        full_url = command.target
+        request = {"method": "PUT", "url": command.target, "ifMatch": f'W/"{command.base_version}"'}
+    else:
+        full_url = f"urn:uuid:{command.id}"
+        request = {"method": "POST", "url": command.resource_type}
+        request["ifNoneExist"] = f"identifier={IDENTIFIER}|{command.id}"
+    patient = {"reference": f"Patient/{_patient_id(command)}"}
+    made = provenance(command, full_url, patient, resource)
     bundle = {
         "resourceType": "Bundle",
         "type": "transaction",
         "entry": [
-            {"fullUrl": full_url, "resource": resource, "request": create},
-            {
-                "resource": _provenance(command, full_url, resource["subject"]),
-                "request": {"method": "POST", "url": "Provenance"},
-            },
+            {**({} if command.target else {"fullUrl": full_url}), "resource": resource, "request": request},
+            {"resource": made, "request": {"method": "POST", "url": "Provenance"}},
         ],
     }
     headers = {"Content-Type": FHIR_JSON, "Prefer": "return=minimal"}
-    return FhirRequest("POST", "", headers=headers, body=json.dumps(bundle).encode())
+    return FhirRequest("POST", "", headers=headers, body=bodies.dump(bundle))
 
 
-def _provenance(command: WriteCommand, target: str, patient: dict[str, Any]) -> dict[str, Any]:
-    """Who measured it, and who let it in (US Core Provenance: author and transmitter)."""
-
-    def agent(kind: str, who: dict[str, Any]) -> dict[str, Any]:
-        return {"type": {"coding": [{"system": PROVENANCE_AGENT, "code": kind}]}, "who": who}
-
-    return {
-        "resourceType": "Provenance",
-        "target": [{"reference": target}],
-        "recorded": timezone.now().isoformat(timespec="seconds"),
-        "activity": {"coding": [{"system": DATA_OPERATION, "code": "CREATE"}]},
-        "agent": [
-            agent("author", patient),
-            agent("verifier", {"identifier": {"value": str(command.reviewer_id)}}),
-            agent("transmitter", {"display": "Chartkey"}),
-        ],
-        "entity": [
-            {
-                "role": "source",
-                "what": {"identifier": {"system": IDENTIFIER, "value": str(command.id)}},
-            }
-        ],
-    }
+def _marked(command: WriteCommand) -> bodies.Resource:
+    """The resource with the command's id in it, in the place of that of the command before."""
+    resource = bodies.read(command.resource)
+    ours = {"system": IDENTIFIER, "value": str(command.id)}
+    kind = kinds.named(command.kind)
+    if kind and kind.one_identifier:
+        resource["identifier"] = ours
+    else:
+        others = [i for i in resource.get("identifier", []) if i.get("system") != IDENTIFIER]
+        resource["identifier"] = [*others, ours]
+    return resource
 
 
-def _location(answer: FhirResponse) -> str:
-    """Type/id/_history/version of what the EHR made, by its transaction-response; empty: it does not say."""
+def _patient_id(command: WriteCommand) -> str:
+    found = command.patient.identities.filter(source=command.source_id, ended_at=None)
+    return str(found.values_list("fhir_id", flat=True).first() or "")
+
+
+def _locations(answer: FhirResponse) -> tuple[str, str]:
+    """(Type/id/_history/version, Provenance/id) of what the EHR made; empty: it does not say."""
     try:
-        response = json.loads(answer.body)["entry"][0]["response"]
-        made = str(response["status"]).startswith("2")
-        return str(response["location"]).split("/r4/")[-1] if made else ""
-    except (ValueError, KeyError, IndexError, TypeError):
-        return ""
+        first, *others = [entry["response"] for entry in msgspec.json.decode(answer.body)["entry"]]
+        made = str(first["status"]).startswith("2")
+        where = _relative(str(first["location"])) if made else ""
+        also = [_relative(str(other.get("location", ""))) for other in others]
+        return where, also[0].partition("/_history")[0] if also else ""
+    except (ValueError, KeyError, IndexError, TypeError, AttributeError):
+        return "", ""
+
+
+def _relative(location: str) -> str:
+    """ "Observation/1/_history/1" out of an address, whatever its base is."""
+    path, history, version = location.partition("/_history/")
+    return "/".join(path.split("/")[-2:]) + history + version
 
 
 def _has_id(resource: dict[str, Any], command: WriteCommand) -> bool:
     """An EHR that passes `identifier` over shows everything it has."""
-    identifiers = resource.get("identifier")
+    found = resource.get("identifier")
     wanted = {"system": IDENTIFIER, "value": str(command.id)}
     return resource.get("resourceType") == command.resource_type and any(
         isinstance(one, dict) and wanted.items() <= one.items()
-        for one in (identifiers if isinstance(identifiers, list) else [])
+        for one in (found if isinstance(found, list) else [found])
     )
 
 
@@ -203,18 +268,3 @@ def _is_waiting(source: Source) -> bool:
         return cache.get(f"ehr-writes-wait:{source.slug}") is not None
     except RedisError:
         return True  # it may have asked for that, and the next sweep is near
-
-
-def _log_applied(command: WriteCommand) -> None:
-    record(
-        Entry(
-            type=EventType.WRITE_APPLY,
-            outcome=Outcome.DONE,
-            actor=f"User/{command.reviewer_id}",
-            role="clinician",
-            patient=f"Patient/{command.patient_id}",
-            interaction=command.interaction,
-            resource_types=(command.resource_type,),
-            target=f"WriteCommand/{command.id}",
-        )
-    )

@@ -25,6 +25,8 @@ TOO_MANY = pgettext_lazy(
     "add.too_many", "Your clinic has not checked your last readings yet. Wait for it, or call your clinic."
 )
 
+REFUSED = (commands.KeyReused, commands.InvalidResource, commands.NotAllowed, commands.ReadOnly)
+
 
 @page("add", reads=("WriteCommand",), states=(Kind.FRESH, Kind.EMPTY))
 @require_GET
@@ -50,7 +52,7 @@ def new(request: PatientRequest) -> HttpResponse:
     except commands.TooManyWaiting:
         messages.error(request, TOO_MANY)
         return redirect("portal:add")
-    except (commands.KeyReused, commands.InvalidResource, commands.NotAllowed):
+    except REFUSED:
         return render(request, "portal/add_refused.html", status=409)
     return redirect("portal:add-sent", command.id)
 

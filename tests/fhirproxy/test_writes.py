@@ -184,7 +184,6 @@ def test_only_one_of_two_clinicians_decides(alice, osei):
     [
         {"subject": {"reference": "Patient/someone-else"}},
         {"subject": None},
-        {"resourceType": "Patient"},
         {"status": None},
         {"nonsense": True},
     ],
