@@ -130,7 +130,7 @@ def _kind(row: dict[str, Any]) -> Kind:
             Group(name, frozenset(g["elements"]), OnConflict(g["policy"]), g["matters"])
             for name, g in row.pop("groups", {}).items()
         )
-        made = {
+        made: dict[str, Any] = {
             "policy": Policy(row.pop("policy")),
             "others": OnConflict(row.pop("others")),
             "categories": frozenset(map(Category, row.pop("categories"))),

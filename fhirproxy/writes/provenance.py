@@ -27,7 +27,7 @@ def provenance(command: WriteCommand, target: str, patient: Element, written: Ma
     """`target` is a reference to what is written, `patient` to whose it is."""
     now = timezone.now().isoformat(timespec="seconds")
     activity = "UPDATE" if command.target else "CREATE"
-    made = {
+    made: Element = {
         "resourceType": "Provenance",
         "target": [{"reference": target}],
         "recorded": now,
