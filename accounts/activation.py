@@ -33,12 +33,24 @@ class NotRight(ValueError):
     """Code, name and birth date do not go together, or the code is used, void or too old: never which."""
 
 
-@transaction.atomic
 def issue(patient: Patient, *, by: User | None) -> str:
     """A new code for a patient; an open one is void from now on. It is shown here and never again.
 
     Raises Refused.
     """
+    _, code = _make(patient, by)
+    return "-".join(code[i : i + 4] for i in range(0, LENGTH, 4))
+
+
+def for_identified(patient: Patient) -> ActivationCode:
+    """The same for somebody whom an identity provider identified as this patient: the code that is out
+    already, or a new one that nobody reads. Raises Refused."""
+    found = patient.activation_codes.filter(used_at=None, cancelled_at=None).first()
+    return found if found and is_open(found) and not patient.user_id else _make(patient, None)[0]
+
+
+@transaction.atomic
+def _make(patient: Patient, by: User | None) -> tuple[ActivationCode, str]:
     patient = Patient.objects.select_for_update().get(pk=patient.pk)
     if patient.user_id:
         raise Refused("This patient has an account already.")
@@ -50,7 +62,7 @@ def issue(patient: Patient, *, by: User | None) -> str:
         patient=patient, digest=_digest(code), issued_by=by, expires_at=timezone.now() + LASTS
     )
     _log(EventType.ACTIVATION_ISSUE, Outcome.DONE, row, actor=f"User/{by.pk}" if by else "System/activation")
-    return "-".join(code[i : i + 4] for i in range(0, LENGTH, 4))
+    return row, code
 
 
 def check(code: str, *, name: str, birth_date: date) -> ActivationCode:
@@ -65,6 +77,11 @@ def check(code: str, *, name: str, birth_date: date) -> ActivationCode:
             row.save(update_fields=["failures", "cancelled_at"])
         _log(EventType.ACTIVATION_FAIL, Outcome.FAILED, row, actor=ANONYMOUS)
     raise NotRight
+
+
+def refuse(row: ActivationCode) -> None:
+    """Who had the right code was somebody else by what is known of them besides: into the log."""
+    _log(EventType.ACTIVATION_FAIL, Outcome.FAILED, row, actor=ANONYMOUS)
 
 
 @transaction.atomic

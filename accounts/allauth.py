@@ -31,7 +31,8 @@ class AccountAdapter(DefaultAccountAdapter):
 
     def pre_login(self, request: HttpRequest, user: User, **kwargs: Any) -> HttpResponse | None:
         """The first step is right; a second may follow. What was ticked beside it must last until then."""
-        request.session["session.shared"] = request.POST.get("shared") == "on"
+        told = request.POST.get("shared") == "on"
+        request.session["session.shared"] = getattr(request, "is_shared", told)  # of `accounts.providers`
         response: HttpResponse | None = super().pre_login(request, user, **kwargs)
         return response
 

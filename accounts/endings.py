@@ -31,6 +31,8 @@ class Change(StrEnum):
     EMAIL = "email-changed"
     FACTOR_ADDED = "factor-added"
     FACTOR_REMOVED = "factor-removed"
+    PROVIDER_LINKED = "provider-linked"  # an identity provider's account signs in to this one
+    PROVIDER_UNLINKED = "provider-unlinked"
     RESET = "password-reset"  # by somebody who could read the person's mail
     COMPROMISE = "compromised"  # by staff, who were told that somebody else is in the account
     CLOSED = "account-closed"
@@ -50,6 +52,8 @@ RULES: Mapping[Change, Rule] = MappingProxyType(
         Change.EMAIL: PROVED,
         Change.FACTOR_ADDED: PROVED,
         Change.FACTOR_REMOVED: PROVED,
+        Change.PROVIDER_LINKED: PROVED,
+        Change.PROVIDER_UNLINKED: PROVED,
         Change.RESET: UNTRUSTED,
         Change.COMPROMISE: UNTRUSTED,
         Change.CLOSED: UNTRUSTED,

@@ -15,7 +15,10 @@ from allauth.account.internal.flows.login import get_authentication_records, rec
 from allauth.mfa.base.internal.flows import post_authentication
 from allauth.mfa.models import Authenticator
 from allauth.mfa.webauthn.internal import auth as webauthn
+from allauth.socialaccount.models import SocialAccount
+from django.conf import settings
 from django.core.exceptions import ValidationError
+from django.db.models import Model
 from django.http import HttpRequest
 
 from accounts.models import User
@@ -28,10 +31,13 @@ class Factor(StrEnum):
     CODE = "totp"
     BACKUP_CODE = "recovery_codes"
     PASSWORD = "password"
+    PROVIDER = "provider"  # an identity provider, which says of one factor only
+    PROVIDER_MFA = "provider-mfa"  # one that vouches for two
 
 
-# With one of these, a password alone proves nothing any more.
+# With one of these, one that is weak proves nothing any more.
 STRONG = frozenset({Factor.PASSKEY, Factor.CODE})
+WEAK = frozenset({Factor.PASSWORD, Factor.PROVIDER})
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +52,8 @@ class Proven:
 def of(user: User) -> frozenset[Factor]:
     """What this person has. Backup codes that are all used are none."""
     found = {Factor.PASSWORD} if user.has_usable_password() else set()
+    if SocialAccount.objects.filter(user_id=user.pk, provider__in=settings.IDENTITY_PROVIDERS).exists():
+        found |= {Factor.PROVIDER, Factor.PROVIDER_MFA}  # which of the two, each sign-in there says
     for authenticator in Authenticator.objects.filter(user_id=user.pk):
         is_used_up = (
             authenticator.type == Authenticator.Type.RECOVERY_CODES
@@ -60,8 +68,28 @@ def proven(request: HttpRequest) -> Iterator[Proven]:
     """What this session's person proved, the earlier first; what somebody else did in it is left out."""
     for record in get_authentication_records(request, request.user):
         name = record.get("type") if record.get("method") == "mfa" else record.get("method")
+        if name == "socialaccount":
+            name = by_provider(record.get("assurance", ()))
         if name in set(Factor):
             yield Proven(Factor(name), float(record["at"]), not record.get("reauthenticated"))
+
+
+def by_provider(assurance: Collection[str]) -> Factor:
+    return Factor.PROVIDER_MFA if "mfa" in assurance else Factor.PROVIDER
+
+
+def provider_of(request: HttpRequest, user: User) -> str:
+    """By which identity provider a person came, if by one."""
+    records = get_authentication_records(request, user)
+    return next((str(r["provider"]) for r in records if r.get("method") == "socialaccount"), "")
+
+
+def can_sign_in_without(user: User, row: Model) -> bool:
+    """Whether the person has another way in than this passkey or link to a provider."""
+    keys = Authenticator.objects.filter(user_id=user.pk, type=Authenticator.Type.WEBAUTHN)
+    links = SocialAccount.objects.filter(user_id=user.pk, provider__in=settings.IDENTITY_PROVIDERS)
+    others = [rows.exclude(pk=row.pk) if isinstance(row, rows.model) else rows for rows in (keys, links)]
+    return user.has_usable_password() or any(rows.exists() for rows in others)
 
 
 def check_password(request: HttpRequest, user: User, password: str) -> Factor | None:

@@ -24,7 +24,7 @@ from django.db.models.signals import post_delete
 from django.dispatch import receiver
 from django.http import HttpRequest
 
-from accounts import devices, endings, sessions, stepup
+from accounts import devices, endings, factors, sessions, stepup
 from accounts.endings import Change
 from accounts.factors import Factor
 from accounts.models import User
@@ -66,7 +66,8 @@ def start_session(request: HttpRequest, user: User, **kwargs: Any) -> None:
 
 @receiver(user_logged_in)
 def record_sign_in(request: HttpRequest, user: User, **kwargs: Any) -> None:
-    _record(EventType.SESSION_START, Outcome.PERMIT, account=user, actor=f"User/{user.id}")
+    by = {"provider": found} if (found := factors.provider_of(request, user)) else {}
+    _record(EventType.SESSION_START, Outcome.PERMIT, account=user, actor=f"User/{user.id}", **by)
     devices.seen(request, user, keep=not sessions.is_shared(request))
 
 

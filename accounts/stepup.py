@@ -19,7 +19,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 
 from accounts import factors, kept
-from accounts.factors import STRONG, Factor
+from accounts.factors import STRONG, WEAK, Factor
 from accounts.models import User
 from audit import context
 from audit.events import EventType, Outcome, Role
@@ -52,11 +52,14 @@ class Action(StrEnum):
 class Policy:
     """What an action takes for a proof, the best first, and for how long (seconds).
 
-    Who has a factor of `STRONG` cannot prove anything by password. A sign-in that is as fresh, and by an
+    Who has a factor of `STRONG` cannot prove anything by one of `WEAK`. A sign-in that is as fresh, and by an
     accepted factor, counts where the policy says so: who has just signed in is not asked again at once.
     """
 
-    accepted: tuple[Factor, ...] = (Factor.PASSKEY, Factor.CODE, Factor.BACKUP_CODE, Factor.PASSWORD)
+    accepted: tuple[Factor, ...] = (
+        *(Factor.PASSKEY, Factor.CODE, Factor.PROVIDER_MFA, Factor.BACKUP_CODE),
+        *(Factor.PASSWORD, Factor.PROVIDER),
+    )
     max_age: int = 300
     sign_in_counts: bool = True
 
@@ -135,7 +138,7 @@ def proof_of(request: HttpRequest, action: Action) -> Proof | None:
 def accepted_of(user: User, action: Action) -> tuple[Factor, ...]:
     """What this person can prove the action by, the best first; empty where they have nothing that counts."""
     mine = factors.of(user)
-    usable = mine - {Factor.PASSWORD} if mine & STRONG else mine
+    usable = mine - WEAK if mine & STRONG else mine
     return tuple(f for f in POLICIES[action].accepted if f in usable)
 
 

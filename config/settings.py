@@ -8,7 +8,7 @@ from pathlib import Path
 
 from psycopg.conninfo import conninfo_to_dict
 
-from config import env
+from config import env, providers
 
 ROOT = Path(__file__).resolve().parent.parent
 MODE = env.text("CHARTKEY_MODE", "production")
@@ -79,6 +79,8 @@ INSTALLED_APPS = [
     "allauth",
     "allauth.account",
     "allauth.mfa",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
     "allauth.usersessions",
     "oauth2_provider",
     "rest_framework",
@@ -220,6 +222,11 @@ MFA_SUPPORTED_TYPES = ["totp", "recovery_codes", "webauthn"]
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_TOTP_TOLERANCE = 1  # steps of 30 seconds by which clocks may disagree
 MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = DEMO
+# Identity providers that people may sign in with: accounts.providers. None where none is named.
+IDENTITY_PROVIDERS = providers.read(plain=DEMO)
+SOCIALACCOUNT_ADAPTER = "accounts.providers.SocialAdapter"
+SOCIALACCOUNT_STORE_TOKENS = False
+SOCIALACCOUNT_REQUESTS_TIMEOUT = 5  # seconds
 AUTH_PASSWORD_VALIDATORS = [
     {
         "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",

@@ -2,7 +2,7 @@
 
 from django.contrib import admin
 from django.contrib.auth.decorators import login_required
-from django.urls import include, path
+from django.urls import include, path, re_path
 from django.utils.module_loading import import_string
 from django.views.generic import RedirectView
 
@@ -15,7 +15,9 @@ protected_resource = import_string("fhirproxy.brands.protected_resource")
 cds_services = import_string("fhirproxy.consult.discovery")
 consult = import_string("fhirproxy.consult.consult")
 
+provider_back = import_string("portal.views.providers.back")
 password_change = import_string("portal.views.security.password_change")
+password_set = import_string("portal.views.security.password_set")
 remove_passkey = import_string("portal.views.security.remove_passkey")
 to_security = RedirectView.as_view(pattern_name="portal:security")
 to_devices = RedirectView.as_view(pattern_name="portal:devices")
@@ -39,9 +41,14 @@ urlpatterns = [
     path("accounts/2fa/webauthn/", login_required(to_security), name="mfa_list_webauthn"),
     path("accounts/2fa/webauthn/keys/<int:pk>/remove/", remove_passkey, name="mfa_remove_webauthn"),
     path("accounts/password/change/", password_change, name="account_change_password"),
+    path("accounts/password/set/", password_set, name="account_set_password"),
     *(  # allauth's own ways to ask again: accounts.stepup is ours
         path(f"accounts/{way}/", not_found, {"exception": None})
         for way in ("reauthenticate", "2fa/reauthenticate", "2fa/reauthenticate/webauthn")
+    ),
+    path("accounts/oidc/<slug:provider_id>/login/callback/", provider_back, name="openid_connect_callback"),
+    *(  # and its pages about providers: accounts.providers is ours
+        re_path(f"^accounts/{way}/", not_found, {"exception": None}) for way in ("oidc", "3rdparty", "social")
     ),
     path("accounts/", include("allauth.urls")),
     path("admin/", admin.site.urls),

@@ -231,6 +231,19 @@ KINDS = {
         ),
         path="/settings/security/",
     ),
+    "provider_changed": Kind(
+        pgettext_lazy("notice.sign_in_changed.subject", "How you sign in has changed"),
+        pgettext_lazy(
+            "notice.provider_changed.body",
+            "A sign-in from somewhere else was linked to your account, or taken off it. "
+            "If you did not do this, call your clinic at once.",
+        ),
+        pgettext_lazy(
+            "notice.provider_changed.line",
+            "A sign-in from somewhere else was linked to your account, or taken off it.",
+        ),
+        path="/settings/security/",
+    ),
     "helper_changed": Kind(
         pgettext_lazy("notice.helper_changed.subject", "A change to who can help you"),
         pgettext_lazy(

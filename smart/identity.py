@@ -27,6 +27,7 @@ TWO_FACTORS = "https://refeds.org/profile/mfa"
 ACR_VALUES = (ONE_FACTOR, TWO_FACTORS)
 ALGORITHMS = ("RS256", "ES384")  # of what we sign; a client registers which
 ORDER_P384 = int("f" * 48 + "c7634d81f4372ddf581a0db248b0a77aecec196accc52973", 16)  # FIPS 186-5, P-384
+BY_PROVIDER = "fed"  # somebody else asked for the factors (RFC 8176 has no word for it)
 LIVING = (RelatedPerson.Status.CONFIRMED, RelatedPerson.Status.NARROWED)
 AMR = {  # allauth's second factors, in the words of RFC 8176
     "totp": ("otp", "mfa"),
@@ -41,6 +42,8 @@ def amr_of(records: Collection[Mapping[str, Any]]) -> list[str]:
     for record in records:
         if record.get("method") == "password":
             found.add("pwd")
+        elif record.get("method") == "socialaccount":
+            found.update({BY_PROVIDER, "mfa"} if "mfa" in record.get("assurance", ()) else {BY_PROVIDER})
         elif record.get("method") == "mfa":
             # A passkey is two factors by itself: what they hold, and their finger or PIN.
             found.update(AMR.get(str(record.get("type")), ()))
@@ -51,7 +54,7 @@ def acr_of(amr: Collection[str]) -> str:
     """How surely that was proved; empty where nothing is known of it."""
     if "mfa" in amr:
         return TWO_FACTORS
-    return ONE_FACTOR if "pwd" in amr else ""
+    return ONE_FACTOR if {"pwd", BY_PROVIDER} & set(amr) else ""
 
 
 def assurance_of(acr: str) -> str:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from django import template
+from django.conf import settings
 from django.core.exceptions import ObjectDoesNotExist
 from django.forms import BoundField
 from django.http import HttpRequest
@@ -15,6 +16,7 @@ from django.utils.translation import get_language, get_language_info, pgettext, 
 
 from accounts import sessions
 from accounts.models import RelatedPerson, StaffRole, User
+from config.providers import IdentityProvider
 from fhirproxy import dates
 from portal import acting
 from portal.browsers import browser_words
@@ -25,6 +27,12 @@ register = template.Library()
 register.filter("date_words", dates.date_words)
 register.filter("time_words", dates.time_words)
 register.filter("browser_words", browser_words)
+
+
+@register.simple_tag
+def sign_in_providers() -> list[IdentityProvider]:
+    """Those that people may sign in with."""
+    return list(settings.IDENTITY_PROVIDERS.values())
 
 
 @dataclass(frozen=True, slots=True)

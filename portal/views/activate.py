@@ -7,16 +7,17 @@ from allauth.account.internal.flows.login import perform_password_login
 from allauth.account.models import Login
 from allauth.core.internal import ratelimit
 from django import forms
-from django.contrib.auth.hashers import make_password
+from django.conf import settings
+from django.contrib.auth.hashers import is_password_usable, make_password
 from django.contrib.auth.password_validation import validate_password
-from django.db import IntegrityError
+from django.db import IntegrityError, transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import get_language, pgettext, pgettext_lazy
 from django.views.decorators.http import require_http_methods
 
-from accounts import activation, addresses, factors
+from accounts import activation, addresses, factors, provider_facts, providers
 from accounts.models import ActivationCode, User
 from portal.guards import anyone
 from portal.pages import page
@@ -62,9 +63,11 @@ class AccountForm(forms.Form):
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
     )
 
-    def __init__(self, data: Any, *, name: str) -> None:
+    def __init__(self, data: Any, *, name: str, has_password: bool) -> None:
         super().__init__(data)
         self.name = name
+        if not has_password:
+            del self.fields["password"]
 
     def clean_email(self) -> str:
         email: str = self.cleaned_data["email"].lower()
@@ -105,6 +108,8 @@ def activate(request: HttpRequest) -> HttpResponse:
     """Step 1. One answer for all that can be wrong, so that codes and people cannot be tried out."""
     if request.user.is_authenticated:
         return redirect("portal:home")
+    if request.method == "GET" and "with" not in request.GET:
+        provider_facts.drop(request)  # whoever signed in somewhere else may be another person
     form = WhoForm(request.POST or None)
     if request.method == "POST" and not ratelimit.consume(request, app="allauth.account", action="activate"):
         return render(request, "429.html", status=429)
@@ -113,6 +118,7 @@ def activate(request: HttpRequest) -> HttpResponse:
     told = form.cleaned_data
     try:
         row = activation.check(told["code"], name=told["name"], birth_date=told["birth_date"])
+        _check_provider(request, row)
     except activation.NotRight:
         text = pgettext(
             "activate.wrong",
@@ -120,8 +126,21 @@ def activate(request: HttpRequest) -> HttpResponse:
         )
         form.add_error(None, text)
         return _show(request, "activate", form)
-    request.session[KEY] = {"id": str(row.pk), "since": factors.now()}
+    begin(request, row)
     return redirect("portal:activate-account")
+
+
+def begin(request: HttpRequest, row: ActivationCode) -> None:
+    """Step 1 is done: whose the account will be is known in this session."""
+    request.session[KEY] = {"id": str(row.pk), "since": factors.now()}
+
+
+def _check_provider(request: HttpRequest, row: ActivationCode) -> None:
+    """Who was identified elsewhere as born on another day does not take this code. Raises NotRight."""
+    waits = provider_facts.waiting(request)
+    if waits and waits.is_identified and waits.birth_date != row.patient.birth_date.isoformat():
+        activation.refuse(row)
+        raise activation.NotRight
 
 
 @page("activate-account")
@@ -132,10 +151,12 @@ def account(request: HttpRequest) -> HttpResponse:
     row = _row(request)
     if row is None:
         return redirect("portal:activate")
-    form = AccountForm(request.POST or None, name=row.patient.name)
+    waits = provider_facts.waiting(request)
+    form = AccountForm(request.POST or None, name=row.patient.name, has_password=waits is None)
     if not form.is_valid():
-        return _show(request, "activate_account", form)
-    request.session[KEY] |= {"password": make_password(form.cleaned_data["password"])}
+        label = settings.IDENTITY_PROVIDERS[waits.provider].label if waits else ""
+        return _show(request, "activate_account", form, provider=label)
+    request.session[KEY] |= {"password": make_password(form.cleaned_data.get("password"))}
     request.session.modified = True
     addresses.send_code(request, form.cleaned_data["email"])
     return redirect("portal:activate-confirm")
@@ -156,14 +177,28 @@ def confirm(request: HttpRequest) -> HttpResponse:
     if not email:
         form.add_error("code", pgettext("activate.mail_code.wrong", "This is not the code that we sent."))
         return _show(request, "activate_confirm", form, email=waits)
-    told = request.session.pop(KEY)
-    try:
-        user = activation.use(
-            row, email=email, password_hash=told["password"], language=(get_language() or "en")[:2]
-        )
-    except (activation.NotRight, IntegrityError):
+    return _make_account(request, row, email)
+
+
+def _make_account(request: HttpRequest, row: ActivationCode, email: str) -> HttpResponse:
+    """Signed in by the password that was chosen, or by the provider that was gone to instead."""
+    password, found = request.session.pop(KEY)["password"], provider_facts.waiting(request)
+    provider = found.as_answer() if found and not is_password_usable(password) else None
+    if provider is None and not is_password_usable(password):
         return redirect("portal:activate")
-    login = Login(user=user, redirect_url=reverse("mfa_add_webauthn"))
+    try:
+        with transaction.atomic():
+            language = (get_language() or "en")[:2]
+            user = activation.use(row, email=email, password_hash=password, language=language)
+            if provider:
+                providers.link(request, user, provider)
+    except (activation.NotRight, IntegrityError, providers.Failed):
+        return redirect("portal:activate")
+    add_passkey = reverse("mfa_add_webauthn")
+    if provider:
+        provider_facts.drop(request)
+        return providers.sign_in(request, user, provider, redirect_url=add_passkey)
+    login = Login(user=user, redirect_url=add_passkey)
     response: HttpResponse = perform_password_login(request, {"email": email}, login)
     return response
 

@@ -3,10 +3,12 @@
 from typing import Any, cast
 
 from allauth.account.views import password_change as allauth_password_change
+from allauth.account.views import password_set as allauth_password_set
 from allauth.core.internal import ratelimit
 from allauth.mfa.models import Authenticator
 from allauth.mfa.webauthn.views import remove_webauthn
 from django import forms
+from django.conf import settings
 from django.contrib import messages
 from django.db import IntegrityError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
@@ -14,7 +16,7 @@ from django.shortcuts import redirect, render
 from django.utils.translation import pgettext, pgettext_lazy
 from django.views.decorators.http import require_GET, require_http_methods
 
-from accounts import addresses, stepup
+from accounts import addresses, factors, providers, stepup
 from accounts.models import User
 from accounts.stepup import Action
 from portal.guards import signed_in
@@ -57,6 +59,8 @@ def security(request: HttpRequest) -> HttpResponse:
         "backup": backup,
         "backup_left": len(backup.wrap().get_unused_codes()) if backup else 0,
         "has_password": user.has_usable_password(),
+        "providers": settings.IDENTITY_PROVIDERS.values(),
+        "linked": providers.linked(user),
     }
     return render(request, "portal/security.html", context)
 
@@ -65,8 +69,7 @@ def security(request: HttpRequest) -> HttpResponse:
 def remove_passkey(request: HttpRequest, pk: int) -> HttpResponseBase:
     """allauth's page, but for the last way to sign in: that one stays."""
     user = cast(User, request.user)
-    others = Authenticator.objects.filter(user=user, type=Authenticator.Type.WEBAUTHN).exclude(pk=pk)
-    if not user.has_usable_password() and not others.exists():
+    if not factors.can_sign_in_without(user, Authenticator(pk=pk)):
         text = pgettext("security.last", "This is your only way to sign in. Add another one first.")
         messages.error(request, text)
         return redirect("portal:security")
@@ -79,6 +82,14 @@ def remove_passkey(request: HttpRequest, pk: int) -> HttpResponseBase:
 def password_change(request: HttpRequest) -> HttpResponseBase:
     """allauth's page. It asks for the proof first, so that no password is ever kept with a form."""
     answer: HttpResponseBase = allauth_password_change(request)
+    return answer
+
+
+@signed_in
+@step_up(Action.SECURITY, methods=ALWAYS)
+def password_set(request: HttpRequest) -> HttpResponseBase:
+    """The same, for who has none yet."""
+    answer: HttpResponseBase = allauth_password_set(request)
     return answer
 
 

@@ -6,6 +6,7 @@ from uuid import UUID
 from allauth.core.internal import ratelimit
 from cryptography.fernet import InvalidToken
 from django import forms
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import logout
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
@@ -13,7 +14,7 @@ from django.shortcuts import redirect, render
 from django.utils.translation import pgettext, pgettext_lazy
 from django.views.decorators.http import require_http_methods
 
-from accounts import factors, kept, stepup
+from accounts import factors, kept, providers, stepup
 from accounts.factors import Factor
 from accounts.models import User
 from accounts.stepup import Waiting
@@ -53,7 +54,7 @@ def step_up(request: HttpRequest, waiting_id: UUID) -> HttpResponseBase:
     factor = _check(request, stepup.accepted_of(cast(User, request.user), waits.action))
     if factor:
         stepup.passed(request, waits, factor)
-        return _go_on(request, waits)
+        return go_on(request, waits)
     if stepup.failed(request, waits, _tried(request)):
         request.session_end = "stepup-failed"  # type: ignore[attr-defined]  # accounts.signals reads it
         logout(request)
@@ -67,6 +68,7 @@ def _ask(request: HttpRequest, waits: Waiting, *, wrong: bool = False) -> HttpRe
     user = cast(User, request.user)
     accepted = stepup.accepted_of(user, waits.action)
     context: dict[str, Any] = {
+        "waiting_id": waits.id,
         "about_to": ABOUT_TO[waits.action],
         "accepted": accepted,
         "wrong": wrong,
@@ -77,6 +79,9 @@ def _ask(request: HttpRequest, waits: Waiting, *, wrong: bool = False) -> HttpRe
         context["passkey_data"] = {"request_options": factors.passkey_question(user)}
     if {Factor.CODE, Factor.BACKUP_CODE} & set(accepted):
         context["code_form"] = CodeForm()
+    if {Factor.PROVIDER, Factor.PROVIDER_MFA} & set(accepted):
+        mine = providers.linked(user)
+        context["providers"] = [one for one in settings.IDENTITY_PROVIDERS.values() if one.id in mine]
     if Factor.PASSWORD in accepted:
         context["password_form"] = PasswordForm()
     return render(request, "portal/step_up.html", context, status=422 if wrong else 200)
@@ -98,7 +103,7 @@ def _tried(request: HttpRequest) -> str:
     return next((name for name in ("credential", "code", "password") if request.POST.get(name)), "nothing")
 
 
-def _go_on(request: HttpRequest, waits: Waiting) -> HttpResponseBase:
+def go_on(request: HttpRequest, waits: Waiting) -> HttpResponseBase:
     if waits.is_file:
         # The browser stays on this page while it saves the file.
         context = {"file": waits.path, "back": page_with_form(waits.path.partition("?")[0])}

@@ -14,7 +14,7 @@ NO_PAGES = {
     *("activity-csv", "activity-ndjson", "activity-pdf", "activity-verifier", "disclosures-file"),
     *("language", "document-file", "consent-fhir", "session", "devices-end"),
     *("acting-switch", "helper-take-back", "helper-do", "emergency-end"),
-    *("support-end", "support-reset"),
+    *("support-end", "support-reset", "provider-begin", "provider-change", "step-up-provider"),
     *("sharing-pause", "sharing-resume", "sharing-stop", "sharing-answer"),
     *("developer-secret", "developer-move"),
     *("app-stop", "download-file", "download-cancel", "review-accept", "review-send-back"),
