@@ -39,6 +39,9 @@ OIDC_KEY_FILE = env.path("OIDC_KEY_FILE")
 # Places on disk
 VAR = env.path("CHARTKEY_VAR", ROOT / "var")
 EXPORT_FOLDER = env.path("EXPORT_FOLDER", VAR / "exports")
+EXPORT_BUCKET = env.text("EXPORT_BUCKET", "")  # https://endpoint/bucket; empty: files stay in EXPORT_FOLDER
+EXPORT_BUCKET_REGION = env.text("EXPORT_BUCKET_REGION", "us-east-1")
+EXPORT_BUCKET_KEY = env.text("EXPORT_BUCKET_KEY", "")  # access key:secret key
 AUDIT_ANCHOR_FILE = env.path("AUDIT_ANCHOR_FILE", VAR / "audit" / "checkpoints.txt")
 AUDIT_JOURNAL_FOLDER = env.path("AUDIT_JOURNAL_FOLDER", VAR / "audit" / "journal")
 
