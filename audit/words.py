@@ -213,6 +213,9 @@ REASONS: Mapping[str, Promise] = {
     "log.truncated": pgettext_lazy("reason.log.truncated", "A part of the access log was missing."),
     "log.broken": pgettext_lazy("reason.log.broken", "The access log was changed by someone."),
     "queue.down": pgettext_lazy("reason.queue.down", "The work in the background had stopped."),
+    "export.disk-full": pgettext_lazy("reason.export.disk-full", "We had no room left for the file."),
+    "export.storage": pgettext_lazy("reason.export.storage", "We could not store the file."),
+    "export.worker": pgettext_lazy("reason.export.worker", "We tried some times, and it did not work."),
     "policy.down": pgettext_lazy(
         "reason.policy.down", "We could not check the rules just now, so we said no to be safe."
     ),

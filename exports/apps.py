@@ -3,3 +3,9 @@ from django.apps import AppConfig
 
 class ExportsConfig(AppConfig):
     name = "exports"
+
+    def ready(self) -> None:
+        from consent import dependents
+        from exports import commands
+
+        dependents.register("exports", commands.block_for_consent)

@@ -1,4 +1,4 @@
-"""Sealed files in an S3-compatible store: put, read by range, deleted. AWS Signature Version 4 is the log's own."""
+"""Sealed files in an S3-compatible store: put, read by range, deleted. Signed as `audit.bucket` signs."""
 
 import hashlib
 import io

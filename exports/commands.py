@@ -1,6 +1,7 @@
 """What can be done with an export. Each is one transaction, with its audit row inside."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from celery import current_app
@@ -8,26 +9,38 @@ from django.db import transaction
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
-from accounts.models import Patient, User
+from accounts.models import Patient, RelatedPerson, User
 from audit.events import EventType
 from audit.keeping import faults
 from audit.log import Entry, Outcome, record
-from exports import files, states
-from exports.choices import resource_types_for
+from consent.decision import Reason
+from exports import files, leases, states
+from exports.choices import NDJSON, resource_types_for
 from exports.models import ExportJob
+from notices import commands as notices
 
-Status = ExportJob.Status
+Kind, Status = ExportJob.Kind, ExportJob.Status
 MOST_AT_ONCE = 2
+KEPT = timedelta(days=7)
 
 
 class TooMany(Exception):
     """The person has as many downloads under way as we make at once."""
 
 
-def kickoff(*, patient: Patient, by: User, categories: Collection[str], include_sensitive: bool) -> ExportJob:
+def kickoff(
+    *,
+    patient: Patient,
+    by: User,
+    categories: Collection[str],
+    include_sensitive: bool,
+    formats: Sequence[str] = (NDJSON,),
+    since: datetime | None = None,
+    until: datetime | None = None,
+) -> ExportJob:
     """Start an export of these data categories; none means all. What they are is frozen here.
 
-    Raises TooMany.
+    `since` and `until` (exclusive) are about when something happened. Raises TooMany.
     """
     with transaction.atomic():
         Patient.objects.select_for_update().get(pk=patient.pk)  # two tabs count one after the other
@@ -39,6 +52,9 @@ def kickoff(*, patient: Patient, by: User, categories: Collection[str], include_
             resource_types=resource_types_for(categories),
             categories=sorted(categories),
             include_sensitive=include_sensitive,
+            formats=list(formats),
+            since=since,
+            until=until,
         )
         log(EventType.EXPORT_KICKOFF, job, by=by)
         transaction.on_commit(lambda: enqueue(job.id))
@@ -54,54 +70,94 @@ def enqueue(job_id: UUID) -> None:
 
 
 @transaction.atomic
-def cancel(job: ExportJob, *, by: User) -> ExportJob:
+def complete(job: ExportJob) -> None:
+    """The files are whole and where they are handed out from. Raises leases.Stopped."""
+    now = timezone.now()
+    status = Status.COMPLETED_WITH_GAPS if job.left_out else Status.COMPLETED
+    leases.write(job, status=status, finished_at=now, expires_at=now + KEPT)
+    ExportJob.objects.filter(pk=job.pk).update(lease_until=None, lease_holder=None)
+    log(EventType.EXPORT_COMPLETE, job, by=None)
+    if job.kind == Kind.PERSONAL:
+        user = job.who
+        notices.enqueue(
+            "export_ready",
+            recipient=f"User/{user.pk}",
+            email=user.email,
+            language=user.language,
+            context={},
+        )
+
+
+def cancel(job: ExportJob, *, by: User | None) -> ExportJob:
     """Stop an export, or delete one that is ready. Its files go now. Twice changes nothing."""
-    job = ExportJob.objects.select_for_update().get(pk=job.pk)
-    if job.status in (Status.CANCELLED, Status.EXPIRED):
+    return _end(job, Status.CANCELLED, EventType.EXPORT_CANCEL, by=by)
+
+
+def block(job: ExportJob, reason: str = Reason.NO_CONSENT) -> None:
+    """End a job whose authority went away, while it ran or later."""
+    _end(job, Status.BLOCKED, EventType.EXPORT_CANCEL, reason=reason)
+
+
+def fail(job: ExportJob, reason: str) -> None:
+    """End a job that cannot be made, and why as a code of the log. Nothing of it is left."""
+    _end(job, Status.FAILED, EventType.EXPORT_COMPLETE, Outcome.FAILED, reason=reason)
+
+
+def expire(job: ExportJob) -> None:
+    """Destroy the files of a job whose time is over."""
+    _end(job, Status.EXPIRED, EventType.EXPORT_EXPIRE)
+
+
+@transaction.atomic
+def _end(
+    job: ExportJob,
+    status: ExportJob.Status,
+    event: EventType,
+    outcome: Outcome = Outcome.DONE,
+    *,
+    reason: str = "",
+    by: User | None = None,
+) -> ExportJob:
+    """The key goes in this transaction: whatever becomes of the files, nobody reads them again."""
+    job = ExportJob.objects.select_for_update(of=("self",)).get(pk=job.pk)
+    if not states.may_become(job.status, status):
         return job
-    job.status, job.finished_at = Status.CANCELLED, timezone.now()
-    job.save(update_fields=["status", "finished_at"])
-    log(EventType.EXPORT_CANCEL, job, by=by)
+    job.status, job.reason, job.wrapped_key, job.lease_until = status, reason, "", None
+    job.finished_at = job.finished_at or timezone.now()
+    job.save(update_fields=["status", "reason", "wrapped_key", "lease_until", "finished_at"])
+    job.files.update(tail=b"")
+    log(event, job, by=by, outcome=outcome)
     transaction.on_commit(lambda: files.destroy(job.id))
     return job
 
 
-@transaction.atomic
-def block(job: ExportJob) -> None:
-    """End a job whose authority went away while it ran."""
-    job = ExportJob.objects.select_for_update().get(pk=job.pk)
-    if job.status not in states.LIVING:
-        return
-    job.status, job.finished_at = Status.BLOCKED, timezone.now()
-    job.save(update_fields=["status", "finished_at"])
-    log(EventType.EXPORT_CANCEL, job, by=None)
-    transaction.on_commit(lambda: files.destroy(job.id))
+def block_for_consent(consent_id: UUID) -> int:
+    """End what a helper made by a consent that has ended; `consent.dependents` calls it."""
+    ended = 0
+    for relation in RelatedPerson.objects.filter(consents=consent_id):
+        made = ExportJob.objects.filter(patient=relation.patient_id, requested_by=relation.user_id)
+        for job in made.filter(status__in=(*states.LIVING, *states.READY)):
+            block(job)
+            ended += 1
+    return ended
 
 
-@transaction.atomic
-def expire(job: ExportJob) -> None:
-    """Destroy the files of a job whose time is over."""
-    job = ExportJob.objects.select_for_update().get(pk=job.pk)
-    if job.status not in (Status.COMPLETED, Status.COMPLETED_WITH_GAPS):
-        return
-    job.status = Status.EXPIRED
-    job.save(update_fields=["status"])
-    log(EventType.EXPORT_EXPIRE, job, by=None)
-    transaction.on_commit(lambda: files.destroy(job.id))
-
-
-def log(event: EventType, job: ExportJob, *, by: User | None) -> None:
-    helps = by is not None and by.pk != job.whose.user_id
+def log(event: EventType, job: ExportJob, *, by: User | None, outcome: Outcome = Outcome.DONE) -> None:
+    """One row: by a person, by the engine for a person, or for the client that asked."""
+    helps = by is not None and job.kind == Kind.PERSONAL and by.pk != job.whose.user_id
+    patients_own = "PATRQT" if job.kind == Kind.PERSONAL else ""
     record(
         Entry(
             type=event,
-            outcome=Outcome.DONE,
+            outcome=outcome,
             actor=f"User/{by.pk}" if by else "System/exports",
             on_behalf_of=f"Patient/{job.patient_id}" if helps else "",
-            role="helper" if helps else "patient" if by else "system",
-            patient=f"Patient/{job.patient_id}",
+            role="helper" if helps else "patient" if by and patients_own else "system",
+            patient=f"Patient/{job.patient_id}" if job.patient_id else "",
+            client=f"Client/{job.client.client_id}" if job.client else "",
             resource_types=tuple(job.resource_types),
-            purpose="FAMRQT" if helps else "PATRQT",
+            purpose="FAMRQT" if helps else patients_own,
+            reasons=(job.reason,) if job.reason else (),
             target=f"ExportJob/{job.id}",
         )
     )

@@ -6,6 +6,7 @@ whole, so that any web server can hand it out. Folders are 0700 and files 0600, 
 
 import fcntl
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,11 +22,20 @@ from exports.models import ExportFile
 from exports.sealing import Destroyed
 
 LOCK = "lock"
+A_JOB = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 log = structlog.get_logger("chartkey.exports")
 
 
 def folder(job_id: UUID) -> Path:
     return Path(settings.EXPORT_FOLDER) / str(job_id)
+
+
+def folders() -> list[UUID]:
+    """The jobs that have something on this disk."""
+    place = Path(settings.EXPORT_FOLDER)
+    return (
+        [UUID(path.name) for path in place.iterdir() if A_JOB.fullmatch(path.name)] if place.exists() else []
+    )
 
 
 def path(file: ExportFile) -> Path:
@@ -64,7 +74,7 @@ def append(file: ExportFile) -> BinaryIO:
 
 def store(file: ExportFile) -> None:
     """Put a file that is whole to where it is handed out from."""
-    if bucket.is_used():
+    if bucket.is_used() and path(file).exists():  # not where a run that was killed had done it
         bucket.put(_key(file), path(file))
         path(file).unlink()
 
@@ -87,7 +97,7 @@ def remove(file: ExportFile) -> None:
 
 
 def destroy(job_id: UUID) -> None:
-    """Delete all files of a job. Nothing there is fine; what a store does not delete is noise without its key."""
+    """Delete all files of a job. Nothing there is fine; what a store keeps is noise without the key."""
     shutil.rmtree(folder(job_id), ignore_errors=True)
     if not bucket.is_used():
         return

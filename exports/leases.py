@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from exports import states
@@ -21,10 +22,6 @@ MOST_ATTEMPTS = 5  # without a step: what ends its worker each time is not tried
 
 class Stopped(Exception):
     """The job is over, or another run holds it."""
-
-
-
-
 
 
 def take(job_id: UUID) -> ExportJob | None:
@@ -52,12 +49,16 @@ def write(job: ExportJob, **changes: Any) -> None:
         setattr(job, name, value)
 
 
+def keep(job: ExportJob) -> None:
+    """Hold the job on, in the midst of a long step. Raises Stopped."""
+    if job.heartbeat_at is None or timezone.now() - job.heartbeat_at > LEASE / 8:
+        write(job)
+
+
 def give_back(job: ExportJob, after: timedelta = timedelta(0)) -> None:
     """Leave the rest to another run, not before this time has passed."""
     _mine(job).update(lease_until=timezone.now() + after, lease_holder=None)
 
 
-def _mine(job: ExportJob) -> Any:
-    return ExportJob.objects.filter(
-        pk=job.pk, lease_holder=job.lease_holder, status__in=states.LIVING
-    )
+def _mine(job: ExportJob) -> QuerySet[ExportJob]:
+    return ExportJob.objects.filter(pk=job.pk, lease_holder=job.lease_holder, status__in=states.LIVING)

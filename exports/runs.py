@@ -1,220 +1,201 @@
-"""Make an export: type by type through the gate, to disk, then into one archive with its manifest.
+"""Make an export, slice by slice: chunks from its source, each on disk before the next is asked for.
 
-Safe to run twice: a worker holds the job by a lease, and a type that is done is not done
-again. Every page is decided and recorded like any other read, with the authority of that moment.
+Safe to run twice and to kill at any moment: a worker holds the job by a lease (`leases`), what counts is what
+the rows say, and a file goes on where its row says that it stood.
 """
 
-import hashlib
-import json
-import os
-import zipfile
-from dataclasses import replace
+import errno
+import time
+from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any
 from uuid import UUID
 
-import msgspec
-from django.conf import settings
+import structlog
 from django.db import transaction
-from django.utils import timezone
 
-from accounts.relation_states import HELPING
-from audit.events import EventType
-from consent import authority
-from consent.decision import Provision, ProvisionType
-from consent.requester import Requester
-from exports import commands, files, readme, states
+from consent.decision import Reason
+from exports import commands, files, leases, personal, sealing, states
+from exports.leases import Stopped
 from exports.models import ExportFile, ExportJob
-from fhirproxy import gate, interactions
-from fhirproxy.interactions import Interaction
-from fhirproxy.outcomes import EhrFailure, Refusal
-from notices import commands as notices
+from exports.sealing import Destroyed
+from exports.sources import Blocked, Chunk, Gap, Place, Source, Unanswered
+from exports.writing import Lost, Writer
 
-Status = ExportJob.Status
-LEASE = timedelta(minutes=2)  # a worker that is silent for longer has lost the job
-KEPT = timedelta(days=7)
-
-
-class Stopped(Exception):
-    """The job was cancelled, or another worker holds it."""
-
-
-class Blocked(Exception):
-    """The person may not have this any more: the decision changed while the file was made."""
-
-
-class Page(msgspec.Struct):
-    entry: list[dict[str, msgspec.Raw]] = msgspec.field(default_factory=list)
-    link: list[dict[str, str]] = msgspec.field(default_factory=list)
+Kind, Status = ExportJob.Kind, ExportJob.Status
+SOURCES: Mapping[str, type[Source]] = {Kind.PERSONAL: personal.Personal}
+SLICE = 60.0  # seconds, far below the broker's visibility timeout
+PAUSES = (timedelta(seconds=15), timedelta(minutes=1), timedelta(minutes=5))  # before a source is asked again
+log = structlog.get_logger("chartkey.exports")
 
 
 def run(job_id: UUID) -> None:
-    """Carry an export on from where it stands."""
-    if not _take(job_id):
+    """Carry an export on from where it stands, for one slice."""
+    job = leases.take(job_id)
+    if job is None:
         return
-    job = ExportJob.objects.select_related("patient", "requested_by").get(pk=job_id)
-    files.make_folder(job.id)
-    gaps: list[str] = []
+    with files.locked(job.id) as is_free:
+        if not is_free:  # a worker that was taken for dead still writes here
+            leases.give_back(job, leases.LEASE)
+            return
+        try:
+            _carry_on(job)
+        except Stopped:
+            _sweep_up(job)
+        except Blocked as blocked:
+            commands.block(job, str(blocked) or Reason.NO_CONSENT)
+        except OSError as error:
+            reason = "export.disk-full" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "export.storage"
+            log.exception("export could not be stored", job=str(job.id), reason=reason)
+            commands.fail(job, reason)
+
+
+def _carry_on(job: ExportJob) -> None:
+    if job.attempts > leases.MOST_ATTEMPTS:
+        commands.fail(job, "export.worker")
+        return
+    source = SOURCES[job.kind](job)
+    if job.status == Status.PREPARING:
+        _prepare(job, source)
     try:
-        for resource_type in job.resource_types:
-            if resource_type not in job.position.get("types", []):
-                _export_type(job, resource_type, gaps)
-        _package(job, gaps)
-    except Stopped:
-        files.destroy(job.id)
-    except Blocked:
-        commands.block(job)
+        if _take_slice(job, source):
+            _finish(job, source)
+    except Unanswered as unanswered:
+        _wait_or_leave_out(job, unanswered.gap)
+    except (Lost, Destroyed):
+        _begin_anew(job, source)
 
 
-def _take(job_id: UUID) -> bool:
-    """Hold the job for a while; False if it is over or somebody else holds it."""
-    now = timezone.now()
-    with transaction.atomic():
-        job = ExportJob.objects.select_for_update().filter(pk=job_id).first()
-        if job is None or job.status not in states.LIVING:
-            return False
-        if job.lease_until and job.lease_until > now:
-            return False
-        job.status, job.lease_until = Status.RUNNING, now + LEASE
-        job.save(update_fields=["status", "lease_until"])
+def _prepare(job: ExportJob, source: Source) -> None:
+    key = job.wrapped_key or sealing.new_key(job.id)
+    leases.write(job, status=Status.RUNNING, position=source.prepare(), wrapped_key=key)
+
+
+def _take_slice(job: ExportJob, source: Source) -> bool:
+    """Whether the source has no more; otherwise the queue has the next slice."""
+    until = time.monotonic() + SLICE
+    if job.status == Status.PACKAGING:
+        return True
+    with Output(job) as output:
+        for chunk in source.chunks():
+            output.take(chunk, *source.steps())
+            if time.monotonic() > until:
+                leases.give_back(job)
+                commands.enqueue(job.id)
+                return False
+        output.end()
+    leases.write(job, status=Status.PACKAGING, attempts=0)
     return True
 
 
-def _export_type(job: ExportJob, resource_type: str, gaps: list[str]) -> None:
-    path = files.folder(job.id) / f"{resource_type}.ndjson"
-    digest, count, size = hashlib.sha256(), 0, 0
-    try:
-        with files.create(path) as out:
-            for page in _pages(job, resource_type):
-                _renew(job)
-                for entry in page.entry:
-                    line = bytes(entry["resource"]).replace(b"\n", b" ") + b"\n"
-                    digest.update(line)
-                    size += out.write(line)
-                    count += 1
-            out.flush()
-            os.fsync(out.fileno())
-    except Refusal as refusal:
-        path.unlink(missing_ok=True)
-        if refusal.status < 500:
-            raise Blocked from refusal
-        gaps.append(resource_type)
-        return
-    with transaction.atomic():
-        ExportFile.objects.update_or_create(
-            job=job,
-            kind=ExportFile.Kind.OUTPUT,
-            resource_type=resource_type,
-            defaults={"count": count, "size": size, "sha256": digest.hexdigest()},
-        )
-        job.position = {"types": [*job.position.get("types", []), resource_type]}
-        job.progress = {"done": job.progress.get("done", 0) + count}
-        job.save(update_fields=["position", "progress"])
+class Output:
+    """The files of a run: one of them is open, those before it are whole."""
 
+    def __init__(self, job: ExportJob) -> None:
+        self._job = job
+        self._writer: Writer | None = None
+        self._files = {Place.of(file): file for file in job.files.exclude(kind=ExportFile.Kind.PACKAGE)}
 
-def _pages(job: ExportJob, resource_type: str) -> Any:
-    """Pages of one type through the gate, each decided with the authority of its moment."""
-    interaction = interactions.search(resource_type, [("_count", "200")])
-    while True:
-        answer = gate.serve(_requester(job), interaction, event=EventType.EXPORT_READ)
-        page = msgspec.json.decode(answer.body, type=Page)
-        if any(b'"outcome"' in bytes(entry.get("search", b"")) for entry in page.entry):
-            raise EhrFailure(502, "The EHR gave a part only, and a part is no copy of a record.")
-        yield page
-        following = next((x["url"] for x in page.link if x["relation"] == "next"), "")
-        if not following:
+    def __enter__(self) -> "Output":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._close()
+
+    def take(self, chunk: Chunk, done: int, of: int) -> None:
+        """Write a chunk to disk, then write down that it is there. Raises Stopped and OSError."""
+        writer = self._open(chunk)
+        for line in chunk.lines:
+            writer.write(line + b"\n")
+        writer.file.count += len(chunk.lines)
+        writer.end() if chunk.is_last else writer.mark()
+        job = self._job
+        progress = {"done": job.progress.get("done", 0) + len(chunk.lines), "steps": done, "of": of}
+        if chunk.estimate is not None:
+            progress["estimate"] = chunk.estimate
+        with transaction.atomic():
+            leases.write(job, position=dict(chunk.position), progress=progress, attempts=0)
+            writer.file.save()
+        if chunk.is_last:
+            self._close()
+
+    def end(self) -> None:
+        """Every file that was begun is whole now, also one that an earlier run began."""
+        self._end()
+        for file in self._files.values():
+            if not file.sha256:
+                self._writer = Writer(file, self._job.wrapped_key)
+                self._end()
+
+    def _open(self, chunk: Chunk) -> Writer:
+        if self._writer and Place.of(self._writer.file) == chunk.place and not chunk.is_first:
+            return self._writer
+        self._end()
+        file = self._files.get(chunk.place)
+        if file and chunk.is_first:
+            file.count, file.size, file.sha256, file.tail = 0, 0, "", b""
+        if file is None:
+            file = ExportFile(job=self._job, **chunk.place._asdict())
+            self._files[chunk.place] = file
+        self._writer = Writer(file, self._job.wrapped_key)
+        return self._writer
+
+    def _end(self) -> None:
+        if not self._writer:
             return
-        cursor = following.split("_cursor=", 1)[1]
-        interaction = Interaction("search-type", resource_type, cursor=cursor)
+        self._writer.end()
+        with transaction.atomic():
+            leases.write(self._job)
+            self._writer.file.save()
+        self._close()
+
+    def _close(self) -> None:
+        if self._writer:
+            self._writer.close()
+        self._writer = None
 
 
-def _requester(job: ExportJob) -> Requester:
-    """The person's own authority, cut down to what they chose for this file."""
-    if job.whose.user_id != job.requested_by_id:
-        return _helper(job)
-    own = authority.for_own_record(job.who, job.whose, timezone.now())
-    if not own.provisions:
-        return own
-    chosen = Provision(
-        "own-record-chosen",
-        ProvisionType.PERMIT,
-        categories=frozenset(job.categories),
-        every_label=job.include_sensitive,
-    )
-    return replace(own, provisions=(chosen,))
+def _wait_or_leave_out(job: ExportJob, gap: Gap) -> None:
+    """Ask again later; when that was often enough, do without that file and say so."""
+    tries = job.position.get("tries", 0)
+    if tries < len(PAUSES):
+        leases.write(job, position={**job.position, "tries": tries + 1})
+        leases.give_back(job, PAUSES[tries])
+        return
+    for file in job.files.filter(**gap.place._asdict()):
+        files.remove(file)
+        file.delete()
+    left_out = [*job.left_out, {"what": gap.place.resource_type, "why": gap.why, "number": gap.place.number}]
+    leases.write(job, position=dict(gap.position), left_out=left_out, attempts=0)
+    leases.give_back(job)
+    commands.enqueue(job.id)
 
 
-def _helper(job: ExportJob) -> Requester:
-    """A helper's, as of this moment: nothing once they may not save copies any more."""
-    helper = authority.for_helper(job.who, job.whose)
-    shares = job.whose.helpers.filter(user=job.who, status__in=HELPING, may_share=True).exists()
-    chosen = frozenset(job.categories)
-    provisions = tuple(
-        replace(p, categories=p.categories & chosen) if p.type is ProvisionType.PERMIT else p
-        for p in helper.provisions
-        if p.type is not ProvisionType.PERMIT or p.categories & chosen
-    )
-    return replace(helper, provisions=provisions if shares else ())
+def _begin_anew(job: ExportJob, source: Source) -> None:
+    """What the rows tell of is not on this disk: it is made again, all of it."""
+    log.warning("export begins anew", job=str(job.id))
+    for file in job.files.all():
+        files.remove(file)
+        file.delete()
+    key = sealing.new_key(job.id)
+    again = {"status": Status.RUNNING, "progress": {}, "left_out": [], "wrapped_key": key}
+    leases.write(job, position=source.prepare(), **again)
+    leases.give_back(job)
+    commands.enqueue(job.id)
 
 
-def _renew(job: ExportJob) -> None:
-    """Keep the lease, unless the job was cancelled meanwhile: then stop here."""
-    living = ExportJob.objects.filter(pk=job.pk, status=Status.RUNNING)
-    if not living.update(lease_until=timezone.now() + LEASE):
-        raise Stopped
+def _finish(job: ExportJob, source: Source) -> None:
+    handed_out = {file.id for file in source.package()}
+    for file in job.files.filter(id__in=handed_out):
+        files.store(file)
+    commands.complete(job)
+    for file in job.files.exclude(
+        id__in=handed_out
+    ):  # not before: a run that is killed until then needs them
+        files.remove(file)
 
 
-def _package(job: ExportJob, gaps: list[str]) -> None:
-    now = timezone.now()
-    manifest = _manifest(job, gaps)
-    path = files.archive(job.id)
-    part = path.with_suffix(".part")
-    with files.create(part) as out, zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("README.txt", readme.text(job, gaps))
-        archive.writestr("manifest.json", json.dumps(manifest, indent=2, ensure_ascii=False))
-        for file in job.files.order_by("resource_type"):
-            name = f"{file.resource_type}.ndjson"
-            archive.write(files.folder(job.id) / name, name)
-    part.replace(path)
-    with transaction.atomic():
-        job = ExportJob.objects.select_for_update(of=("self",)).select_related("requested_by").get(pk=job.pk)
-        if job.status != Status.RUNNING:
-            raise Stopped
-        job.status = Status.COMPLETED_WITH_GAPS if gaps else Status.COMPLETED
-        job.manifest, job.finished_at, job.expires_at = manifest, now, now + KEPT
-        job.lease_until = None
-        job.save()
-        commands.log(EventType.EXPORT_COMPLETE, job, by=None)
-        user = job.who
-        notices.enqueue(
-            "export_ready",
-            recipient=f"User/{user.pk}",
-            email=user.email,
-            language=user.language,
-            context={},
-        )
-    files.leave_only_archive(job.id)  # not before: a run that is killed until then resumes from them
-
-
-def _manifest(job: ExportJob, gaps: list[str]) -> dict[str, Any]:
-    """In the words of Bulk Data Access 2.0.0 where it has one; the rest in `extension`, as it asks."""
-    return {
-        "transactionTime": job.created_at.isoformat(),
-        "request": f"{settings.BASE_URL}/downloads/{job.id}/",
-        "requiresAccessToken": True,
-        "output": [
-            {
-                "type": file.resource_type,
-                "url": f"{file.resource_type}.ndjson",
-                "count": file.count,
-                "extension": {"sha256": file.sha256, "size": file.size},
-            }
-            for file in job.files.order_by("resource_type")
-        ],
-        "error": [],
-        "extension": {
-            "expires": (timezone.now() + KEPT).isoformat(),
-            "includes_private_topics": job.include_sensitive,
-            "missing": gaps,
-        },
-    }
+def _sweep_up(job: ExportJob) -> None:
+    """Whoever ended the job deleted its files; what this run wrote since goes now. Another run's stay."""
+    job.refresh_from_db()
+    if job.status not in (*states.LIVING, *states.READY):
+        files.destroy(job.id)

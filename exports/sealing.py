@@ -1,7 +1,7 @@
 """Files at rest: each job has a key of its own, and a file is a row of segments under AES-256-GCM.
 
-Segments are those of STREAM (Hoang, Reyhanitabar, Rogaway, Vizár 2015): the place of each, and whether it is the
-last, are authenticated, so that none can be left out, moved, or put into another file. The nonce is drawn
+Segments are those of STREAM (Hoang, Reyhanitabar, Rogaway, Vizár 2015): the place of each, and whether it is
+the last, are authenticated, so that none can be left out, moved, or put into another file. The nonce is drawn
 and not counted, since a run that was killed writes a segment again with what may be other content.
 
 The job's key is wrapped by a key that is derived from FIELD_KEY. Without the wrapped key, what is left of
@@ -34,7 +34,7 @@ class Box:
     key: AESGCM
     place: bytes  # job and file
 
-    def seal(self, content: bytes, index: int, *, is_last: bool = False) -> bytes:
+    def seal(self, content: bytes | memoryview, index: int, *, is_last: bool = False) -> bytes:
         nonce = secrets.token_bytes(NONCE)
         return nonce + self.key.encrypt(nonce, content, self._said(index, is_last))
 

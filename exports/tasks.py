@@ -4,7 +4,7 @@ from celery import shared_task
 from django.db.models import Q
 from django.utils import timezone
 
-from exports import commands, runs, states
+from exports import commands, files, runs, states
 from exports.models import ExportJob
 
 
@@ -23,3 +23,6 @@ def sweep() -> None:
         commands.enqueue(job.id)
     for job in ExportJob.objects.filter(status__in=states.READY, expires_at__lt=now):
         commands.expire(job)
+    for job_id in files.folders():
+        if not ExportJob.objects.filter(pk=job_id, status__in=(*states.LIVING, *states.READY)).exists():
+            files.destroy(job_id)  # a worker that was killed could not

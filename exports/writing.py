@@ -132,5 +132,3 @@ class Reader(io.RawIOBase):
             is_last = index == self._size // SEGMENT
             self._opened = index, self._box.open(sealed, index, is_last=is_last)
         return self._opened[1]
-
-

@@ -131,6 +131,12 @@ urlpatterns = [
     path("downloads/new/", downloads.new, name="download-new"),
     path("downloads/<uuid:job_id>/", downloads.download, name="download"),
     path("downloads/<uuid:job_id>/file/", downloads.file, name="download-file"),
+    path(
+        "downloads/<uuid:job_id>/private/",
+        downloads.file,
+        {"is_private": True},
+        name="download-private",
+    ),
     path("downloads/<uuid:job_id>/cancel/", downloads.cancel, name="download-cancel"),
     path("add/", readings.add, name="add"),
     path("add/blood-pressure/", readings.new, name="add-blood-pressure"),

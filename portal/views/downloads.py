@@ -14,8 +14,9 @@ from accounts import stepup
 from accounts.stepup import Action
 from audit.events import EventType
 from consent import helper_rights
-from exports import commands, files, states
-from exports.models import ExportJob
+from exports import commands, reading, states
+from exports.models import ExportFile, ExportJob
+from exports.sealing import Destroyed
 from portal.forms import DownloadForm
 from portal.guards import SAFE, PatientRequest, copies_required
 from portal.pages import StepUp, page
@@ -62,22 +63,25 @@ def download(request: PatientRequest, job_id: UUID) -> HttpResponse:
     """One file: how far it is, what is in it. htmx asks again for the part that moves."""
     job = get_object_or_404(_jobs(request), id=job_id)
     template = "portal/download.html#progress" if request.htmx else "portal/download.html"
-    context = {"job": job, "ready": job.status in states.READY, "living": job.status in states.LIVING}
-    return render(request, template, context)
+    return render(request, template, _shown(job))
 
 
 @require_GET
 @copies_required
 @step_up(Action.EXPORT, methods=SAFE, is_file=True)
-def file(request: PatientRequest, job_id: UUID) -> HttpResponseBase:
+def file(request: PatientRequest, job_id: UUID, *, is_private: bool = False) -> HttpResponseBase:
     """The archive itself. 410 once it has ended: it was there, and it will not be again."""
     job = get_object_or_404(_jobs(request), id=job_id)
-    path = files.archive(job.id)
-    if job.status not in states.READY or job.is_over or not path.is_file():
-        context = {"job": job, "ready": False, "living": job.status in states.LIVING}
-        return render(request, "portal/download.html", context, status=410)
+    package = job.files.filter(kind=ExportFile.Kind.PACKAGE, is_private=is_private).exclude(sha256="").first()
+    try:
+        if job.status not in states.READY or job.is_over or package is None:
+            raise Destroyed
+        content = reading.opened(package, job)
+    except Destroyed:
+        return render(request, "portal/download.html", _shown(job), status=410)
     commands.log(EventType.EXPORT_DOWNLOAD, job, by=request.user)
-    response = FileResponse(path.open("rb"), as_attachment=True, filename=files.ARCHIVE)
+    name = "chartkey-private-topics.zip" if is_private else "chartkey-records.zip"
+    response = FileResponse(content, as_attachment=True, filename=name)
     response.headers["Cache-Control"] = "no-store"
     return response
 
@@ -87,6 +91,19 @@ def file(request: PatientRequest, job_id: UUID) -> HttpResponseBase:
 def cancel(request: PatientRequest, job_id: UUID) -> HttpResponse:
     commands.cancel(get_object_or_404(_jobs(request), id=job_id), by=request.user)
     return redirect("portal:download", job_id)
+
+
+def _shown(job: ExportJob) -> dict[str, object]:
+    packages = job.files.filter(kind=ExportFile.Kind.PACKAGE).exclude(sha256="").order_by("is_private")
+    ready = job.status in states.READY and not job.is_over
+    missing = list(dict.fromkeys(left["what"] for left in job.left_out))
+    return {
+        "job": job,
+        "missing": missing,
+        "ready": ready,
+        "living": job.status in states.LIVING,
+        "packages": packages,
+    }
 
 
 def _jobs(request: PatientRequest) -> QuerySet[ExportJob]:

@@ -10,9 +10,9 @@ from django.test import Client
 from accounts.relation_states import Why
 from audit.models import AuditEvent
 from consent import helping
-from exports import runs
 from exports.models import ExportJob
 from tests import factories
+from tests.exports.making import made
 
 pytestmark = pytest.mark.django_db
 
@@ -49,7 +49,7 @@ def test_a_helpers_file_has_what_the_helper_sees(alice, amir):
     assert "private topics in the file" not in form
     page.post(f"{before}/downloads/new/", {"what": "all", "private": "on"})
     job = ExportJob.objects.get()
-    runs.run(job.id)
+    made(job)
     file = page.get(f"{before}/downloads/{job.id}/file/")
     archive = zipfile.ZipFile(BytesIO(b"".join(file.streaming_content)))
     ids = [json.loads(line)["id"] for line in archive.read("Observation.ndjson").splitlines()]
@@ -74,8 +74,7 @@ def test_a_file_under_way_stops_with_the_help(alice, amir):
     page.post(f"{before}/downloads/new/", {"what": "all"})
     job = ExportJob.objects.get()
     helping.end(relation, Why.PATIENT_STOPPED, by=alice.user, role="patient")
-    runs.run(job.id)
-    job.refresh_from_db()
+    made(job)
 
     assert job.status == "blocked"
     assert page.get(f"{before}/downloads/{job.id}/file/").status_code in (403, 409)

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from exports import runs
+from consent.vocabulary import Category
 from fhirproxy import asking
 from fhirproxy.models import Source
 from fhirproxy.outcomes import EhrFailure
@@ -12,6 +12,7 @@ from tests.ehr import cast
 from tests.ehr.conftest import Fake
 from tests.ehr.mischief import bundle
 from tests.ehr.records import record
+from tests.exports.making import kickoff, made
 
 pytestmark = pytest.mark.django_db
 LABS = "Observation?category=laboratory"
@@ -106,19 +107,16 @@ def test_what_the_gate_asks_for_itself_is_whole_or_nothing(source, fake, labs):
         asking.by_ids(source, "Observation", {"alice-o1"})
 
 
-def test_a_part_is_no_copy_of_a_record(app, fake, labs, monkeypatch):
+def test_a_part_is_no_copy_of_a_record(app, source, fake, labs, settings, tmp_path):
     """A file that a patient takes along has a gap by name, and no half list."""
+    settings.EXPORT_FOLDER = tmp_path
     answers(fake, said("error", *labs))
-    answer = app.get(LABS)
-    monkeypatch.setattr(runs, "_requester", lambda job: None)
-    monkeypatch.setattr(runs.gate, "serve", lambda *args, **named: _as_message(answer))
+    job = made(kickoff(app.consent.patient, [Category.TEST_RESULTS]))
 
-    with pytest.raises(EhrFailure):
-        list(runs._pages(None, "Observation"))
-
-
-def _as_message(answer):
-    return asking.FhirResponse(answer.status_code, {}, answer.content)
+    assert job.status == "completed_with_gaps"
+    number = job.position["sources"].index(source.slug) + 1
+    assert not job.files.filter(resource_type="Observation", number=number)
+    assert {"what": "Observation", "why": "missing"} in job.manifest["extension"]["left_out"]
 
 
 def test_a_type_that_it_says_it_has_and_has_not_is_named(app, fake):

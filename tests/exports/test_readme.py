@@ -1,11 +1,9 @@
 """README.txt in the archive, for whoever opens it."""
 
-import zipfile
-
 import pytest
 
-from exports import commands, files, readme, runs
 from tests import factories
+from tests.exports.making import kickoff, made, package
 
 pytestmark = pytest.mark.django_db
 
@@ -19,13 +17,10 @@ def test_the_archive_says_in_the_persons_language_what_is_in_it(settings, tmp_pa
     patient = factories.alice()
     patient.user.language = language
     patient.user.save()
-    job = commands.kickoff(patient=patient, by=patient.user, categories=(), include_sensitive=False)
-    runs.run(job.id)
-    with zipfile.ZipFile(files.archive(job.id)) as archive:
-        said = archive.read("README.txt").decode()
-        listed = [name for name in archive.namelist() if name.endswith(".ndjson")]
+    archive = package(made(kickoff(patient)))
+    said = archive.read("README.txt").decode()
+    listed = [name for name in archive.namelist() if name.endswith(".ndjson")]
 
     assert words in said
     assert listed
     assert all(f"  {name}: " in said for name in listed)
-    assert "Binary" in readme.text(job, ["Binary"])

@@ -25,7 +25,7 @@ from consent.models import Consent
 from consent.versions import Act
 from consent.vocabulary import ACT_CODE, CONFIDENTIALITY, LABELS, TOPICS, Category
 from exports import commands as export_commands
-from exports import runs
+from exports import requesters
 from exports.choices import EXPORTABLE
 from fhirproxy.interactions import Interaction
 from fhirproxy.served import SERVED
@@ -328,7 +328,7 @@ def test_a_download_holds_what_an_app_with_the_same_choice_would_see(hers, categ
         job = export_commands.kickoff(
             patient=hers.patient, by=hers.patient.user, categories=categories, include_sensitive=sensitive
         )
-        requester = runs._requester(job)
+        requester = requesters.requester(job, is_private=sensitive)
         downloaded = {
             f"{r['resourceType']}/{r['id']}"
             for kind in job.resource_types

@@ -1,0 +1,75 @@
+"""What an export is made of: a source yields chunks, each with the position at which to go on after it.
+
+The engine (`exports.runs`) knows no more of a source than this, so that people's downloads and clients' bulk
+exports run alike: the same lease, the same files, the same way to go on after a worker was killed.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
+
+from exports.models import ExportFile, ExportJob
+
+Position = Mapping[str, Any]  # JSON; only its source reads it
+
+
+class Blocked(Exception):
+    """Who asked may not have this any more: the decision changed while the files were made."""
+
+
+class Unanswered(Exception):
+    """A source did not answer: asked again later, and after that left out by name."""
+
+    def __init__(self, gap: "Gap") -> None:
+        super().__init__()
+        self.gap = gap
+
+
+class Place(NamedTuple):
+    """Which file of the job."""
+
+    kind: str  # ExportFile.Kind
+    resource_type: str
+    number: int = 1
+    is_private: bool = False
+
+    @classmethod
+    def of(cls, file: ExportFile) -> "Place":
+        return cls(file.kind, file.resource_type, file.number, file.is_private)
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Lines for one file, decided with the consent of this moment, and where to go on behind them."""
+
+    place: Place
+    lines: Sequence[bytes]  # one resource each, without its line end
+    position: Position
+    is_first: bool = False  # the file begins anew with it: what was in it before is dropped
+    is_last: bool = False  # the file is whole with it
+    estimate: int | None = None  # of how many resources, where the source can tell
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """A file that cannot be made, and why in a word (`formats.about.Why`)."""
+
+    place: Place
+    why: str
+    position: Position
+
+
+class Source(Protocol):
+    def __init__(self, job: ExportJob) -> None: ...
+
+    def prepare(self) -> Position:
+        """Where a run begins. Raises Blocked."""
+
+    def chunks(self) -> Iterator[Chunk]:
+        """From the job's position on. Raises Blocked and Unanswered."""
+
+    def steps(self) -> tuple[int, int]:
+        """How many steps are done, and of how many: what an estimate of time is made of."""
+
+    def package(self) -> Sequence[ExportFile]:
+        """Make what is handed out, and give it; the files that are not among it are deleted."""
