@@ -25,6 +25,12 @@ def made(chart, **changed):
     return ElementTree.fromstring(ccd.file(chart, cast.about(chart, **changed)))
 
 
+@pytest.fixture(scope="module", params=range(len(PEOPLE)))
+def document(request):
+    """The document of each of PEOPLE, made once for all who only read it."""
+    return made(PEOPLE[request.param])
+
+
 def with_template(node, oid):
     return [
         e for e in node.iter() if any(t.get("root") == f"{T}.{oid}" for t in e.findall("v3:templateId", NS))
@@ -50,9 +56,7 @@ def with_one(resource):
     return [cast.alice()[0], resource]
 
 
-@pytest.mark.parametrize("chart", PEOPLE)
-def test_the_header_is_the_US_realms(chart):
-    document = made(chart)
+def test_the_header_is_the_US_realms(document):
     role = one(document, "v3:recordTarget/v3:patientRole")
     author = one(document, "v3:author/v3:assignedAuthor")
     event = one(document, "v3:documentationOf/v3:serviceEvent")
@@ -77,9 +81,7 @@ def test_the_header_is_the_US_realms(chart):
     one(event, "v3:effectiveTime/v3:high")  # 1198-8455
 
 
-@pytest.mark.parametrize("chart", PEOPLE)
-def test_each_required_section_is_there_with_entries_or_says_that_it_has_no_information(chart):
-    document = made(chart)
+def test_each_required_section_is_there_with_entries_or_says_that_it_has_no_information(document):
     for oid, code in REQUIRED.items():
         found = section(document, oid)
         entries = found.findall("v3:entry", NS)
@@ -92,18 +94,15 @@ def test_each_required_section_is_there_with_entries_or_says_that_it_has_no_info
             assert len(with_template(found, ENTRY[oid])) == len(entries)
 
 
-@pytest.mark.parametrize("chart", PEOPLE)
-def test_each_R21_template_stands_beside_the_one_of_R11(chart):
-    for element in made(chart).iter():  # CONF:1198-32936
+def test_each_R21_template_stands_beside_the_one_of_R11(document):
+    for element in document.iter():  # CONF:1198-32936
         roots = [t.get("root") for t in element.findall("v3:templateId", NS) if t.get("extension")]
         bare = [t.get("root") for t in element.findall("v3:templateId", NS) if not t.get("extension")]
 
         assert roots == bare
 
 
-@pytest.mark.parametrize("chart", PEOPLE)
-def test_each_entry_has_what_its_template_asks_for(chart):
-    document = made(chart)
+def test_each_entry_has_what_its_template_asks_for(document):
     for allergy in with_template(document, "4.7"):
         assert one(allergy, "v3:code").get("code") == "ASSERTION"  # 1098-15948
         one(allergy, "v3:effectiveTime/v3:low")  # 1098-31538
@@ -136,9 +135,7 @@ def test_each_entry_has_what_its_template_asks_for(chart):
         assert one(smoking, "v3:value").get("code")  # 1098-14817
 
 
-@pytest.mark.parametrize("chart", PEOPLE)
-def test_every_reference_leads_to_a_row_of_the_text(chart):
-    document = made(chart)
+def test_every_reference_leads_to_a_row_of_the_text(document):
     rows = [row.get("ID") for row in document.iter(f"{{{cda.V3}}}tr") if row.get("ID")]
     led = {r.get("value").removeprefix("#") for r in document.iter(f"{{{cda.V3}}}reference")}
 
