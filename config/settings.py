@@ -87,6 +87,7 @@ INSTALLED_APPS = [
     "allauth.usersessions",
     "oauth2_provider",
     "rest_framework",
+    "drf_spectacular",
     "csp",
     "django_htmx",
     "template_partials",
@@ -326,10 +327,20 @@ BULK_SECOND_PERSON_OVER = env.number("BULK_SECOND_PERSON_OVER", 1000)  # patient
 BULK_JOBS_PER_CLIENT = env.number("BULK_JOBS_PER_CLIENT", 2)  # that are made at once
 
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework.authentication.SessionAuthentication"],
+    "DEFAULT_AUTHENTICATION_CLASSES": ["portal.api.access.PersonOrClient"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "portal.api.problems.handler",
+    "UNAUTHENTICATED_USER": None,
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Chartkey API",
+    "VERSION": "1",
+    "DESCRIPTION": "Consents, activity and preferences of a patient. Health records are at the FHIR base.",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SCHEMA_PATH_PREFIX": "/api/v1/",
 }
 
 # Words and times

@@ -52,6 +52,7 @@ urlpatterns = [
     ),
     path("accounts/", include("allauth.urls")),
     path("admin/", admin.site.urls),
+    path("api/v1/", include("portal.api.urls")),
     path("", include("portal.urls")),
 ]
 handler400 = "portal.views.problems.bad_request"

@@ -17,7 +17,7 @@ from smart.models import Client
 
 Handler = Callable[[HttpRequest], HttpResponse]
 OPEN = re.compile(r"/\.well-known/|/fhir/([^/]+/)?r4/(metadata$|\.well-known/)")
-PER_CLIENT = re.compile(r"/fhir/|/o/(token|par|revoke_token|introspect|userinfo)/")
+PER_CLIENT = re.compile(r"/fhir/|/api/|/o/(token|par|revoke_token|introspect|userinfo)/")
 METHODS = "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT"
 HEADERS = (
     "accept, authorization, content-type, dpop, if-match, if-modified-since, if-none-exist, if-none-match, "

@@ -77,6 +77,8 @@ PUBLIC = {
     "portal:activate-confirm",
     # whether a session ends soon; to a visitor, that there is none
     "portal:session",
+    # what the JSON API publishes of itself
+    "api:schema",
 }
 
 
