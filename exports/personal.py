@@ -66,7 +66,7 @@ class Personal:
             try:
                 for lines, following, is_first in self._pages(step, cursor):
                     at, is_last = self._position(index, following), not following
-                    yield Chunk(step.place, lines, at, is_first=is_first, is_last=is_last)
+                    yield Chunk({step.place: lines}, at, is_first=is_first, is_last=is_last)
             except EhrFailure as failure:
                 gap = Gap(step.place, Why.MISSING, self._position(index, ""))
                 raise Unanswered(gap) from failure

@@ -6,7 +6,7 @@ the rows say, and a file goes on where its row says that it stood.
 
 import errno
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from uuid import UUID
 
@@ -23,6 +23,7 @@ from exports.writing import Lost, Writer
 
 Kind, Status = ExportJob.Kind, ExportJob.Status
 SOURCES: Mapping[str, type[Source]] = {Kind.PERSONAL: personal.Personal}
+LARGEST = 256 * 1024 * 1024  # bytes of a client's file, after which the next one begins
 SLICE = 60.0  # seconds, far below the broker's visibility timeout
 PAUSES = (timedelta(seconds=15), timedelta(minutes=1), timedelta(minutes=5))  # before a source is asked again
 log = structlog.get_logger("chartkey.exports")
@@ -88,70 +89,76 @@ def _take_slice(job: ExportJob, source: Source) -> bool:
 
 
 class Output:
-    """The files of a run: one of them is open, those before it are whole."""
+    """The files of a run, of which some are open."""
 
     def __init__(self, job: ExportJob) -> None:
         self._job = job
-        self._writer: Writer | None = None
+        self._open: dict[Place, Writer] = {}
         self._files = {Place.of(file): file for file in job.files.exclude(kind=ExportFile.Kind.PACKAGE)}
 
     def __enter__(self) -> "Output":
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._close()
+        for writer in self._open.values():
+            writer.close()
 
     def take(self, chunk: Chunk, done: int, of: int) -> None:
         """Write a chunk to disk, then write down that it is there. Raises Stopped and OSError."""
-        writer = self._open(chunk)
-        for line in chunk.lines:
-            writer.write(line + b"\n")
-        writer.file.count += len(chunk.lines)
-        writer.end() if chunk.is_last else writer.mark()
         job = self._job
-        progress = {"done": job.progress.get("done", 0) + len(chunk.lines), "steps": done, "of": of}
+        writers = [self._write(place, lines, chunk) for place, lines in chunk.lines.items()]
+        count = sum(map(len, chunk.lines.values()))
+        progress = {"done": job.progress.get("done", 0) + count, "steps": done, "of": of}
         if chunk.estimate is not None:
             progress["estimate"] = chunk.estimate
         with transaction.atomic():
             leases.write(job, position=dict(chunk.position), progress=progress, attempts=0)
-            writer.file.save()
-        if chunk.is_last:
-            self._close()
+            for writer in writers:
+                writer.file.save()
+        for writer in writers:
+            if writer.file.sha256:
+                self._open.pop(Place.of(writer.file)).close()
 
     def end(self) -> None:
         """Every file that was begun is whole now, also one that an earlier run began."""
-        self._end()
-        for file in self._files.values():
-            if not file.sha256:
-                self._writer = Writer(file, self._job.wrapped_key)
-                self._end()
+        for place, file in self._files.items():
+            if file.sha256:
+                continue
+            writer = self._open.pop(place, None) or Writer(file, self._job.wrapped_key)
+            writer.end()
+            with transaction.atomic():
+                leases.write(self._job)
+                file.save()
+            writer.close()
 
-    def _open(self, chunk: Chunk) -> Writer:
-        if self._writer and Place.of(self._writer.file) == chunk.place and not chunk.is_first:
-            return self._writer
-        self._end()
-        file = self._files.get(chunk.place)
-        if file and chunk.is_first:
+    def _write(self, place: Place, lines: Sequence[bytes], chunk: Chunk) -> Writer:
+        writer = self._writer(self._with_room(place), anew=chunk.is_first)
+        for line in lines:
+            writer.write(line + b"\n")
+        writer.file.count += len(lines)
+        writer.end() if chunk.is_last or self._is_full(writer.tell()) else writer.mark()
+        return writer
+
+    def _with_room(self, place: Place) -> Place:
+        """A client's files have no more than LARGEST and a chunk: the next lines begin the next file."""
+        while (file := self._files.get(place)) and file.sha256 and self._is_full(file.size):
+            place = place._replace(number=place.number + 1)
+        return place
+
+    def _is_full(self, size: int) -> bool:
+        return self._job.kind == Kind.BULK and size >= LARGEST
+
+    def _writer(self, place: Place, *, anew: bool) -> Writer:
+        file = self._files.get(place)
+        if file and anew:
             file.count, file.size, file.sha256, file.tail = 0, 0, "", b""
+            if place in self._open:
+                self._open.pop(place).close()
         if file is None:
-            file = ExportFile(job=self._job, **chunk.place._asdict())
-            self._files[chunk.place] = file
-        self._writer = Writer(file, self._job.wrapped_key)
-        return self._writer
-
-    def _end(self) -> None:
-        if not self._writer:
-            return
-        self._writer.end()
-        with transaction.atomic():
-            leases.write(self._job)
-            self._writer.file.save()
-        self._close()
-
-    def _close(self) -> None:
-        if self._writer:
-            self._writer.close()
-        self._writer = None
+            file = self._files[place] = ExportFile(job=self._job, **place._asdict())
+        if place not in self._open:
+            self._open[place] = Writer(file, self._job.wrapped_key)
+        return self._open[place]
 
 
 def _wait_or_leave_out(job: ExportJob, gap: Gap) -> None:

@@ -40,13 +40,15 @@ class Place(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """Lines for one file, decided with the consent of this moment, and where to go on behind them."""
+    """Lines, decided with the consent of this moment, and where to go on behind them.
 
-    place: Place
-    lines: Sequence[bytes]  # one resource each, without its line end
+    All of them or none are written down, for whatever number of files: a client's are of many types at once.
+    """
+
+    lines: Mapping[Place, Sequence[bytes]]  # one resource each, without its line end
     position: Position
-    is_first: bool = False  # the file begins anew with it: what was in it before is dropped
-    is_last: bool = False  # the file is whole with it
+    is_first: bool = False  # its files begin anew with it: what was in them before is dropped
+    is_last: bool = False  # its files are whole with it; else when the source has no more
     estimate: int | None = None  # of how many resources, where the source can tell
 
 
