@@ -120,7 +120,7 @@ def _network(text: str) -> str:
 
 
 def from_bearer(token: str, address: str) -> Requester | None:
-    """`consent.authority.from_bearer` behind the budgets of an address. Raises Refusal (429)."""
+    """`consent.bearers.from_bearer` behind the budgets of an address. Raises Refusal (429)."""
     admit_address(address, token)
     requester = bearers.from_bearer(token)
     if requester is None:

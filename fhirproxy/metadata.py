@@ -1,5 +1,6 @@
 """The CapabilityStatement, generated from the same allow-list that the gate parses by."""
 
+from collections.abc import Collection
 from functools import cache
 from typing import Any
 
@@ -9,7 +10,8 @@ from fhirproxy.models import Source
 from fhirproxy.served import COMMON, REFERENCES, REVINCLUDES, SERVED
 
 EVERYTHING_DEFINITION = "http://hl7.org/fhir/OperationDefinition/Patient-everything"
-# Kept here and not at the EHR (`fhirproxy.consents`, `.audit_events`), so on no allow-list of the gate.
+# Kept here and not at the EHR (`fhirproxy.consents`, `.audit_events`, `.people_reads`): on no allow-list of
+# the gate.
 CONSENT = {
     "type": "Consent",
     "interaction": [
@@ -42,6 +44,8 @@ AUDIT_EVENT = {
         {"name": "type", "type": "token"},
     ],
 }
+PEOPLE = ("Practitioner", "PractitionerRole", "RelatedPerson")  # `fhirproxy.people_reads`
+PERSON = {"type": "Person", "interaction": [{"code": "read"}]}
 OAUTH_URIS = "http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris"
 
 
@@ -65,7 +69,7 @@ def _statement(name: str, url: str, types: str, *, consents: bool = False) -> di
     resources = [entry for entry in _resources() if not served or entry["type"] in served]
     if served and "Provenance" not in served:
         resources = [{k: v for k, v in entry.items() if k != "searchRevInclude"} for entry in resources]
-    resources += [AUDIT_EVENT, CONSENT] if consents else []
+    resources += _kept_here({entry["type"] for entry in resources}) if consents else []
     return {
         "resourceType": "CapabilityStatement",
         "status": "active",
@@ -84,6 +88,12 @@ def _statement(name: str, url: str, types: str, *, consents: bool = False) -> di
             }
         ],
     }
+
+
+def _kept_here(listed: Collection[str]) -> list[dict[str, Any]]:
+    """What we keep ourselves; of whoever signed in, and of helpers, also where the EHR has no such type."""
+    people = [entry for entry in _resources() if entry["type"] in PEOPLE and entry["type"] not in listed]
+    return [AUDIT_EVENT, CONSENT, PERSON, *people]
 
 
 def _security() -> dict[str, Any]:

@@ -1,6 +1,6 @@
 from django.urls import path, re_path
 
-from fhirproxy import audit_events, brands, consents, views
+from fhirproxy import audit_events, brands, consents, people_reads, views
 
 app_name = "fhirproxy"
 urlpatterns = [
@@ -16,6 +16,17 @@ urlpatterns = [
     path("r4/AuditEvent", audit_events.type_level, name="audit-events"),
     path("r4/AuditEvent/_search", audit_events.type_level, name="audit-event-search"),
     path("r4/AuditEvent/<str:event_id>", audit_events.instance, name="audit-event"),
+    path("r4/RelatedPerson", people_reads.related_persons, name="related-persons"),
+    path("r4/RelatedPerson/_search", people_reads.related_persons, name="related-person-search"),
+    *(
+        path(f"r4/{kind}/<str:resource_id>", people_reads.instance, {"kind": kind}, name=name)
+        for kind, name in {
+            "Person": "person",
+            "Practitioner": "practitioner",
+            "PractitionerRole": "practitioner-role",
+            "RelatedPerson": "related-person",
+        }.items()
+    ),
     path("r4/<path:path>", views.fhir, name="fhir"),
     # One base for each EHR. (No slug is r4: see Source.problem.)
     path(

@@ -68,7 +68,13 @@ def fhir(request: HttpRequest, path: str, source: str = "") -> HttpResponse:
     raw = path.startswith("Binary/") and not _wants_json(request)
     if not raw:
         accepts_json(request)
-    requester = bearer(request)
+    return answer(request, bearer(request), path, source, raw=raw)
+
+
+def answer(
+    request: HttpRequest, requester: Requester, path: str, source: str = "", *, raw: bool = False
+) -> HttpResponse:
+    """What the gate answers to a requester. `raw`: a Binary as what it holds. Raises Refusal."""
     serve = _Server(requester, refusing(requester, lambda: named(source)))
     if path == "" and request.method == "POST":
         batch = refusing(requester, lambda: batches.read(json_of(request)))
@@ -77,8 +83,8 @@ def fhir(request: HttpRequest, path: str, source: str = "") -> HttpResponse:
     asked = refusing(requester, lambda: query(request))
     headers = {name.lower(): value for name, value in request.headers.items()}
     with serve.in_time():
-        answer = serve(request.method or "", path, asked, headers)
-    return _bytes_of(answer) if raw and answer.status == 200 else http(answer)
+        found = serve(request.method or "", path, asked, headers)
+    return _bytes_of(found) if raw and found.status == 200 else http(found)
 
 
 def _batch(serve: "_Server", batch: Batch) -> FhirResponse:

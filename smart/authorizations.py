@@ -56,5 +56,5 @@ def fhir_id_of(patient: Patient) -> str:
 def fhir_user_of(user: User) -> str:
     """The person as a FHIR resource, absolute (SMART 2.2, fhirUser); empty if there is none."""
     patient = Patient.objects.filter(user=user).first()
-    fhir_id = fhir_id_of(patient) if patient else ""
+    fhir_id = fhir_id_at(patient, settings.FHIR_BASE_URL) if patient else ""
     return f"{settings.FHIR_BASE_URL}/Patient/{fhir_id}" if fhir_id else ""

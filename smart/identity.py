@@ -5,6 +5,7 @@ from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
+from uuid import UUID
 
 from allauth.account.authentication import get_authentication_records
 from cryptography.hazmat.primitives import hashes, serialization
@@ -20,6 +21,7 @@ from oauth2_provider.utils import jwk_from_pem
 from accounts.models import Patient, RelatedPerson, StaffRole, User
 from audit.context import Credential
 from smart import authorizations
+from smart.launch_models import StaffAuthorization
 
 # Authentication context classes (OIDC Core, acr), the weaker first. REFEDS defines them.
 ONE_FACTOR = "https://refeds.org/profile/sfa"
@@ -90,15 +92,25 @@ def satisfies(acr: str, wanted: str) -> bool:
     return not known or (acr in ACR_VALUES and ACR_VALUES.index(acr) >= min(known))
 
 
-def fhir_user_of(user: User, patient: Patient | None) -> str:
+def fhir_user_of(user: User, patient: Patient | None, authorization_id: UUID | None = None) -> str:
     """The person as a FHIR resource, absolute, in the capacity in which they let the app in.
 
-    Their own record makes them a Patient, somebody else's a Practitioner or a RelatedPerson.
-    Empty if there is none.
+    Their own record makes them a Patient, somebody else's a Practitioner or a RelatedPerson: who is a
+    clinician and helps is what the authorization says. A Person, where they are none of these.
     """
     if patient is None or patient.user_id == user.pk:
-        return authorizations.fhir_user_of(user) or _practitioner(user)
-    return _practitioner(user) or _related_person(user, patient)
+        found = authorizations.fhir_user_of(user) or _practitioner(user)
+    elif _is_helper(authorization_id):
+        found = _related_person(user, patient)
+    else:
+        found = _practitioner(user) or _related_person(user, patient)
+    return found or f"{settings.FHIR_BASE_URL}/Person/{user.pk}"
+
+
+def _is_helper(authorization_id: UUID | None) -> bool:
+    if authorization_id is None:
+        return False
+    return StaffAuthorization.objects.filter(pk=authorization_id, helper__isnull=False).exists()
 
 
 def _practitioner(user: User) -> str:

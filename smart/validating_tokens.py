@@ -85,9 +85,8 @@ class Identity(OAuth2Validator):
         """`profile` gives the name, `fhirUser` the person as a FHIR resource; see `oidc_claim_scope`."""
         claims = {"name": request.user.name}
         source = getattr(request, "smart_source", None) or request.access_token
-        if person := identity.fhir_user_of(request.user, source.patient):
-            claims["fhirUser"] = person
-        return claims
+        person = identity.fhir_user_of(request.user, source.patient, source.authorization_id)
+        return claims | {"fhirUser": person}
 
     def get_id_token_dictionary(
         self, token: dict[str, Any], token_handler: Any, request: Request

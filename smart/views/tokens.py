@@ -195,8 +195,8 @@ def _facts(found: AccessToken | RefreshToken) -> dict[str, Any]:
         facts["patient"] = authorizations.fhir_id_of(found.patient)
     if "openid" in found.scope.split() and found.user:
         facts |= {"iss": settings.OAUTH2_PROVIDER["OIDC_ISS_ENDPOINT"], "sub": str(found.user_id)}
-        if "fhirUser" in found.scope.split() and (person := authorizations.fhir_user_of(found.user)):
-            facts["fhirUser"] = person
+        if "fhirUser" in found.scope.split():
+            facts["fhirUser"] = identity.fhir_user_of(found.user, found.patient, found.authorization_id)
     return facts | found.launch
 
 

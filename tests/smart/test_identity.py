@@ -205,7 +205,7 @@ def test_fhirUser_of_a_helper_is_a_related_person(db):
     assert identity.fhir_user_of(amir, alice) == f"http://testserver/fhir/r4/RelatedPerson/{relation.pk}"
     relation.status = "ended"
     relation.save()
-    assert identity.fhir_user_of(amir, alice) == ""
+    assert identity.fhir_user_of(amir, alice) == f"http://testserver/fhir/r4/Person/{amir.pk}"
 
 
 def test_a_clinician_is_a_patient_in_their_own_record(db):

@@ -71,6 +71,8 @@ AUDIT_EVENTS = (
     *(("GET", "AuditEvent/nobody"), ("POST", "AuditEvent"), ("PUT", "AuditEvent/nobody")),
     *(("DELETE", "AuditEvent/nobody"), ("GET", "AuditEvent/nobody/_history")),
 )
+PEOPLE = tuple(("GET", f"{kind}/nobody") for kind in ("Person", "PractitionerRole", "RelatedPerson"))
+PEOPLE = (*PEOPLE, ("GET", "RelatedPerson"), ("POST", "RelatedPerson/_search"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +90,7 @@ class Row:
 
 def asked(base: str) -> Iterator[tuple[str, str, str]]:
     """Method, pattern and body."""
-    for one in (*OF_ALL, *CONSENTS, *AUDIT_EVENTS):
+    for one in (*OF_ALL, *CONSENTS, *AUDIT_EVENTS, *PEOPLE):
         method, path, *body = one
         yield method, f"{base}{path}", body[0] if body else ""
     for group in GROUPS:
