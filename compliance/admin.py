@@ -17,7 +17,7 @@ from compliance import helpers_review as helpers_review  # registers its page, a
 from compliance import identities as identities
 from compliance.readonly import ReadOnlyAdmin, ReadOnlyInline
 from consent.models import Consent, ConsentVersion
-from exports.models import ExportFile, ExportJob
+from exports.models import ExportFile, ExportJob, GroupApproval
 from fhirproxy.models import WriteCommand, WriteEvent
 from notices.models import Notice
 from smart.models import Client, SecurityEvent
@@ -179,6 +179,19 @@ class ExportJobAdmin(ReadOnlyAdmin):
         "Client": "client__client_id",
     }
     patient_column = "patient_id"
+
+
+@admin.register(GroupApproval)
+class GroupApprovalAdmin(ReadOnlyAdmin):
+    list_display = ("id", "group_id", "client", "purpose", "approved_at", "seconded_at", "ended_at")
+    list_filter = ("purpose", "approved_at", "ended_at")
+    list_select_related = ("client",)
+    ordering = ("-approved_at",)
+    fields = (
+        *("group", "client", "purpose", "approved_at", "approved_by", "seconded_at", "seconded_by"),
+        *("ended_at", "ended_by"),
+    )
+    find = {"GroupApproval": "pk", "Client": "client__client_id"}
 
 
 @admin.register(Notice)

@@ -82,9 +82,7 @@ def _decide(request: HttpRequest, client: Client) -> None:
     by: Any = request.user
     asked, said = request.POST.get("do", ""), request.POST
     try:
-        if asked == "groups":
-            commands.approve_service(client, groups=said.get("groups", "").split(), by=by)
-        elif asked in OF_REVIEWER:
+        if asked in OF_REVIEWER:
             commands.move(
                 client, Act(asked), by=by, reason=said.get("reason", ""), words=said.get("words", "")
             )

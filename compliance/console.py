@@ -30,6 +30,8 @@ View = Callable[..., HttpResponse]
 OWN_PAGES = (
     ("apps/", "clients.apps", "apps", Action.REVIEW_APPS),
     ("apps/<slug:client_id>/", "clients.app", "app-review", Action.REVIEW_APPS),
+    ("groups/", "export_groups.groups", "export-groups", Action.APPROVE_EXPORTS),
+    ("groups/<str:group_id>/", "export_groups.group", "export-group", Action.APPROVE_EXPORTS),
     ("log/", "cases.log_search_page", "log-search", Action.INVESTIGATE),
     ("cases/", "cases.cases", "cases", Action.INVESTIGATE),
     ("cases/<uuid:case_id>/", "cases.case", "case", Action.INVESTIGATE),

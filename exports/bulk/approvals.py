@@ -132,10 +132,10 @@ def why_not(approval: GroupApproval) -> str:
     """A code: why an approval lets nothing be exported now; empty where it does."""
     if approval.ended_at or not approval.group.is_active:
         return "approval.ended"
-    if not approval.client.is_approved_service:
-        return "app.suspended"
     if needs_second(approval):
         return "approval.second"
+    if not approval.client.is_approved_service:
+        return "app.suspended"
     return ""
 
 

@@ -22,6 +22,7 @@ PAGES = {
     Action.INVESTIGATE: ("admin:cases", 403),
     Action.DISCLOSURES: ("admin:disclosures", 403),
     Action.REVIEW_EMERGENCY: ("admin:emergency-views", 403),
+    Action.APPROVE_EXPORTS: ("admin:export-groups", 403),
     Action.BREAK_GLASS: ("portal:emergency", 404),
     Action.SUPPORT: ("portal:support", 404),
 }
