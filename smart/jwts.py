@@ -29,7 +29,7 @@ def parts_of(token: str) -> tuple[dict[str, Any], dict[str, Any]]:
     if len(token) > LONGEST or len(pieces) != 3:
         raise BadToken("it is not a signed JWT")
     try:
-        header, claims = (json.loads(_decoded(piece)) for piece in pieces[:2])
+        header, claims = (read_json(_decoded(piece)) for piece in pieces[:2])
     except (ValueError, RecursionError) as error:
         raise BadToken("it cannot be read") from error
     if not isinstance(header, dict) or not isinstance(claims, dict):
@@ -37,6 +37,33 @@ def parts_of(token: str) -> tuple[dict[str, Any], dict[str, Any]]:
     if "crit" in header or "b64" in header:
         raise BadToken("it asks for an extension")
     return header, claims
+
+
+def read_json(text: bytes | str) -> Any:
+    """JSON of strangers, in which nothing stands twice (RFC 7515, 5.2) and which PostgreSQL can keep.
+    Raises ValueError or RecursionError."""
+    value = json.loads(text, object_pairs_hook=_once, parse_constant=_no_number)
+    if not is_storable(value):
+        raise ValueError("a text in it cannot be kept")
+    return value
+
+
+def is_storable(value: object) -> bool:
+    """Whether PostgreSQL can keep what stands in a JSON value: no NUL, no half of a character."""
+    try:
+        return b"\\u0000" not in json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return False
+
+
+def _once(members: list[tuple[str, Any]]) -> dict[str, Any]:
+    if len({name for name, _ in members}) < len(members):
+        raise ValueError("a member stands there twice")
+    return dict(members)
+
+
+def _no_number(text: str) -> float:
+    raise ValueError(f"{text} is no number")
 
 
 def _decoded(text: str) -> bytes:
@@ -107,6 +134,6 @@ def is_first(who: str, jti: str, until: datetime) -> bool:
 
 
 def one_of(value: object, wanted: Collection[str]) -> bool:
-    """Whether an `aud` is, or holds, one of these."""
-    said = value if isinstance(value, list) else [value]
-    return any(isinstance(each, str) and each in wanted for each in said)
+    """Whether an `aud` is one of these, and nobody else's: what two may take, the one sends to the other."""
+    said = value[0] if isinstance(value, list) and len(value) == 1 else value
+    return isinstance(said, str) and said in wanted

@@ -6,7 +6,6 @@ little for a short time (threat A8).
 """
 
 import ipaddress
-import json
 import re
 import socket
 import threading
@@ -22,6 +21,7 @@ import structlog
 import urllib3
 from django.utils import timezone
 
+from smart.jwts import read_json
 from smart.models import Client, KeySet
 
 LARGEST = 64 * 1024  # bytes of an answer
@@ -211,7 +211,7 @@ def refresh(client: Client, kid: str = "", fetcher: Fetcher | None = None) -> No
     )
     try:
         body, headers = (fetcher or FETCHER).get(client.jwks_uri)
-        found = json.loads(body)
+        found = read_json(body)
         if not _listed(found):
             raise Unfetched("there are no keys in it")
     except (Unfetched, ValueError, RecursionError) as error:

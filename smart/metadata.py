@@ -141,6 +141,8 @@ def check_keys(jwks: object) -> None:
     keys = jwks.get("keys") if isinstance(jwks, dict) else None
     if not isinstance(keys, list) or not keys or len(keys) > MOST_KEYS:
         raise InvalidClient("A JWK Set holds keys.", member="jwks")
+    if not jwts.is_storable(keys):
+        raise InvalidClient("The keys hold a text that cannot be kept.", member="jwks")
     for key in keys:
         kind = key.get("kty") if isinstance(key, dict) else None
         try:

@@ -29,6 +29,7 @@ from smart.server import core, is_readable
 
 OPEN_FOR = timedelta(hours=1)  # a request that nobody answered ends then
 CODE_CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")  # S256, RFC 7636 4.2
+THUMBPRINT = re.compile(r"(?:[A-Za-z0-9_-]{43})?")  # RFC 7638, SHA-256; or none
 MAX_AGE = re.compile(r"[0-9]{1,9}")  # seconds; more than 31 years cannot be told from no limit
 KEPT = ("redirect_uri", "state", "code_challenge", "nonce", "prompt", "max_age", "acr_values")
 # What else oauthlib would read from an authorization request; set, so that it stands nowhere else.
@@ -42,15 +43,15 @@ class Unsafe(Exception):
 class Refused(Exception):
     """The app gets an error at its own address. `location` is where to."""
 
-    def __init__(self, location: str) -> None:
+    def __init__(self, location: str, client: Client) -> None:
         super().__init__("authorization request refused")
-        self.location = location
+        self.location, self.client = location, client
 
 
 def receive(request: HttpRequest) -> AuthorizationRequest:
     """Check a request and keep it. Raises Unsafe or Refused."""
-    if not is_readable(request):
-        raise Unsafe
+    if not is_readable(request) or (request.method == "POST" and request.GET):
+        raise Unsafe  # a request of two halves is read as another one by each who reads it
     try:
         jkt = par.unfold(request)
         if "redirect_uri" not in (request.POST if request.method == "POST" else request.GET):
@@ -100,6 +101,7 @@ def _fault(asked: Request, scopes: list[str]) -> errors.OAuth2Error | None:
         ),
         (asked.response_mode not in (None, "query"), "response_mode must be query"),
         (len(asked.nonce or "") > 255, "nonce is longer than 255 characters"),
+        (not THUMBPRINT.fullmatch(_extra(asked, "dpop_jkt")), "dpop_jkt is malformed"),
         (not MAX_AGE.fullmatch(asked.max_age or "0"), "max_age is not a number of seconds"),
         (
             bool(_extra(asked, "launch"))
@@ -140,8 +142,8 @@ def _refusal(error: errors.OAuth2Error, request: HttpRequest) -> Refused | Unsaf
         return Unsafe()
     state = error.state
     if error.error == "consent_required" and not request.user.is_authenticated:
-        return Refused(_error_location(error.redirect_uri, errors.LoginRequired(), state))
-    return Refused(_error_location(error.redirect_uri, error, state))
+        return Refused(_error_location(error.redirect_uri, errors.LoginRequired(), state), client)
+    return Refused(_error_location(error.redirect_uri, error, state), client)
 
 
 def _error_location(redirect_uri: str, error: errors.OAuth2Error, state: str | None) -> str:

@@ -6,7 +6,9 @@ from functools import cache
 from typing import Any
 from urllib.parse import unquote_plus
 
+from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent
 from django.http import HttpRequest, JsonResponse
+from django.http.multipartparser import MultiPartParserError
 from oauth2_provider.oauth2_backends import OAuthLibCore
 from oauth2_provider.settings import oauth2_settings
 from oauthlib.common import Request
@@ -14,6 +16,7 @@ from oauthlib.openid import Server as OpenIDServer
 
 from smart import assertions, exchange
 
+LARGEST = 64 * 1024  # bytes of a body
 BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}  # RFC 6749, 5.1
 
@@ -50,6 +53,17 @@ def named_client(request: HttpRequest) -> str:
         except ValueError:
             return ""
     return said
+
+
+def fault_of_body(request: HttpRequest) -> JsonResponse | None:
+    """Why a body is not read at all, before anything of it is: what clients post is small."""
+    said = request.META.get("CONTENT_LENGTH") or "0"
+    if not said.isdigit() or int(said) > LARGEST:
+        return error("invalid_request", "The body is too large.", 413)
+    try:
+        return None if is_readable(request) else error("invalid_request")
+    except (TooManyFieldsSent, RequestDataTooBig, MultiPartParserError):
+        return error("invalid_request", "The body cannot be read.")
 
 
 def is_readable(request: HttpRequest) -> bool:

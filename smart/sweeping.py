@@ -65,7 +65,6 @@ def _delete(rows: QuerySet[Any]) -> int:
 
 
 def _without_tokens(sign_ins: QuerySet[SignIn]) -> QuerySet[SignIn]:
-    for tokens in (RefreshToken, AccessToken):
-        alive = tokens.objects.exclude(token_family=None).values("token_family")
-        sign_ins = sign_ins.exclude(token_family__in=alive)
-    return sign_ins
+    refresh = RefreshToken.objects.exclude(token_family=None).values("token_family")
+    access = AccessToken.objects.exclude(token_family=None).values("token_family")
+    return sign_ins.exclude(token_family__in=refresh).exclude(token_family__in=access)

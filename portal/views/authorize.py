@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 from typing import cast
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 from uuid import UUID
 
 from allauth.account.authentication import get_authentication_records
@@ -55,6 +55,9 @@ def begin(request: HttpRequest) -> HttpResponse:
     except requests.Unsafe:
         return _unsafe(request)
     except requests.Refused as refused:
+        if refused.client.is_on_trial:  # RFC 9700, 4.11.2: anybody may register an address
+            context = who(refused.client) | leaving(refused.location)
+            return render(request, "portal/authorize_refused.html", context, status=400)
         return _to_app(refused.location)
     return redirect("portal:authorize-answer", asked.pk)
 
@@ -282,6 +285,11 @@ def who(client: Client) -> dict[str, object]:
         "odd_name": app_names.mixes_alphabets(name) or app_names.mixes_alphabets(client.vendor),
         "on_trial": client.is_on_trial,
     }
+
+
+def leaving(location: str) -> dict[str, object]:
+    """For portal/leave.html: where a person may go on to, who is not sent there."""
+    return {"leave": location, "host": urlsplit(location).netloc}
 
 
 def _launch(asked: AuthorizationRequest) -> Launch | None:

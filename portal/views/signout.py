@@ -15,6 +15,7 @@ from oauth2_provider.settings import oauth2_settings
 from portal.app_names import plain
 from portal.guards import anyone
 from portal.pages import page
+from portal.views.authorize import leaving, who
 from smart import signouts
 from smart.models import Client
 from smart.signouts import SignOut
@@ -52,6 +53,9 @@ def answer(request: HttpRequest) -> HttpResponse:
             return redirect("/")
         request.session_end = "signed-out-by-app"  # type: ignore[attr-defined]  # accounts.signals reads it
         logout(request)
+    client = Client.objects.filter(client_id=asked.client_id).first()
+    if asked.back and client and client.is_on_trial:
+        return render(request, "portal/end_session_done.html", who(client) | leaving(asked.back))
     if asked.back:
         return OAuth2ResponseRedirect(asked.back, oauth2_settings.ALLOWED_REDIRECT_URI_SCHEMES)
     return render(request, "portal/end_session_done.html")

@@ -1,6 +1,5 @@
 """Dynamic client registration (RFC 7591) and its management (RFC 7592), where the site turned them on."""
 
-import json
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
@@ -12,7 +11,7 @@ from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_POST
 
-from smart import commands, metadata, registration
+from smart import commands, jwts, metadata, registration
 from smart.commands import InvalidClient
 from smart.models import Client
 from smart.server import NO_STORE, error
@@ -147,7 +146,7 @@ def _body(request: HttpRequest) -> dict[str, Any] | None:
     if request.content_type != "application/json" or len(request.body) > LARGEST:
         return None
     try:
-        said = json.loads(request.body)
+        said = jwts.read_json(request.body)
     except (ValueError, RecursionError):
         return None
     return said if isinstance(said, dict) else None

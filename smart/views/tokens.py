@@ -27,7 +27,7 @@ from smart import (
 )
 from smart.jwts import BadToken
 from smart.models import AccessToken, Client, RefreshToken
-from smart.server import NO_STORE, core, error, is_readable, named_client, oauth_request
+from smart.server import NO_STORE, core, error, fault_of_body, named_client, oauth_request
 
 log = structlog.get_logger()
 View = Callable[[HttpRequest], HttpResponse]
@@ -47,12 +47,12 @@ def endpoint(view: View) -> View:
     @sensitive_post_parameters()
     @wraps(view)
     def handle(request: HttpRequest) -> HttpResponse:
-        if not is_readable(request):
-            return error("invalid_request")
+        if fault := fault_of_body(request):
+            return fault
         name = named_client(request)
-        client = Client.objects.filter(client_id=name).first() if name else None
+        client = Client.objects.filter(client_id=name).first() if name and "\x00" not in name else None
         if name and (client is None or not client.is_usable(request)):
-            return error("invalid_client", status=401, **CHALLENGE)  # before anything costs more (P13)
+            return _nobody()  # before anything costs more (P13)
         request.META[rotation.ARRIVED] = timezone.now()
         request.cors_client, request.META[assertions.NAMED] = name, client  # type: ignore[attr-defined]
         if assertion := request.POST.get("client_assertion"):
@@ -83,7 +83,14 @@ def _token(request: HttpRequest) -> HttpResponse:
     _, headers, body, status = core().create_token_response(request)
     if status != 200:
         log.info("token_refused", status=status)
+    if status == 401:
+        return _nobody()
     return HttpResponse(body, status=status, headers=JSON | headers | NO_STORE)
+
+
+def _nobody() -> JsonResponse:
+    """One answer, to the byte, whether a client is not there, is out, or did not prove itself (A22)."""
+    return error("invalid_client", status=401, **CHALLENGE)
 
 
 def _proof(request: HttpRequest) -> JsonResponse | None:
@@ -107,7 +114,7 @@ def _push(request: HttpRequest) -> HttpResponse:
         return fault
     client = authenticated(request)
     if client is None:
-        return error("invalid_client", status=401, **CHALLENGE)
+        return _nobody()
     parameters = {k: str(v) for k, v in request.POST.items() if k not in par.CREDENTIALS}
     jkt = request.META[dpop.KEY]
     if client.dpop_bound_access_tokens and not (jkt or "dpop_jkt" in parameters):
@@ -138,6 +145,8 @@ def revoke(request: HttpRequest) -> HttpResponse:
 @transaction.atomic
 def _revoke(request: HttpRequest) -> HttpResponse:
     _, headers, body, status = core().create_revocation_response(request)
+    if status == 401:
+        return _nobody()
     return HttpResponse(body or "", status=status, headers=JSON | headers | NO_STORE)
 
 
@@ -149,7 +158,7 @@ def introspect(request: HttpRequest) -> HttpResponse:
     """
     client = authenticated(request)
     if client is None or client.client_type != Client.CLIENT_CONFIDENTIAL:
-        return error("invalid_client", status=401, **CHALLENGE)
+        return _nobody()
     value = request.POST.get("token", "")
     if not value:
         return error("invalid_request", "Missing token parameter.")
@@ -210,7 +219,9 @@ def _type_of(found: AccessToken | RefreshToken) -> str:
 @require_http_methods(["GET", "POST"])
 def userinfo(request: HttpRequest) -> HttpResponse:
     """OIDC Core 5.3. The access token comes in the Authorization header and nowhere else (RFC 9700 4.3.2)."""
-    if not is_readable(request) or "access_token" in request.GET:
+    if fault := fault_of_body(request):
+        return fault
+    if "access_token" in request.GET:
         return error("invalid_request")
     scheme, _, value = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() not in ("bearer", "dpop"):

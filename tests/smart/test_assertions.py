@@ -62,10 +62,8 @@ def test_the_assertion_alone_says_who_asks(key_app):
     assert key_app.redeem(code, client_id=None, **asserted(KEY, key_app.client.client_id)).status_code == 200
 
 
-@pytest.mark.parametrize(
-    "aud", ["http://testserver", ["https://other.example", "http://testserver/o/token/"]]
-)
-def test_aud_may_be_the_issuer_or_one_of_several(key_app, aud):
+@pytest.mark.parametrize("aud", ["http://testserver", ["http://testserver/o/token/"]])
+def test_aud_may_be_the_issuer_alone_or_in_a_list(key_app, aud):
     proved = asserted(KEY, key_app.client.client_id, aud=aud)
 
     assert key_app.redeem(key_app.code(), **proved).status_code == 200
