@@ -7,7 +7,6 @@ one by one and says what is wrong: nothing here decides that a log was tampered 
 import hashlib
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -15,6 +14,7 @@ from typing import Any, NamedTuple
 import msgspec
 import psycopg
 from django.db import connection
+from psycopg.conninfo import make_conninfo
 
 from audit.keyring import is_ours, marker
 from audit.log import COLUMNS, LISTS, NOT_COLUMNS
@@ -33,6 +33,7 @@ EVENTS = (
 AS_WRITTEN = "SET LOCAL TimeZone = 'UTC'; SET LOCAL DateStyle = 'ISO'"
 SAME_SNAPSHOT = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET TRANSACTION SNAPSHOT '{}'"
 PLACE = "SELECT xid::text, event_id::text FROM log_leaf WHERE seq = %s"
+WHERE = ("host", "port", "user", "password", "dbname", "sslmode", "options")
 _NUMBERS = ("consent_number", "count")
 Said = msgspec.defstruct(
     "Said",
@@ -61,11 +62,11 @@ class Place(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """Entries one after the other, with their events: those after one place, up to another."""
+    """Entries one after the other, from `start` on, with their events, up to a place."""
 
+    start: int
     leaves: Sequence[bytes]
     end: int  # before which entries were asked for
-    after: Place
     last: Place
     is_right: bool
 
@@ -81,39 +82,32 @@ class Reader:
         self._mark = marker(keys[0][0])
 
     def chunks(
-        self, snapshot: str, start: int, end: int, pauses: Sequence[int] = ()
+        self, snapshot: str, start: int, end: int, pauses: Sequence[int] = (), where: str = ""
     ) -> Generator[Chunk, None, None]:
         """From entry `start` on as far as there are any before `end`; a chunk ends at each of `pauses`, too.
 
         On a connection of its own with that snapshot: PostgreSQL makes one while the one before is looked at.
         """
-        beside = connection.copy()
-        beside.connect()
-        raw: psycopg.Connection[Any] = beside.connection
-        try:
+        with psycopg.connect(where or conninfo(), autocommit=True) as raw:
             raw.execute(SAME_SNAPSHOT.format(snapshot))
             raw.execute(AS_WRITTEN)
             with ThreadPoolExecutor(1) as ahead:
                 yield from self._chunks(
                     ahead, raw, start, lambda at: min([at + SIZE, end, *(p for p in pauses if p > at)])
                 )
-        finally:
-            with suppress(psycopg.OperationalError):  # it is gone, and its transaction with it
-                raw.execute("ROLLBACK")
-            beside.close()
 
     def _chunks(
         self, ahead: Executor, raw: psycopg.Connection[Any], start: int, stop: Callable[[int], int]
     ) -> Iterator[Chunk]:
-        after = place_of(start - 1)
+        found = raw.execute(PLACE, [start - 1]).fetchone()
+        after = Place(*found) if found else Place()
         coming = ahead.submit(_fetch, raw, start, stop(start), after)
         while (got := coming.result())[0]:
             leaves, events, last = got
             begun, start = start, start + len(leaves)
             coming = ahead.submit(_fetch, raw, start, stop(start), last)
             hashes = [bytes(leaf[3]) for leaf in leaves]
-            yield Chunk(hashes, stop(begun), after, last, self._are_in_place(begun, leaves, events))
-            after = last
+            yield Chunk(begun, hashes, stop(begun), last, self._are_in_place(begun, leaves, events))
 
     def _are_in_place(self, start: int, leaves: Rows, events: Rows) -> bool:
         seqs, *placed = zip(*leaves, strict=True)
@@ -143,6 +137,12 @@ class Reader:
             one == mark or is_ours(leaf, mark, datetime.fromisoformat(each.recorded_at), self._keys)
             for one, mark, leaf, each in zip(made, marks, leaves, said, strict=True)
         )
+
+
+def conninfo() -> str:
+    """Where the log is, for a connection that is not Django's."""
+    parameters = connection.get_connection_params()
+    return make_conninfo("", **{name: parameters[name] for name in WHERE if parameters.get(name)})
 
 
 def place_of(seq: int) -> Place:

@@ -28,7 +28,7 @@ from audit.keyring import mac_keys, marker
 MOST_BYTES = 4 * 1024 * 1024  # in one file; then the next one
 MOST_AGE = 3600.0  # seconds that a file is written to
 SUFFIX = ".journal"
-LINE = re.compile(rb"\d{1,9} [0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12} [0-9a-f]{64} [0-9a-f]{32}")
+LINE = re.compile(rb"((\d{1,9}) ([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12} [0-9a-f]{64})) ([0-9a-f]{32})\n")
 log = structlog.get_logger("chartkey.audit")
 
 
@@ -38,16 +38,15 @@ class BadJournal(Exception):
 
 class Line(NamedTuple):
     number: int
-    event: str  # its id
-    hash: str  # hexadecimal
+    said: str  # the event's id and its leaf, hexadecimal, as they stand in the line
 
     @property
     def event_id(self) -> UUID:
-        return UUID(self.event)
+        return UUID(self.said[:36])
 
     @property
     def leaf(self) -> bytes:
-        return bytes.fromhex(self.hash)
+        return bytes.fromhex(self.said[37:])
 
 
 class _Writer:
@@ -122,20 +121,23 @@ def files() -> list[Path]:
 
 def read(path: Path) -> Iterator[Line]:
     """The lines of one file; half a line at its end is no line. Raises `BadJournal`."""
-    lines = path.read_bytes().split(b"\n")[:-1]  # a file is bounded
-    parts, name = [line.split(b" ") for line in lines], f"journal {path.stem} ".encode()
-    if not all(map(LINE.fullmatch, lines)):
-        place = next(i for i, line in enumerate(lines) if not LINE.fullmatch(line))
+    content = path.read_bytes()  # a file is bounded
+    content = content[: content.rfind(b"\n") + 1]
+    lines, name = LINE.findall(content), f"journal {path.stem} ".encode()
+    if sum(len(signed) for signed, *_ in lines) + 34 * len(lines) != len(content):
+        place = next(
+            i for i, line in enumerate(content.splitlines(keepends=True)) if not LINE.fullmatch(line)
+        )
         raise BadJournal(f"the journal {path.stem} has no line of ours at {place + 1}")
     wrong = set(range(len(lines)))
     for mark in [marker(key) for key, _ in mac_keys()]:
-        wrong = {i for i in wrong if mark(name + lines[i][:-33])[:16].hex().encode() != parts[i][3]}
-    for place, (number, event_id, leaf, _) in enumerate(parts):
+        wrong = {i for i in wrong if mark(name + lines[i][0]).hex()[:32].encode() != lines[i][3]}
+    for place, (_, number, said, _) in enumerate(lines):
         if place in wrong:
             raise BadJournal(f"line {place + 1} of the journal {path.stem} was changed")
         if int(number) != place:
             raise BadJournal(f"the journal {path.stem} lacks its line {place + 1}")
-        yield Line(place, event_id.decode(), leaf.decode())
+        yield Line(place, said.decode())
 
 
 def sync() -> None:

@@ -14,11 +14,14 @@ from django.conf import settings
 from django.db import connection, transaction
 
 from audit import anchor_file, chunks, journal, journal_check, merkle, notes, rows
+from audit.chunks_beside import Beside, chunks_of
 from audit.keyring import is_authentic, mac_keys, open_checkpoint, verifiers
 from audit.models import AuditEvent, Checkpoint
 from audit.tree_check import Beginning, Cut, Tampered, Tree
 
 ROWS = 2_000
+ALL = 2**62
+LONG = 100_000  # entries for which it pays to start more processes
 CHECKPOINTS = "SELECT size, root, frontier, note FROM checkpoint WHERE size > %s ORDER BY size"
 NODES = """
 SELECT level, index, hash FROM log_node WHERE (index + 1) << level > %s ORDER BY (index + 1) << level, level
@@ -54,12 +57,14 @@ def verify(
     start: int = 0,
     stop: int | None = None,
     against: str = "",
+    processes: int = 1,
     on_checkpoint: Callable[[int], None] = lambda size: None,
 ) -> Report:
     """Check all there is, or the entries from the checkpoint at or before `start` to `stop`.
 
-    `against` is a signed checkpoint from elsewhere that the log must hold. `progress(done, total)` and
-    `on_checkpoint(size)`, from which a later call can go on, are called now and then. Raises `Tampered`.
+    `against` is a signed checkpoint from elsewhere that the log must hold. A long log is looked at by so
+    many `processes`. `progress(done, total)` and `on_checkpoint(size)`, from which a later call can go on,
+    are called now and then. Raises `Tampered`.
     """
     verifiers()  # keys that cannot be read are no tampering
     path = Path(settings.AUDIT_ANCHOR_FILE)
@@ -85,22 +90,20 @@ def verify(
         )
         look = _Look(tree, dropped, next_xid, report)
         pauses = [outside.size] if outside else []
-        reader = chunks.Reader(next_xid, look.keys)
-        last = None
-        for chunk in streams.enter_context(
-            closing(reader.chunks(snapshot, beginning.size, stop or 2**62, pauses))
-        ):
-            if chunk.is_right:
+        beside = Beside(snapshot, chunks.conninfo(), next_xid, look.keys, pauses)
+        last = chunks.place_of(beginning.size - 1)
+        for chunk in streams.enter_context(closing(_chunks(beside, beginning.size, stop, total, processes))):
+            if chunk.is_right and chunk.start == tree.size:
                 tree.add(chunk.leaves)
             else:
-                look.one_by_one(chunk.end, chunk.after, chunk.last)
+                look.one_by_one(chunk.end, last, chunk.last)
             last = chunk.last
             if outside and tree.size == outside.size and merkle.root(tree.frontier) != outside.root:
                 raise Tampered("the log is not the one of the checkpoint given", seq=tree.size - 1)
             progress(tree.size, total)
             on_checkpoint(tree.signed)
         if stop is None:
-            look.one_by_one(2**62, last or chunks.place_of(beginning.size - 1), None)
+            look.one_by_one(ALL, last, None)
         tree.finish(whole=stop is None)
         dropped.finish(whole=stop is None and not beginning.size)
         if stop is None:
@@ -115,6 +118,18 @@ def verify(
     report.anchors, report.anchored, report.lost = tree.anchors, tree.anchored, tree.lost
     report.dropped, report.root = dropped.count, merkle.root(tree.frontier)
     return report
+
+
+def _chunks(
+    beside: Beside, start: int, stop: int | None, total: int, processes: int
+) -> Generator[chunks.Chunk, None, None]:
+    """Up to `stop`, or to the end; more processes stop at the newest checkpoint, and what is after it is not
+    right."""
+    end = total if stop is None else min(stop, total)
+    if processes > 1 and end - start >= LONG:
+        return chunks_of(beside, start, end, processes=processes)
+    reader = chunks.Reader(beside.next_xid, beside.keys)
+    return reader.chunks(beside.snapshot, start, stop or ALL, beside.pauses, beside.where)
 
 
 class _Look:

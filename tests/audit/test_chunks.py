@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from audit import chunks, log, verification
+from audit import chunks, chunks_beside, log, verification
 from audit.keyring import mac_keys
 from audit.log import EPOCH, record
 from audit.tree_check import Tampered
@@ -60,7 +60,7 @@ def test_chunks_go_on_where_the_one_before_ended(monkeypatch):
 
     assert [len(chunk.leaves) for chunk in found] == [2, 2, 1]
     assert all(chunk.is_right for chunk in found)
-    assert [chunk.after for chunk in found[1:]] == [chunk.last for chunk in found[:-1]]
+    assert [chunk.start for chunk in found] == [0, 2, 4]
 
 
 TEXTS = st.sampled_from(["", "x", "User/0197-alice", "User/0197-alice\x1f", "\x1f", "a,b", '"', "{", "NULL"])
@@ -98,3 +98,44 @@ def test_no_row_that_was_changed_is_taken_for_right(column, text, array, number)
     finally:
         tamper(f"UPDATE audit_event SET {column} = %s", before)
     assert all_chunks()[0].is_right
+
+
+@pytest.fixture
+def two_processes(monkeypatch):
+    """For a log of ten, two entries at a time."""
+    monkeypatch.setattr(verification, "LONG", 0)
+    monkeypatch.setattr(chunks_beside, "STRETCH", 2)
+    for _ in range(10):
+        record(entry())
+        tick()
+
+
+def test_processes_beside_find_what_one_finds(two_processes):
+    record(entry())
+
+    assert verification.verify(processes=2) == verification.verify()
+    assert verification.verify(start=3, stop=9, processes=2) == verification.verify(start=3, stop=9)
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "UPDATE audit_event SET actor = 'User/x' WHERE id = (SELECT event_id FROM log_leaf WHERE seq = 5)",
+        "DELETE FROM audit_event WHERE id = (SELECT event_id FROM log_leaf WHERE seq = 4)",
+        "DELETE FROM log_leaf WHERE seq = 3",
+        "DELETE FROM log_leaf WHERE seq IN (4, 5)",  # all that one of them looks at
+        "DELETE FROM log_leaf WHERE seq IN (5, 6, 7)",
+        "DELETE FROM log_leaf WHERE seq = 9",
+        "INSERT INTO log_leaf SELECT 10, event_id, xid, leaf FROM log_leaf WHERE seq = 9",
+        "UPDATE checkpoint SET root = sha256(root) WHERE size = 7",
+    ],
+)
+def test_processes_beside_name_the_row_that_one_names(two_processes, sql):
+    tamper(sql)
+
+    with pytest.raises(Tampered) as alone:
+        verification.verify()
+    with pytest.raises(Tampered) as together:
+        verification.verify(processes=2)
+
+    assert str(together.value) == str(alone.value)

@@ -1,5 +1,6 @@
 """P8: sealing and verifying: how many events a second, beside the rate at which they can be recorded."""
 
+import os
 import tempfile
 import threading
 import time
@@ -35,10 +36,10 @@ def run(stack: Stack, sizes: Sizes) -> Report:
         began = time.perf_counter()
         sealed = sequencer.catch_up()
         seals = sealed / (time.perf_counter() - began)
-        before, began = stack.cpu()["postgres"] + time.process_time(), time.perf_counter()
-        count = verify().entries
+        before, began = stack.cpu()["postgres"] + _ours(), time.perf_counter()
+        count = verify(processes=os.cpu_count() or 1).entries
         verified = count / (time.perf_counter() - began)
-        burnt = (stack.cpu()["postgres"] + time.process_time() - before) / count
+        burnt = (stack.cpu()["postgres"] + _ours() - before) / count
         size = proofs.size_of_log()
         proof = _each(lambda: proofs.inclusion(size // 3, size))
         alice = AuditEvent.objects.filter(patient=ALICE).order_by("-recorded_at", "-id")[:500]
@@ -57,6 +58,11 @@ def run(stack: Stack, sizes: Sizes) -> Report:
         report.check("events sealed of those recorded, less", sizes.events - sealed, 0, Kind.COUNT)
         report.notes.append(f"A proof takes {proof:,.2f} ms; a list with proofs {bundle:,.2f} ms an event.")
     return report
+
+
+def _ours() -> float:
+    """CPU seconds of this process, and of those it started that have ended."""
+    return sum(os.times()[:4])
 
 
 def _fill(sizes: Sizes) -> float:

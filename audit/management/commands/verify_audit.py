@@ -1,6 +1,7 @@
 """`manage.py verify_audit`: prove that the audit log is whole, or name the first row that is not."""
 
 import json
+import os
 import time
 from argparse import ArgumentParser
 from pathlib import Path
@@ -45,6 +46,9 @@ class Command(BaseCommand):
             "--resume", type=Path, metavar="FILE", help="keep the place here, and go on from it"
         )
         parser.add_argument(
+            "--processes", type=int, default=os.cpu_count() or 1, help="that look at a long log together"
+        )
+        parser.add_argument(
             "--receipt", default="", help="an X-Audit-Receipt: only say whether its event stands"
         )
 
@@ -75,6 +79,7 @@ class Command(BaseCommand):
         stop: int | None = None,
         against: Path | None = None,
         resume: Path | None = None,
+        processes: int = 1,
         **_: Any,
     ) -> Report:
         if start < 0 or (stop is not None and stop <= start):
@@ -85,6 +90,7 @@ class Command(BaseCommand):
             start=max(start, place.size),
             stop=stop,
             against=against.read_text().rstrip("\n") + "\n" if against else "",
+            processes=processes,
             on_checkpoint=place.keep,
         )
         place.keep(report.entries if stop is None else 0)
