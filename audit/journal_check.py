@@ -18,11 +18,11 @@ from audit.models import AuditEvent, Journal, LogLeaf
 
 BATCH = 1_000
 PLACED = "SELECT event_id, leaf FROM log_leaf WHERE event_id = ANY(%s)"
-NOT_PLACED = """
-SELECT number FROM unnest(%s::uuid[], %s::bytea[]) WITH ORDINALITY AS line (event_id, leaf, number)
- WHERE NOT EXISTS (SELECT FROM log_leaf l WHERE l.event_id = line.event_id AND l.leaf = line.leaf)
-"""
+SAID = "SELECT event_id || ' ' || encode(leaf, 'hex') FROM log_leaf WHERE event_id = ANY(%s::uuid[])"
 WAITING = "SELECT id, leaf FROM audit_event WHERE id = ANY(%s) AND recorded_at BETWEEN %s AND %s"
+
+
+_noted: set[str] = set()
 
 
 class Lost(NamedTuple):
@@ -68,11 +68,10 @@ def missing(known: Sequence[str], lost: Sequence[Lost]) -> Iterator[Missing]:
 
 def _not_placed(lines: list[journal.Line]) -> list[journal.Line]:
     """The lines whose event has no leaf; those few are looked at more closely."""
-    ids = ",".join([line.event for line in lines])
-    leaves = ",".join([f'"\\\\x{line.hash}"' for line in lines])
     with connection.cursor() as cursor:
-        cursor.execute(NOT_PLACED, [f"{{{ids}}}", f"{{{leaves}}}"])
-        return [lines[number - 1] for (number,) in cursor.fetchall()]
+        cursor.execute(SAID, [f"{{{','.join([line.said[:36] for line in lines])}}}"])
+        placed = {said for (said,) in cursor.fetchall()}
+    return [line for line in lines if line.said not in placed]
 
 
 def _there(ids: list[UUID]) -> dict[UUID, bytes]:
@@ -100,14 +99,20 @@ def deleted() -> list[str]:
     return sorted(name for name in seen if name not in there | pruned)
 
 
-def register() -> None:
-    """Note the journals that are there, so that one cannot be deleted unnoticed."""
-    names = [path.stem for path in journal.files()]
+def register(*, anew: bool = False) -> None:
+    """Note the journals that are there, so that one cannot be deleted unnoticed; `anew` those too that this
+    process has noted before, in a database that may since have become an older one."""
+    if anew:
+        _noted.clear()
+    names = [path.stem for path in journal.files() if path.stem not in _noted]
+    if not names:
+        return
     known = set(Journal.objects.filter(name__in=names, state="seen").values_list("name", flat=True))
     Journal.objects.bulk_create(
         [Journal(name=name, state="seen", lines=0) for name in names if name not in known],
         ignore_conflicts=True,
     )
+    _noted.update(names)
 
 
 def receipt(text: str) -> str:

@@ -12,6 +12,7 @@ from audit.verification import verify
 
 NEWEST = 5_000  # entries that are verified each time
 LONG_WAIT = 30.0  # seconds for an event to wait for its place
+LATELY = 2  # minutes in which events must have got their place in time
 ANCHOR_LAG = timedelta(minutes=10)
 
 
@@ -44,6 +45,8 @@ def _lagging() -> list[str]:
     found = []
     if invariants.longest_wait() > LONG_WAIT:
         found.append("events wait for their place: is the sequencer running, or a transaction open?")
+    elif invariants.merge_delay(minutes=LATELY) > invariants.DELAY:
+        found.append("I7: of a hundred new events one or more got their place a second late, or later")
     for target in anchors.targets():
         waiting = Checkpoint.objects.filter(size__gt=anchors.taken_by(target)).order_by("size").first()
         if waiting and waiting.made_at < timezone.now() - ANCHOR_LAG:

@@ -61,6 +61,7 @@ def tick(limit: int = BATCH, *, wait: bool = False) -> int:
         if not leads or health.is_truncated():
             return 0
         journal.sync()
+        journal_check.register()
         with transaction.atomic():
             count, note = _extend(limit)
         if note:  # after the commit, so that an anchor never speaks of what was rolled back
@@ -82,7 +83,7 @@ def start() -> None:
         truncation.look()
         if not health.is_truncated():
             anchors.to_file()
-            journal_check.register()
+            journal_check.register(anew=True)
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from tests.audit import tampering
 
 
 def _broken_invariants() -> list[str]:
-    """I1 to I6 (docs/audit.md) of the log that a test which commits has left, whatever it was about."""
+    """I1 to I5 (docs/audit.md) of the log that a test which commits has left, whatever it was about."""
     from audit import invariants, journal
 
     try:

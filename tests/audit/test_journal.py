@@ -12,7 +12,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection, transaction
 from django.test import RequestFactory
 
-from audit import context, evidence, journal, journal_check, sealed, truncation
+from audit import context, evidence, journal, journal_check, sealed, sequencer, truncation
 from audit.health import State, state
 from audit.log import record
 from audit.middleware import audit_context
@@ -76,6 +76,16 @@ def test_a24_a_rewritten_newest_row_is_found_even_with_the_mac_key():
         other.id,
     )
     assert "audit log was changed" in finding()
+
+
+def test_a24_a_journal_begun_after_the_sequencer_is_missed_when_it_is_deleted():
+    sequencer.start()
+    record(entry())
+    tick()
+    (path,) = journal.files()
+    path.unlink()
+
+    assert f"the journal {path.stem} was deleted" in finding()
 
 
 def test_a24_a_changed_a_shortened_and_a_deleted_journal_are_found():
