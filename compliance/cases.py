@@ -111,11 +111,15 @@ def case(request: HttpRequest, case_id: UUID) -> HttpResponse:
 def case_change(request: HttpRequest, case_id: UUID) -> HttpResponse:
     """Take it, note something, answer, close, hold: by the button that was pressed."""
     found = get_object_or_404(Investigation, pk=case_id)
-    change = CHANGES.get(request.POST.get("do", ""))
+    by: Any = request.user
+    what = request.POST.get("do", "")
     try:
-        if change is None:
+        if what not in CHANGES:
             raise investigations.NotNow("Press one of the buttons.")
-        change(found, request.user, request.POST.get("text", ""))
+        CHANGES[what](found, by, request.POST.get("text", ""))
+    except investigations.OwnDoing as error:
+        investigations.log_refused(found, by=by, what=what)
+        messages.error(request, str(error))
     except investigations.NotNow as error:
         messages.error(request, str(error))
     return redirect("admin:case", case_id)

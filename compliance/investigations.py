@@ -8,7 +8,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from accounts.models import Patient, User
+from accounts.models import Patient, StaffRole, User
 from audit.events import EventType, Outcome, Role
 from audit.log import Entry, record
 from audit.models import AuditEvent
@@ -24,11 +24,16 @@ NEXT: Mapping[str, frozenset[str]] = {
     Status.CLOSED: frozenset({Status.LOOKING}),
 }
 OPEN = (Status.RECEIVED, Status.LOOKING)
+ALARMED = (StaffRole.Role.PRIVACY_OFFICER, StaffRole.Role.COMPLIANCE)  # told when the log is not well
 MOST_EVENTS = 1_000  # in one investigation
 
 
 class NotNow(ValueError):
     """What was asked for does not fit where the investigation stands, or says nothing."""
+
+
+class OwnDoing(NotNow):
+    """Who would look into it did it, or asked."""
 
 
 @transaction.atomic
@@ -62,10 +67,22 @@ def open_case(
 
 
 def alarm(state: str, what: str) -> Investigation:
-    """The log was found "broken" or "truncated", and where (AUDIT_ALARM). One case for one finding."""
+    """The log was found "broken" or "truncated", and where (AUDIT_ALARM). One case for one finding, and an
+    e-mail to each of those who look after the log."""
     found = {"log": state, "what": what}
-    known = Investigation.objects.filter(origin=Investigation.Origin.ALERT, search=found, status__in=OPEN)
-    return known.first() or _open(Investigation(origin=Investigation.Origin.ALERT, search=found), [], None)
+    alert = Investigation.Origin.ALERT
+    if known := Investigation.objects.filter(origin=alert, search=found, status__in=OPEN).first():
+        return known
+    case = _open(Investigation(origin=alert, search=found), [], None)
+    for reader in User.objects.filter(is_active=True, staff_roles__role__in=ALARMED).distinct():
+        notices.enqueue(
+            "log_alarm",
+            recipient=f"User/{reader.pk}",
+            email=reader.email,
+            language=reader.language,
+            context={},
+        )
+    return case
 
 
 def _open(case: Investigation, events: Iterable[AuditEvent], by: User | None) -> Investigation:
@@ -82,7 +99,7 @@ def _open(case: Investigation, events: Iterable[AuditEvent], by: User | None) ->
 @transaction.atomic
 def take(case: Investigation, *, by: User) -> Investigation:
     """Work on it: from now on the patient reads that somebody looks at it."""
-    case = _locked(case)
+    case = _impartial(_locked(case), by)
     case.assigned_to = by
     if case.status != Status.LOOKING:
         _move(case, Status.LOOKING)
@@ -104,7 +121,7 @@ def note(case: Investigation, *, by: User, text: str) -> None:
 @transaction.atomic
 def answer(case: Investigation, *, by: User, text: str) -> Investigation:
     """Tell the patient what was found; they get a notice without a word of it. Raises NotNow."""
-    case = _locked(case)
+    case = _impartial(_locked(case), by)
     if not text.strip():
         raise NotNow("Write the answer first.")
     _move(case, Status.ANSWERED)
@@ -127,7 +144,7 @@ def answer(case: Investigation, *, by: User, text: str) -> Investigation:
 @transaction.atomic
 def close(case: Investigation, *, by: User) -> Investigation:
     """Nothing more is to be done. Raises NotNow while a patient waits for an answer."""
-    case = _locked(case)
+    case = _impartial(_locked(case), by)
     if case.origin == Investigation.Origin.PATIENT and not case.answer:
         raise NotNow("The patient waits for an answer.")
     _move(case, Status.CLOSED)
@@ -140,7 +157,7 @@ def close(case: Investigation, *, by: User) -> Investigation:
 @transaction.atomic
 def hold(case: Investigation, *, by: User, held: bool) -> Investigation:
     """Set a legal hold on its events, or end it."""
-    case = _locked(case)
+    case = _impartial(_locked(case), by)
     case.hold = held
     case.save(update_fields=["hold"])
     _step(case, "hold" if held else "hold-ended", by)
@@ -172,6 +189,15 @@ def _locked(case: Investigation) -> Investigation:
     return Investigation.objects.select_for_update().get(pk=case.pk)
 
 
+def _impartial(case: Investigation, by: User) -> Investigation:
+    """A patient's question is not for whoever did what it is about. Raises OwnDoing."""
+    own = case.patient is not None and case.patient.user_id == by.pk
+    did = (e for e in events_of(case) if f"User/{by.pk}" in (e.actor, e.on_behalf_of))
+    if case.origin == Investigation.Origin.PATIENT and (own or any(did)):
+        raise OwnDoing("This is about what you did, or asked. A colleague must look into it.")
+    return case
+
+
 def _move(case: Investigation, status: str) -> None:
     if status not in NEXT[case.status]:
         raise NotNow(f"It is {case.status} now.")
@@ -182,13 +208,21 @@ def _step(case: Investigation, what: str, by: User | None, text: str = "") -> No
     InvestigationStep.objects.create(investigation=case, what=what, by=by, note=text)
 
 
-def _log(event: EventType, case: Investigation, by: User | None, what: str) -> None:
+def log_refused(case: Investigation, *, by: User, what: str) -> None:
+    """That somebody tried to look into their own doing; after the transaction that was refused."""
+    _log(EventType.INVESTIGATION_CHANGE, case, by, what, Outcome.DENY)
+
+
+def _log(
+    event: EventType, case: Investigation, by: User | None, what: str, outcome: Outcome = Outcome.DONE
+) -> None:
     own = by is not None and case.patient is not None and case.patient.user_id == by.pk
     fields: dict[str, Any] = {"patient": f"Patient/{case.patient_id}"} if case.patient_id else {}
     record(
         Entry(
             type=event,
-            outcome=Outcome.DONE,
+            outcome=outcome,
+            reasons=("role.not-allowed",) if outcome is Outcome.DENY else (),
             actor=f"User/{by.pk}" if by else "System/monitor",
             role=Role.PATIENT if own else Role.COMPLIANCE if by else Role.SYSTEM,
             target=f"Investigation/{case.pk}",

@@ -114,6 +114,16 @@ KINDS = {
         ),
         path="/activity/questions/",
     ),
+    "log_alarm": Kind(
+        pgettext_lazy("notice.log_alarm.subject", "The audit log needs you now"),
+        pgettext_lazy(
+            "notice.log_alarm.body",
+            "A check found that the audit log was changed or cut short. A case is open in the console. "
+            "Sign in now to see what was found.",
+        ),
+        pgettext_lazy("notice.log_alarm.line", "The audit log was changed or cut short. A case is open."),
+        path="/admin/cases/",
+    ),
     "emergency_opened": Kind(
         pgettext_lazy("notice.emergency_opened.subject", "Your record was opened"),
         pgettext_lazy(

@@ -8,6 +8,7 @@ from audit import health
 from audit.health import State
 from audit.models import AuditEvent
 from compliance.models import Investigation
+from notices import outbox
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -32,6 +33,33 @@ def test_a_log_that_was_changed_opens_one_case():
         "system",
         f"Investigation/{case.pk}",
     )
+
+
+def test_privacy_officers_and_compliance_get_one_e_mail_each(mailoutbox):
+    told = [factories.create_staff("Pia Privacy", "privacy_officer", "compliance")]
+    told.append(factories.create_staff("Cora Compliance", "compliance"))
+    factories.create_staff("Sam Support", "support")
+    gone = factories.create_staff("Gus Gone", "privacy_officer")
+    gone.is_active = False
+    gone.save()
+
+    health.report_state(State.BROKEN, WHAT)
+    health.report_state(State.BROKEN, WHAT)
+    outbox.send_due()
+
+    assert sorted(m.to[0] for m in mailoutbox) == sorted(user.email for user in told)
+    assert {m.subject for m in mailoutbox} == {"The audit log needs you now"}
+    assert "/admin/cases/" in mailoutbox[0].body
+    assert WHAT not in mailoutbox[0].body
+
+
+def test_the_e_mail_goes_out_though_the_log_is_on_hold(mailoutbox):
+    factories.create_staff("Pia Privacy", "privacy_officer")
+
+    health.report_state(State.TRUNCATED, WHAT, kept=3, expected=5)
+    outbox.send_due()
+
+    assert len(mailoutbox) == 1
 
 
 def test_the_case_is_opened_though_the_log_is_on_hold_from_then_on():

@@ -53,6 +53,34 @@ def change(console, case, **data):
     return console.post(reverse("admin:case-change", args=[case.pk]), data, follow=True)
 
 
+@pytest.mark.parametrize("do", ["take", "answer", "close", "hold", "release"])
+def test_nobody_looks_into_what_they_did_themselves(alice, cora, console, do):
+    console.get(reverse("admin:log-search"), {"patient": f"Patient/{alice.pk}"})
+    hers = AuditEvent.objects.get(actor=f"User/{cora.pk}", patient=f"Patient/{alice.pk}")
+    case = investigations.ask(hers, patient=alice, by=alice.user)
+
+    page = change(console, case, do=do, text="It was nothing.")
+
+    case.refresh_from_db()
+    assert "A colleague must look into it" in page.text
+    assert (case.status, case.answer, case.assigned_to, case.hold) == ("received", "", None, False)
+    refused = AuditEvent.objects.get(type="investigation:change", outcome="deny")
+    assert (refused.actor, refused.target) == (f"User/{cora.pk}", f"Investigation/{case.pk}")
+    change(console, case, do="note", text="I looked because of a complaint.")
+    assert case.steps.filter(what="note").exists()
+
+
+def test_an_officer_answers_no_question_of_their_own(cora, console):
+    own = factories.create_patient("Cora")
+    own.user = cora
+    own.save()
+    factories.create_consent(own)
+    event = AuditEvent.objects.get(type="consent:grant", patient=f"Patient/{own.pk}")
+    case = investigations.ask(event, patient=own, by=cora)
+
+    assert "A colleague must look into it" in change(console, case, do="take").text
+
+
 def test_a_patient_asks_and_reads_the_answer(alice, event, client, cora):
     client.force_login(alice.user)
     answer = client.post(reverse("portal:activity-report", args=[event.id]), {"text": "Who is this?"})
