@@ -29,6 +29,7 @@ with warnings.catch_warnings():
 
 OWNER, APP = "chartkey_owner", "chartkey_app"
 
+# Terse: the server's own log says that a row was refused, and not what stands in it (DETAIL).
 # What the two roles may do: the owner migrates, the app reads and writes rows. Tables that only
 # grow take rights away from the app role again, in their migrations.
 ROLES = f"""
@@ -39,7 +40,9 @@ DO $$ BEGIN
   IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{OWNER}') THEN
     CREATE ROLE {OWNER} LOGIN CREATEDB CREATEROLE;
   END IF;
-END $$
+END $$;
+ALTER ROLE {OWNER} SET log_error_verbosity = terse;
+ALTER ROLE {APP} SET log_error_verbosity = terse;
 """  # noqa: S608  both are constants
 GRANTS = f"""
 GRANT USAGE ON SCHEMA public TO {APP};

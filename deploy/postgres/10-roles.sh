@@ -5,6 +5,8 @@ psql -v ON_ERROR_STOP=1 -U postgres \
   -v owner="$OWNER_DB_PASSWORD" -v app="$APP_DB_PASSWORD" -v ehr="$EHR_DB_PASSWORD" <<'SQL'
 CREATE ROLE chartkey_owner LOGIN CREATEROLE PASSWORD :'owner';
 CREATE ROLE chartkey_app LOGIN PASSWORD :'app';
+ALTER ROLE chartkey_owner SET log_error_verbosity = terse;
+ALTER ROLE chartkey_app SET log_error_verbosity = terse;
 CREATE ROLE ehr LOGIN PASSWORD :'ehr';
 CREATE DATABASE chartkey OWNER chartkey_owner;
 CREATE DATABASE ehr OWNER ehr;

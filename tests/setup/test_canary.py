@@ -7,6 +7,7 @@ place that keeps or sends something is searched for it.
 import io
 import logging
 import secrets
+from pathlib import Path
 
 import pytest
 import redis
@@ -14,7 +15,7 @@ from celery import current_app
 from django.conf import settings
 from django.core import mail
 from django.core.cache import cache
-from django.db import connection
+from django.db import DataError, IntegrityError, connection
 from django.test import Client as Browser
 
 from audit.models import AuditEvent
@@ -22,6 +23,7 @@ from exports import commands as exports
 from fhirproxy.upstream import embedded
 from notices.models import Notice
 from tests import factories
+from tests.audit.cast import connected_as
 from tests.fhirproxy.conftest import issue
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -118,6 +120,25 @@ def test_A21_no_word_of_a_record_is_in_any_sink(alice, canary, logged, sent, mon
     assert logged.getvalue().count("\n") > 5
 
 
+def test_A21_postgresqls_own_log_holds_no_word_of_a_record(alice, canary, sent, monkeypatch):
+    with connected_as("postgres") as superuser:
+        (data,) = superuser.execute("SHOW data_directory").fetchone()
+    file = Path(data) / "log"
+    before = file.stat().st_size
+
+    walk(alice, canary, monkeypatch)
+    with pytest.raises(IntegrityError):  # the whole row would stand in the server's message
+        Notice.objects.create(kind=canary, context={canary: canary}, email=canary, attempts=None)
+    with pytest.raises(DataError):  # and here what was given
+        Notice.objects.create(kind=canary, context={}, language=canary * 100)
+
+    with file.open("rb") as written:
+        written.seek(before)
+        told = written.read().decode(errors="replace")
+    assert told.count("ERROR") >= 2, "this is not the server's log"
+    assert canary not in told
+
+
 def test_A21_an_error_says_nothing_of_what_was_in_it(alice, canary, monkeypatch):
     _, refused = walk(alice, canary, monkeypatch)
 
@@ -148,6 +169,7 @@ def in_valkey() -> str:
         ("log_statement", "none"),
         ("log_min_duration_statement", "-1"),
         ("log_parameter_max_length_on_error", "0"),
+        ("log_error_verbosity", "terse"),
     ],
 )
 def test_A21_postgresql_writes_no_values_into_its_log(setting, value):
