@@ -22,7 +22,7 @@ def bundle(events: Iterable[AuditEvent]) -> Iterator[str]:
     """
     note = anchors.cosigned_note()
     size = open_checkpoint(note).size if note else 0
-    yield _line({"checkpoint": note, "key": str(notes.signer().verifier)})
+    yield _line({"checkpoint": note, "key": key()})
     batch: list[AuditEvent] = []
     for event in events:
         batch.append(event)
@@ -30,6 +30,11 @@ def bundle(events: Iterable[AuditEvent]) -> Iterator[str]:
             yield from _with_proofs(batch, size)
             batch = []
     yield from _with_proofs(batch, size)
+
+
+def key() -> str:
+    """The log's verifier key, which `chartkey_verify.py` is given."""
+    return str(notes.signer().verifier)
 
 
 def of_patient(patient: str) -> Iterator[str]:

@@ -608,10 +608,15 @@ PHRASES: Mapping[EventType, Phrase] = {
         pgettext_lazy("activity.investigation-open.you", "You asked us to check a line of this list."),
         pgettext_lazy("activity.investigation-open.other", "{who} started to check who used your records."),
     ),
-    EventType.INVESTIGATION_CHANGE: _only(
+    EventType.INVESTIGATION_CHANGE: Phrase(
         pgettext_lazy("activity.investigation-change.you", "You worked on a check of this list."),
         pgettext_lazy(
             "activity.investigation-change.other", "{who} worked on a check of who used your records."
+        ),
+        pgettext_lazy("activity.investigation-change.you-tried", "You tried to check what you did yourself."),
+        pgettext_lazy(
+            "activity.investigation-change.other-tried",
+            "{who} tried to check what they did with your records themselves.",
         ),
     ),
     EventType.INVESTIGATION_ANSWER: _only(

@@ -1,7 +1,7 @@
 """Activity as people read it: the audit rows themselves, with names, and repeats folded into one line."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from itertools import islice
 
@@ -9,12 +9,15 @@ from django.utils.functional import Promise
 from django.utils.translation import pgettext_lazy
 
 from accounts.models import Patient
+from audit import feed
 from audit.events import EventType, Role
 from audit.models import AuditEvent
 from smart.models import Client
 
 FOLDED_WITHIN = timedelta(hours=1)
-MOST_ENTRIES = 200  # that the details of one line name
+FEW_LINES = 10  # that a page should have, where there are
+MORE = 250  # events that are read on for them
+MOST_ENTRIES = 300  # that the details of one line name
 OWN_READING: dict[str, str] = {
     EventType.RECORD_READ: "read",
     EventType.RECORD_SEARCH: "read",
@@ -59,6 +62,16 @@ def fold(events: Iterable[AuditEvent]) -> list[Line]:
         open_lines[key] = line = Line(event, [str(event.id)], {_request_of(event)})
         lines.append(line)
     return lines
+
+
+def folded_page(patient: str, filters: feed.Filters, cursor: str) -> feed.Page:
+    """A page of the list; where it is one thing again and again, a longer one, so that whoever asks without
+    end does not push all else out of sight. Raises as `feed.page`."""
+    found = feed.page(patient, filters, cursor=cursor)
+    if not found.next_cursor or found.looked_back_to or len(fold(found.events)) >= FEW_LINES:
+        return found
+    older = feed.page(patient, filters, cursor=found.next_cursor, size=MORE)
+    return replace(older, events=[*found.events, *older.events])
 
 
 def entries_behind(newest: AuditEvent) -> list[AuditEvent]:

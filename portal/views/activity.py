@@ -19,7 +19,7 @@ from compliance.names import names_of
 from consent.models import ConsentVersion
 from consent.vocabulary import Category
 from consent.words import CATEGORY
-from portal.activity import DEVICES, clients_of, entries_behind, fold
+from portal.activity import DEVICES, clients_of, entries_behind, fold, folded_page
 from portal.forms import ActivityFilter
 from portal.guards import PatientRequest, patient_required, record_required
 from portal.pages import page
@@ -38,7 +38,7 @@ def activity(request: PatientRequest) -> HttpResponse:
         return render(request, "portal/activity.html", {"form": form}, status=422)
     reference = f"Patient/{request.patient.pk}"
     try:
-        found = feed.page(reference, form.filters, cursor=form.cleaned_data["after"])
+        found = folded_page(reference, form.filters, form.cleaned_data["after"])
     except feed.BadCursor:
         text = pgettext("activity.cursor", "This link does not work any more. Start at the top of the list.")
         form.add_error(None, text)

@@ -31,7 +31,12 @@ def saving(request: PatientRequest) -> HttpResponse:
     """Which days, and as what."""
     form = _form(request)
     valid = form.is_valid()
-    context = {"form": form, "most": downloads.MOST_EVENTS, "most_printed": downloads.MOST_PRINTED}
+    context = {
+        "form": form,
+        "most": downloads.MOST_EVENTS,
+        "most_printed": downloads.MOST_PRINTED,
+        "key": evidence.key(),
+    }
     return render(request, "portal/activity_list.html", context, status=200 if valid else 422)
 
 

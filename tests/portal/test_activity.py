@@ -8,10 +8,12 @@ from django.urls import reverse
 from django.utils import timezone
 
 from audit import feed
+from audit.log import record
 from audit.models import AuditEvent
 from consent import commands
 from portal.activity import fold
 from tests import factories
+from tests.audit.cast import entry
 
 pytestmark = pytest.mark.django_db
 
@@ -84,6 +86,26 @@ def test_the_details_of_a_folded_line_name_every_entry(alice, client):
     assert f'href="{details}?line"' in page.text
     assert ids == line.ids
     assert client.get(details).context["entries"] == []
+
+
+def test_an_app_that_asks_without_end_does_not_push_all_else_out_of_sight(alice, client):
+    def asks(name):
+        client = f"Client/{name}"
+        record(entry(actor=client, client=client, patient=f"Patient/{alice.pk}", consent=""))
+
+    asks("quiet")
+    for _ in range(120):
+        asks("loud")
+
+    page = client.get(reverse("portal:activity"))
+
+    lines = [row["line"] for row in page.context["lines"]]
+    assert [(line.event.client, line.count) for line in lines[:2]] == [
+        ("Client/loud", 120),
+        ("Client/quiet", 1),
+    ]
+    details = reverse("portal:activity-event", args=[lines[0].event.id])
+    assert len(client.get(f"{details}?line").context["entries"]) == 120
 
 
 def test_the_list_is_of_others_first_and_of_everyone_on_request(alice, client):
@@ -170,6 +192,7 @@ def test_pages_go_on_with_the_same_filters_and_htmx_gets_lines_alone(alice, clie
     for path in ("/results/", "/medicines/", "/vaccines/"):
         client.get(path)
     monkeypatch.setattr(feed, "page", partial(feed.page, size=2))
+    monkeypatch.setattr("portal.activity.MORE", 1)
     first = client.get(reverse("portal:activity"), {"who": "me"})
     older = first.context["older"]
     more = client.get(f"{reverse('portal:activity')}?{older}", headers={"HX-Request": "true"})

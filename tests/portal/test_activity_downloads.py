@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 import subprocess
 import sys
 
@@ -99,14 +100,15 @@ def test_the_list_with_proofs_is_right_by_a_program_that_is_not_ours_to_run(clie
     client.force_login(alice.user)
     factories.create_consent(alice)
     tick()
-    (tmp_path / "list.ndjson").write_bytes(body(saved(client, "ndjson")))
-    program = client.get(reverse("portal:activity-verifier")).content
-    (tmp_path / "verify.py").write_bytes(program)
-    first, *events = [json.loads(line) for line in (tmp_path / "list.ndjson").read_text().splitlines()]
-    command = [sys.executable, "verify.py", "list", "list.ndjson", "--key", first["key"]]
+    for download in (saved(client, "ndjson"), client.get(reverse("portal:activity-verifier"))):
+        name = re.search('filename="(.+)"', download.headers["Content-Disposition"])[1]
+        (tmp_path / name).write_bytes(body(download))
+    _, *events = [json.loads(line) for line in (tmp_path / "activity.ndjson").read_text().splitlines()]
+    told = re.search(r"<code[^>]*>python3 (.+?)</code>", client.get(reverse("portal:activity-list")).text)[1]
+    command = [sys.executable, *told.split()]  # as the page says
     run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
 
-    assert program == evidence.VERIFIER.read_bytes()
+    assert (tmp_path / "chartkey_verify.py").read_bytes() == evidence.VERIFIER.read_bytes()
     assert any(event["proof"] is not None for event in events)
     assert run.returncode == 0, run.stdout + run.stderr
 
