@@ -47,6 +47,11 @@ def rows_of(resources: Iterable[Any], reader: Callable[[Any], Row | None]) -> li
     )
 
 
+def members(teams: Iterable[Any]) -> list[Row]:
+    """The people of all care teams."""
+    return [replace(row, origin=origin) for resource, _, origin in each(teams) for row in care_team(resource)]
+
+
 def merged(rows: Iterable[Row]) -> list[Row]:
     """One row for each thing, its newest (rows come newest first), with how often it was written down.
 

@@ -1,7 +1,7 @@
 """The lists of a record: medicines, allergies, conditions, vaccines, visits, and where they start."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 
 from django.http import HttpResponse
@@ -20,7 +20,6 @@ from portal.loading import Loaded, Wanted, load
 from portal.pages import Offline, page
 from portal.rows import Row
 from portal.states import Kind
-from portal.where_from import each
 
 LIST_STATES = (Kind.FRESH, Kind.STALE, Kind.PARTIAL, Kind.EMPTY, Kind.ERROR)
 ONE_PART = (Kind.FRESH, Kind.STALE, Kind.EMPTY, Kind.ERROR)
@@ -70,6 +69,7 @@ KINDS_OF_PAGE: Mapping[str, frozenset[Category]] = {
     "visits": frozenset({Category.VISITS, Category.APPOINTMENTS}),
     "care-team": frozenset({Category.CARE_TEAM}),
     "documents": frozenset({Category.NOTES}),
+    "insurance": frozenset({Category.INSURANCE}),
 }
 
 
@@ -109,7 +109,7 @@ def medicines(request: PatientRequest) -> HttpResponse:
             pgettext_lazy("acting.medicines.now", "Medicines now"),
         ),
     )
-    return _list(
+    return list_page(
         request,
         "medicines",
         MEDICINES,
@@ -139,7 +139,7 @@ def allergies(request: PatientRequest) -> HttpResponse:
         pgettext_lazy("acting.allergies.none", "Nobody has recorded whether there are allergies"),
     )
     said = allergies_by_source(loaded)
-    return _list(
+    return list_page(
         request,
         "allergies",
         ALLERGIES,
@@ -181,7 +181,7 @@ def conditions(request: PatientRequest) -> HttpResponse:
         pgettext_lazy("conditions.none", "No health conditions on your record"),
         pgettext_lazy("acting.conditions.none", "No health conditions on this record"),
     )
-    return _list(request, "conditions", CONDITIONS, loaded, sections, empty)
+    return list_page(request, "conditions", CONDITIONS, loaded, sections, empty)
 
 
 @page("vaccines", reads=("Immunization",), states=ONE_PART)
@@ -204,7 +204,7 @@ def vaccines(request: PatientRequest) -> HttpResponse:
         pgettext_lazy("vaccines.none", "No vaccines on your record"),
         pgettext_lazy("acting.vaccines.none", "No vaccines on this record"),
     )
-    return _list(request, "vaccines", VACCINES, loaded, [given, not_given], empty)
+    return list_page(request, "vaccines", VACCINES, loaded, [given, not_given], empty)
 
 
 @page("visits", reads=("Appointment", "Encounter"), offline=Offline.ALLOWED, states=LIST_STATES)
@@ -219,7 +219,7 @@ def visits(request: PatientRequest) -> HttpResponse:
         Section(pgettext_lazy("visits.coming", "Coming up"), coming),
         Section(pgettext_lazy("visits.past", "Past visits"), past),
     ]
-    return _list(
+    return list_page(
         request,
         "visits",
         VISITS,
@@ -238,11 +238,7 @@ def visits(request: PatientRequest) -> HttpResponse:
 def care_team(request: PatientRequest) -> HttpResponse:
     """Who takes care of the patient: a section for each team, so that a name says what it is there for."""
     loaded = load(request, Wanted("CareTeam", CARE_TEAM))
-    found = [
-        replace(row, origin=origin)
-        for resource, _, origin in each(loaded.found[0])
-        for row in rows.care_team(resource)
-    ]
+    found = rows.members(loaded.found[0])
     sections = [
         Section(
             voice(
@@ -256,7 +252,7 @@ def care_team(request: PatientRequest) -> HttpResponse:
         pgettext_lazy("care_team.none", "No care team on your record"),
         pgettext_lazy("acting.care_team.none", "No care team on this record"),
     )
-    return _list(request, "care-team", CARE_TEAM, loaded, sections, empty)
+    return list_page(request, "care-team", CARE_TEAM, loaded, sections, empty)
 
 
 def _now_and_past(found: list[Row], now: str | Promise) -> list[Section]:
@@ -266,7 +262,7 @@ def _now_and_past(found: list[Row], now: str | Promise) -> list[Section]:
     ]
 
 
-def _list(
+def list_page(
     request: PatientRequest,
     name: str,
     title: Promise,

@@ -17,7 +17,14 @@ NO_PAGES = {
     *("support-end", "support-reset", "provider-begin", "provider-change", "step-up-provider"),
     *("sharing-pause", "sharing-resume", "sharing-stop", "sharing-answer"),
     *("developer-secret", "developer-move"),
-    *("app-stop", "download-file", "download-cancel", "review-accept", "review-send-back"),
+    *(
+        "app-stop",
+        "download-file",
+        "download-private",
+        "download-cancel",
+        "review-accept",
+        "review-send-back",
+    ),
 }
 # Of the pages of records: name → (arguments, a type whose loss leaves the rest).
 RECORD_PAGES = {
@@ -35,6 +42,7 @@ RECORD_PAGES = {
     "visits": ((), "Appointment"),
     "documents": ((), ""),
     "care-team": ((), ""),
+    "insurance": ((), "Coverage"),
     "document": (("alice-document-3",), ""),
     "more": ((), ""),
     "help": ((), ""),
