@@ -7,6 +7,7 @@ from django.utils.functional import Promise
 
 from accounts.matching import plain
 from fhirproxy import reading as fhir
+from fhirproxy.dates import date_words
 from fhirproxy.reading import Moment
 from portal.observations import Result
 from portal.rows import Row
@@ -38,6 +39,11 @@ class Hit:
         # The lab's own name too: people look for what stands on a paper.
         line = " · ".join(filter(None, (result.value_text, result.lab_name if result.plain else "")))
         return cls(str(result.name), kind, url, result.when, line, result.origin)
+
+    @property
+    def is_dated(self) -> bool:
+        """Whether the line says when already, as most rows do."""
+        return self.when is None or date_words(self.when) in self.line
 
     @property
     def text(self) -> str:

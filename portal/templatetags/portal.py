@@ -48,7 +48,7 @@ class Tab:
 
 RECORD_PATHS = (
     *("records", "results", "vitals", "medicines", "allergies", "conditions"),
-    *("vaccines", "visits", "documents", "care-team", "search", "add"),
+    *("vaccines", "visits", "documents", "care-team", "insurance", "search", "add"),
 )
 PATIENT_TABS: tuple[Tab, ...] = (
     Tab("portal:home", "home", pgettext_lazy("tabs.home", "Home"), ("",)),
