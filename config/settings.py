@@ -303,6 +303,7 @@ SMART_BASE_CHECK = "fhirproxy.brands.is_base"  # which FHIR bases are ours,
 SMART_PATIENT_AT = "fhirproxy.brands.patient_at"  # and who a patient is there
 
 # Whether software may register itself (RFC 7591): off, token or statement; see `smart.registration`.
+UNUSED_AFTER_DAYS = env.number("UNUSED_AFTER_DAYS", 90)  # that an app did not read a kind of record
 DYNAMIC_REGISTRATION = env.text("DYNAMIC_REGISTRATION", "off")
 if DYNAMIC_REGISTRATION not in {"off", "token", "statement"}:
     raise env.BadVariable("DYNAMIC_REGISTRATION takes off, token or statement.")

@@ -1,6 +1,7 @@
 """The form on which a person answers an app."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from datetime import datetime
 from typing import Any
 
 from django import forms
@@ -14,6 +15,7 @@ from consent.words import CATEGORY, TOPIC
 from portal import authorization
 from portal.authorization import ONCE, PERIODS, Answer, Question
 from portal.categories import DETAILS
+from portal.unused import unused
 from smart.models import AuthorizationRequest
 
 
@@ -56,12 +58,15 @@ class AnswerForm(forms.Form):
     def __init__(
         self, asked: AuthorizationRequest, before: Consent | None, data: Mapping[str, Any] | None = None
     ) -> None:
-        super().__init__(data, initial=_chosen(before))
+        dropped, since = unused(before) if before else (frozenset(), timezone.now())
+        super().__init__(data, initial=_chosen(before, dropped))
         self.question = Question.of(asked)
         categories, days = self.fields["categories"], self.fields["days"]
         assert isinstance(categories, forms.MultipleChoiceField)
         assert isinstance(days, forms.TypedChoiceField)
-        categories.choices = [(c.value, CATEGORY[c]) for c in self.question.categories]
+        categories.choices = [
+            (c.value, _idle(c, since) if c in dropped else CATEGORY[c]) for c in self.question.categories
+        ]
         days.choices = [(count, _period(asked, count)) for count in PERIODS]
 
     def clean(self) -> dict[str, Any]:
@@ -92,15 +97,21 @@ class AnswerForm(forms.Form):
         return [(CATEGORY[c], DETAILS[c]) for c in self.question.categories]
 
 
-def _chosen(before: Consent | None) -> dict[str, object]:
-    """What the person shares with this app now, for a page that is shown again."""
+def _idle(category: Category, since: datetime) -> str:
+    date = date_format(timezone.localtime(since), "DATE_FORMAT")
+    said = pgettext("consent.categories.unused", "{name} (it read nothing of this since {date})")
+    return said.format(name=CATEGORY[category], date=date)
+
+
+def _chosen(before: Consent | None, dropped: Collection[str]) -> dict[str, object]:
+    """What the person shares with this app now and it uses, for a page that is shown again."""
     if before is None:
         return {}
     permit = before.current.permit
     labels = permit.security_labels
     return {
         "what": "choose",
-        "categories": sorted(permit.categories),
+        "categories": sorted(set(permit.categories) - set(dropped)),
         "topics": [topic.code for topic in TOPICS if topic.labels <= labels],
         "can_write": permit.writes,
     }
