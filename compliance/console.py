@@ -86,7 +86,11 @@ class Console(admin.AdminSite):
                 raise PermissionDenied
             if not cacheable:  # the script of translations is no page
                 record(_look(request, view, kwargs))
-            return protected(request, *args, **kwargs)
+            try:
+                return protected(request, *args, **kwargs)
+            except PermissionDenied:  # to add, change or delete what may only be read
+                record(_look(request, view, kwargs, refused=True))
+                raise
 
         protected = super().admin_view(view, cacheable)
         return guarded

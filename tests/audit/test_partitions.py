@@ -1,9 +1,13 @@
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.db import DatabaseError, connection
 
-from audit import partitions, tasks
+from audit import log, partitions, tasks
+from audit.log import record
+from audit.models import AuditEvent
+from audit.verification import verify
+from tests.audit.cast import entry, tick
 
 pytestmark = pytest.mark.django_db
 
@@ -62,3 +66,23 @@ def test_the_application_role_can_have_months_made():
 def test_months_are_bounded(months):
     with pytest.raises(DatabaseError, match="takes 0 to 24"):
         partitions.ensure(months)
+
+
+@pytest.mark.django_db(transaction=True, available_apps=["audit"])
+def test_events_on_both_sides_of_midnight_are_in_two_months_and_in_one_log(monkeypatch):
+    first = (log._now().replace(day=1) + timedelta(days=32)).replace(
+        day=1, hour=0, minute=0, second=0, microsecond=0
+    )
+    times = [first - timedelta(microseconds=1), first, first - timedelta(microseconds=1), first]
+    for at in times:  # as several processes record them, whose clocks are not quite the same
+        monkeypatch.setattr(log, "_now", lambda at=at: at)
+        record(entry())
+    monkeypatch.undo()
+    tick()
+
+    in_order = AuditEvent.objects.order_by("xid", "id").values_list("recorded_at", flat=True)
+    assert list(in_order) == times
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT tableoid::regclass::text, count(*) FROM audit_event GROUP BY 1 ORDER BY 1")
+        assert [count for _, count in cursor.fetchall()] == [2, 2]
+    assert verify().entries == 4

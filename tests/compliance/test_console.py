@@ -130,6 +130,17 @@ def test_nothing_is_added_changed_or_deleted(console, alice, page):
         assert model.objects.filter(pk=row.pk).values().get() == before
 
 
+def test_who_tries_to_delete_their_own_trace_leaves_one_more(console, cora):
+    console.get(reverse(LIST))
+    (trace,) = looks()
+
+    console.post(reverse("admin:audit_auditevent_delete", args=[trace.pk]), {"post": "yes"})
+
+    *_, refused = looks(target=f"AuditEvent/{trace.pk}")
+    assert (refused.actor, refused.outcome) == (f"User/{cora.pk}", "deny")
+    assert AuditEvent.objects.filter(pk=trace.pk).exists()
+
+
 def test_no_page_shows_what_a_record_holds(console, alice):
     write = alice.patient.write_commands.get()
 
