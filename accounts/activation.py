@@ -54,6 +54,8 @@ def _make(patient: Patient, by: User | None) -> tuple[ActivationCode, str]:
     patient = Patient.objects.select_for_update().get(pk=patient.pk)
     if patient.user_id:
         raise Refused("This patient has an account already.")
+    if patient.died_on:
+        raise Refused("This patient has died. Nobody signs in for them.")
     if patient.merged_into_id:
         raise Refused("This patient was merged into another. Make the code for that one.")
     patient.activation_codes.filter(used_at=None, cancelled_at=None).update(cancelled_at=timezone.now())

@@ -36,6 +36,8 @@ class Change(StrEnum):
     RESET = "password-reset"  # by somebody who could read the person's mail
     COMPROMISE = "compromised"  # by staff, who were told that somebody else is in the account
     CLOSED = "account-closed"
+    CLOSING = "closing-asked"  # the owner said so, and has some days to undo it
+    STAYING = "closing-undone"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +56,8 @@ RULES: Mapping[Change, Rule] = MappingProxyType(
         Change.FACTOR_REMOVED: PROVED,
         Change.PROVIDER_LINKED: PROVED,
         Change.PROVIDER_UNLINKED: PROVED,
+        Change.CLOSING: PROVED,
+        Change.STAYING: PROVED,
         Change.RESET: UNTRUSTED,
         Change.COMPROMISE: UNTRUSTED,
         Change.CLOSED: UNTRUSTED,
@@ -83,8 +87,12 @@ def changed(user: User, change: Change, *, session_key: str | None = None, by: U
 
 
 @transaction.atomic
-def close(user: User, *, by: User) -> None:
-    """Close an account: nobody signs in with it, and all that it let in has ended. Twice changes nothing."""
+def close(user: User, *, by: User | None) -> None:
+    """Close an account: nobody signs in with it, and all that it let in has ended. Twice changes nothing.
+
+    `by` is the member of staff who did it; None where its owner had asked for it. What the person shared
+    and whom they help ends in `consent.leaving`.
+    """
     if User.objects.filter(pk=user.pk, is_active=True).update(is_active=False):
         user.is_active = False
         changed(user, Change.CLOSED, by=by)

@@ -23,6 +23,11 @@ def keep(request: HttpRequest) -> str:
     return secrets.encrypt(form) if len(form) <= LONGEST else ""
 
 
+def path_of(kept: str) -> str:
+    """The address that a kept form was sent to. Raises InvalidToken."""
+    return str(json.loads(secrets.decrypt(kept))["path"])
+
+
 def send_again(request: HttpRequest, kept: str) -> HttpResponseBase:
     """Answer `request` with what the kept form's address answers to it. Raises InvalidToken."""
     told: dict[str, Any] = json.loads(secrets.decrypt(kept))

@@ -37,6 +37,7 @@ class User(AbstractBaseUser, PermissionsMixin):  # type: ignore[django-manager-m
     language = models.CharField(max_length=5, choices=settings.LANGUAGES, default="en")
     time_zone = models.CharField(max_length=50, blank=True)  # empty: the clinic's
     is_active = models.BooleanField(default=True)
+    closes_at = models.DateTimeField(null=True, blank=True)  # asked for by its owner: `consent.leaving`
     is_staff = models.BooleanField(default=False)  # may open the compliance console
     date_joined = models.DateTimeField(default=timezone.now)
 
@@ -51,6 +52,7 @@ class User(AbstractBaseUser, PermissionsMixin):  # type: ignore[django-manager-m
             "language",
             "time_zone",
             "is_active",
+            "closes_at",
             "is_staff",
             "is_superuser",
             "date_joined",
@@ -78,12 +80,13 @@ class Patient(models.Model):
     created_at = models.DateTimeField(default=timezone.now)
     jurisdiction = models.CharField(max_length=8, blank=True)  # whose law on minors; empty: the clinic's
     emancipated_on = models.DateField(null=True, blank=True)  # a minor whom the law treats as of age
+    died_on = models.DateField(null=True, blank=True)  # as the clinic recorded it: `consent.leaving`
     is_test = models.BooleanField(default=False)  # made up: apps that nobody has looked at work with it
     # Set: the row is all that is left, and the record is that of another row (`consent.merging`).
     merged_into = models.ForeignKey("self", models.PROTECT, null=True, blank=True, related_name="merged")
 
     class Phi:
-        fields = ("name", "birth_date", "emancipated_on")
+        fields = ("name", "birth_date", "emancipated_on", "died_on")
         safe = ("id", "user", "created_at", "jurisdiction", "is_test", "merged_into")
 
     class Meta:

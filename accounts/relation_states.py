@@ -30,6 +30,8 @@ class Why(StrEnum):
     EMANCIPATED = "emancipated"
     MERGED = "merged"  # it goes on at the record that was kept
     TIME_OVER = "time-over"
+    PATIENT_DIED = "patient-died"
+    HELPER_LEFT = "helper-left"  # their account was closed
 
 
 # From a state, for a reason, to a state. What is not here cannot happen.
@@ -41,6 +43,8 @@ ENDS = {
     Why.EMANCIPATED: S.ENDED,
     Why.MERGED: S.ENDED,
     Why.TIME_OVER: S.EXPIRED,
+    Why.PATIENT_DIED: S.ENDED,
+    Why.HELPER_LEFT: S.ENDED,
 }
 TRANSITIONS: Mapping[S, Mapping[Why, S]] = {
     S.ASKED: {
@@ -51,6 +55,8 @@ TRANSITIONS: Mapping[S, Mapping[Why, S]] = {
         Why.WITHDRAWN: S.ENDED,
         Why.MERGED: S.ENDED,
         Why.OF_AGE: S.ENDED,
+        Why.PATIENT_DIED: S.ENDED,
+        Why.HELPER_LEFT: S.ENDED,
         Why.NOT_ANSWERED: S.EXPIRED,
     },
     S.CONFIRMED: {

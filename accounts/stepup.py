@@ -43,6 +43,7 @@ class Action(StrEnum):
     APP_BOTH = "app-private-writes"
     CONTACT = "contact"  # where messages go
     SECURITY = "security"  # how the person signs in
+    CLOSE = "close"  # the account
     ACTING_FIRST = "acting-first"  # the first time for somebody else in a session
     ELEVATION = "elevation"  # staff: more than their daily work needs
     BREAK_GLASS = "break-glass"  # staff: a record in an emergency
@@ -74,6 +75,7 @@ POLICIES: Mapping[Action, Policy] = {
     Action.APP_BOTH: Policy(),
     Action.CONTACT: Policy(),
     Action.SECURITY: Policy(),  # a backup code counts: who lost their phone must be able to say so
+    Action.CLOSE: Policy(),
     Action.ACTING_FIRST: Policy(),
     Action.ELEVATION: STAFF,
     Action.BREAK_GLASS: STAFF,

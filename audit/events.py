@@ -80,6 +80,7 @@ class EventType(StrEnum):
     IDENTITY_UNLINK = "identity:unlink"
     PATIENT_MERGE = "patient:merge"  # two records here became one
     PATIENT_SPLIT = "patient:split"  # and were two again
+    PATIENT_DIE = "patient:die"  # the clinic recorded a death
     HELPER_INVITE = "helper:invite"  # the patient made a one-time code
     HELPER_ASK = "helper:ask"
     HELPER_CONFIRM = "helper:confirm"
@@ -183,6 +184,7 @@ REQUIRED: Mapping[EventType, frozenset[str]] = {
     ),
     EventType.PATIENT_MERGE: _TARGET,
     EventType.PATIENT_SPLIT: _TARGET,
+    EventType.PATIENT_DIE: frozenset({"patient"}),
     **dict.fromkeys((t for t in EventType if t.startswith("helper:")), _TARGET),
     EventType.EMERGENCY_OPEN: frozenset({"purpose"}),
     EventType.EMERGENCY_END: _TARGET,

@@ -727,6 +727,10 @@ PHRASES: Mapping[EventType, Phrase] = {
             "activity.patient-merge.other-tried", "{who} tried to make one record out of two of yours."
         ),
     ),
+    EventType.PATIENT_DIE: _only(
+        pgettext_lazy("activity.patient-die.you", "You noted that a person has died."),
+        pgettext_lazy("activity.patient-die.other", "{who} noted that this person has died."),
+    ),
     EventType.PATIENT_SPLIT: Phrase(
         you=pgettext_lazy("activity.patient-split.you", "You made two records out of yours again."),
         other=pgettext_lazy("activity.patient-split.other", "{who} made two records out of yours again."),

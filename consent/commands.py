@@ -165,10 +165,10 @@ def _event_of_end(consent: Consent) -> EventType:
 
 
 @transaction.atomic
-def pause_all(patient: "Patient", *, act: Act) -> list[Consent]:
+def pause_all(patient: "Patient", *, act: Act, tells: bool = True) -> list[Consent]:
     """Nobody but the patient, and the clinic for its own work, sees anything until `resume_all`."""
     paused = _each(patient, Status.ACTIVE, Status.PAUSED, act, EventType.CONSENT_PAUSE)
-    if paused:
+    if paused and tells:
         _tell_patient(patient, "sharing_paused")
     return paused
 

@@ -124,6 +124,8 @@ def check(
     age, law = ages.age_at(patient, now), ages.law_of(patient)
     if patient.user_id == user.pk:
         raise Refused("helper.self")
+    if patient.died_on:
+        raise Refused("helper.state")
     if basis not in kind.bases:
         raise Refused("helper.basis")
     of_age = law.minor_until if ages.is_minor(patient, now) else min(law.minor_until, age)

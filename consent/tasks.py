@@ -1,6 +1,6 @@
 from celery import shared_task
 
-from consent import birthdays, commands, helping
+from consent import birthdays, commands, helping, leaving
 
 
 @shared_task
@@ -13,6 +13,12 @@ def expire_due() -> None:
 def expire_helpers() -> None:
     """Write down which helpers' time is over, or whose child is of age. Decisions do not wait for it."""
     helping.expire_due()
+
+
+@shared_task
+def close_accounts() -> None:
+    """Close the accounts whose owners asked for it and did not undo it. Safe to run twice."""
+    leaving.close_due()
 
 
 @shared_task

@@ -142,6 +142,14 @@ def block_for_consent(consent_id: UUID) -> int:
     return ended
 
 
+def end_all_of(patient: Patient) -> int:
+    """The patient leaves: work stops, and files that are ready go (`consent.leaving`)."""
+    jobs = list(patient.export_jobs.filter(status__in=(*states.LIVING, *states.READY)))
+    for job in jobs:
+        block(job)
+    return len(jobs)
+
+
 def log(event: EventType, job: ExportJob, *, by: User | None, outcome: Outcome = Outcome.DONE) -> None:
     """One row: by a person, by the engine for a person, or for the client that asked."""
     helps = by is not None and job.kind == Kind.PERSONAL and by.pk != job.whose.user_id

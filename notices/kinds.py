@@ -241,6 +241,25 @@ KINDS = {
         ),
         path="/settings/security/",
     ),
+    "account_closes": Kind(
+        pgettext_lazy("notice.account_closes.subject", "Your account closes in 7 days"),
+        pgettext_lazy(
+            "notice.account_closes.body",
+            "You asked us to close your account. Until then all your sharing is on hold. "
+            "Sign in to keep your account. If you did not ask for this, call your clinic at once.",
+        ),
+        pgettext_lazy("notice.account_closes.line", "Your account closes in 7 days, as you asked."),
+        path="/settings/closing/",
+    ),
+    "account_closed": Kind(
+        pgettext_lazy("notice.account_closed.subject", "Your account is closed"),
+        pgettext_lazy(
+            "notice.account_closed.body",
+            "Nobody can sign in with it any more. Your clinic keeps your records. "
+            "If you did not ask for this, call your clinic.",
+        ),
+        pgettext_lazy("notice.account_closed.line", "Your account is closed."),
+    ),
     "provider_changed": Kind(
         pgettext_lazy("notice.sign_in_changed.subject", "How you sign in has changed"),
         pgettext_lazy(

@@ -25,6 +25,13 @@ from portal.acting import Withheld
 
 View = Callable[..., HttpResponseBase]
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+# Of an account that its owner asked to close: a copy to take along, and what happened.
+OPEN_WHILE_CLOSING = frozenset(
+    {
+        *("closing", "step-up", "step-up-provider", "security", "activity", "activity-event"),
+        *("downloads", "download-new", "download", "download-file", "download-cancel"),
+    }
+)
 NOT_DONE = "portal.not_done"  # of the session: a form came when nobody was signed in
 
 
@@ -52,6 +59,9 @@ def signed_in(view: View) -> View:
     def guarded(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponseBase:
         if not request.user.is_authenticated:
             return _sign_in(request)
+        if cast(User, request.user).closes_at and _page_name(request) not in OPEN_WHILE_CLOSING:
+            with acting.prefixed(None):
+                return redirect("portal:closing")
         if request.session.pop(NOT_DONE, False):
             text = pgettext(
                 "guard.not_done", "You were signed out. Nothing was changed. Press the button again."
@@ -60,6 +70,10 @@ def signed_in(view: View) -> View:
         return view(request, *args, **kwargs)
 
     return guarded
+
+
+def _page_name(request: HttpRequest) -> str:
+    return str(request.resolver_match.url_name) if request.resolver_match else ""
 
 
 def _sign_in(request: HttpRequest) -> HttpResponse:

@@ -79,6 +79,8 @@ STEPS: Mapping[Why, Promise] = {
     Why.EMANCIPATED: pgettext_lazy("helper.step.emancipated", "The law treats you as an adult."),
     Why.MERGED: pgettext_lazy("helper.step.merged", "Two records of yours became one."),
     Why.TIME_OVER: pgettext_lazy("helper.step.time-over", "The time was over."),
+    Why.PATIENT_DIED: pgettext_lazy("helper.step.patient-died", "The clinic noted a death."),
+    Why.HELPER_LEFT: pgettext_lazy("helper.step.helper-left", "Their account was closed."),
 }
 CHECK = (pgettext_lazy("helper.chip.check", "Needs a check"), "warn")
 # Why a command was refused (`accounts.relations.Refused`). Total over what it raises: a test.

@@ -28,6 +28,7 @@ ABOUT_TO: Mapping[Action, Promise] = {
     ),
     Action.CONTACT: pgettext_lazy("stepup.contact", "You are about to change how we reach you."),
     Action.SECURITY: pgettext_lazy("stepup.security", "You are about to change how you sign in."),
+    Action.CLOSE: pgettext_lazy("stepup.close", "You are about to close your account."),
     Action.ACTING_FIRST: pgettext_lazy("stepup.acting-first", "You are about to act for someone else."),
     Action.ELEVATION: pgettext_lazy(
         "stepup.elevation", "You are about to see more than your work needs each day."

@@ -89,16 +89,24 @@ def switch(request: HttpRequest) -> HttpResponse:
         relation = acting.relation_of(user, _uuid(wanted))
         if relation is None:
             return redirect("portal:acting")
-        standing = helper_rights.standing(relation)
-        if standing.reason is not None:
-            helping.note_acting(relation, by=user, refused=standing.reason)
-            return _over(request, standing)
-        if str(relation.pk) not in seen and "agree" not in request.POST:
+        rules_first = str(relation.pk) not in seen and "agree" not in request.POST
+        if rules_first and helper_rights.standing(relation).reason is None:
             return redirect("portal:acting-rules", relation.pk)
-        helping.note_acting(relation, by=user)
-        acting.begin(request, relation)
+        if refused := begin(request, user, relation):
+            return refused
     with acting.prefixed(relation.pk):
         return redirect(_next(request))
+
+
+def begin(request: HttpRequest, user: User, relation: RelatedPerson) -> HttpResponse | None:
+    """This session acts for that patient from now on, and the log has it; or the page that says why not."""
+    standing = helper_rights.standing(relation)
+    if standing.reason is not None:
+        helping.note_acting(relation, by=user, refused=standing.reason)
+        return _over(request, standing)
+    helping.note_acting(relation, by=user)
+    acting.begin(request, relation)
+    return None
 
 
 def _over(request: HttpRequest, standing: helper_rights.Standing) -> HttpResponse:

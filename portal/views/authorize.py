@@ -79,6 +79,8 @@ def answer(request: HttpRequest, request_id: UUID) -> HttpResponse:
             request, "portal/authorize_sign_in.html", who(asked.client) | {"sign_in": _sign_in(request)}
         )
     signed_in = cast(SignedInRequest, request)
+    if signed_in.user.closes_at:
+        return redirect("portal:closing")
     try:
         return _before_the_question(signed_in, asked, said) or _question(signed_in, asked, said)
     except requests.Unsafe:

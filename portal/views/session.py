@@ -1,6 +1,7 @@
 """The session itself: how long it lasts, a form that came after its end, and where else one is open."""
 
 from typing import cast
+from uuid import UUID
 
 from cryptography.fernet import InvalidToken
 from django.contrib import messages
@@ -11,11 +12,14 @@ from django.urls import reverse
 from django.utils.translation import npgettext, pgettext
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from accounts import kept, sessions
-from accounts.models import User
+from accounts import kept, sessions, stepup
+from accounts.models import RelatedPerson, User
+from accounts.stepup import Action
 from audit import context
+from portal import acting
 from portal.guards import anyone, signed_in
 from portal.pages import page
+from portal.views.acting import begin
 
 
 @require_http_methods(["GET", "POST"])
@@ -50,19 +54,41 @@ left.watches_session = True  # type: ignore[attr-defined]  # the middleware leav
 @require_http_methods(["GET", "POST"])
 @signed_in
 def late(request: HttpRequest) -> HttpResponseBase:
-    """What was sent after the session had ended: its owner, signed in again, says whether it is sent now."""
+    """What was sent after the session had ended: its owner, signed in again, says whether it is sent now.
+
+    What was sent for somebody else is sent for them again, by the same rules as a switch to them."""
+    to_home = redirect("portal:home")
     if request.method == "GET":
-        if not sessions.late_form(request):
-            return redirect("portal:home")
-        return render(request, "portal/late.html")
-    form = sessions.late_form(request, take=True)
+        form = sessions.late_form(request)
+        return render(request, "portal/late.html", {"relation": _whose(request, form)}) if form else to_home
+    form = sessions.late_form(request)
+    relation = _whose(request, form)
+    if relation and request.POST.get("do") == "send":
+        stepup.require(request, Action.ACTING_FIRST)  # it asks for this page again, so nothing is taken yet
+    sessions.late_form(request, take=True)
     if not form or request.POST.get("do") != "send":
         messages.info(request, pgettext("late.dropped", "Nothing was sent."))
-        return redirect("portal:home")
-    try:
+        return to_home
+    if relation is None:
         return kept.send_again(request, form)
+    if refused := begin(request, cast(User, request.user), relation):
+        return refused
+    request.acting_for = relation.pk  # type: ignore[attr-defined]  # as its address says
+    with acting.prefixed(relation.pk):
+        return kept.send_again(request, form)
+
+
+def _whose(request: HttpRequest, form: str) -> RelatedPerson | None:
+    """For whom a late form acts, if for somebody else. Raises Http404 where it cannot be read, or is for
+    somebody whom this person never helped."""
+    try:
+        match = acting.ADDRESS.match(kept.path_of(form)) if form else None
     except InvalidToken as error:
         raise Http404 from error
+    relation = acting.relation_of(cast(User, request.user), UUID(match[1])) if match else None
+    if match and relation is None:
+        raise Http404
+    return relation
 
 
 @page("devices", reads=("UserSession",))
