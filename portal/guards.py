@@ -59,7 +59,7 @@ def signed_in(view: View) -> View:
     def guarded(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponseBase:
         if not request.user.is_authenticated:
             return _sign_in(request)
-        if cast(User, request.user).closes_at and _page_name(request) not in OPEN_WHILE_CLOSING:
+        if request.user.closes_at and _page_name(request) not in OPEN_WHILE_CLOSING:
             with acting.prefixed(None):
                 return redirect("portal:closing")
         if request.session.pop(NOT_DONE, False):
