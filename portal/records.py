@@ -42,6 +42,8 @@ LISTS: dict[str, tuple[Params, ...]] = {
     "Observation": (LABORATORY, VITAL_SIGNS),
     "DiagnosticReport": (LAB_REPORTS,),
     "DocumentReference": ((),),
+    "Encounter": ((),),
+    "Appointment": ((),),
 }
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import pgettext, pgettext_lazy
 
@@ -35,6 +36,7 @@ class Row:
     source: str = ""
     is_current: bool = True
     count: int = 1  # how often the record says it
+    url: str = ""  # of its own page, where it has one
     origin: WhereFrom = ALONE
 
 
@@ -50,6 +52,11 @@ def rows_of(resources: Iterable[Any], reader: Callable[[Any], Row | None]) -> li
 def members(teams: Iterable[Any]) -> list[Row]:
     """The people of all care teams."""
     return [replace(row, origin=origin) for resource, _, origin in each(teams) for row in care_team(resource)]
+
+
+def linked(rows: Iterable[Row], page: str) -> list[Row]:
+    """With the address of each one's own page; one without an id has none."""
+    return [replace(row, url=reverse(page, args=[row.id])) if row.id else row for row in rows]
 
 
 def merged(rows: Iterable[Row]) -> list[Row]:

@@ -171,8 +171,8 @@ def from_appointments(appointments: Iterable[Row]) -> list[Action]:
             text=pgettext("home.visit.text", "{what}, on {date}.").format(
                 what=row.name, date=time_words(row.when)
             ),
-            url=reverse("portal:visits"),
-            link=pgettext("home.visit.link", "See your visits"),
+            url=reverse("portal:appointment", args=[row.id]) if row.id else reverse("portal:visits"),
+            link=pgettext("home.visit.ready", "Get ready"),
             chip=pgettext("home.visit.chip", "Coming up"),
         )
         for row in coming

@@ -36,6 +36,7 @@ from portal.views import (
     signout,
     stepup,
     support,
+    visits,
 )
 
 app_name = "portal"
@@ -52,6 +53,8 @@ urlpatterns = [
     path("conditions/", records.conditions, name="conditions"),
     path("vaccines/", records.vaccines, name="vaccines"),
     path("visits/", records.visits, name="visits"),
+    path("visits/coming/<str:appointment_id>/", visits.appointment, name="appointment"),
+    path("visits/<str:visit_id>/", visits.visit, name="visit"),
     path("care-team/", records.care_team, name="care-team"),
     path("insurance/", insurance.plans, name="insurance"),
     path("search/", search.search, name="search"),

@@ -9,7 +9,8 @@ from django.urls import reverse
 from portal.combining import Item, Origin, Shown
 
 PAGES = {"Observation": "portal:result", "DiagnosticReport": "portal:report"} | {
-    "DocumentReference": "portal:document"
+    "DocumentReference": "portal:document",
+    "Encounter": "portal:visit",
 }
 
 

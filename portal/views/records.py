@@ -214,9 +214,9 @@ def visits(request: PatientRequest) -> HttpResponse:
     loaded = load(request, Wanted("Appointment", APPOINTMENTS), Wanted("Encounter", VISITS))
     booked = rows.rows_of(loaded.found[0], partial(rows.appointment, now=timezone.now()))
     coming = [row for row in booked if row.is_current][::-1]  # the next one first
-    past = rows.rows_of(loaded.found[1], rows.visit)
+    past = rows.linked(rows.rows_of(loaded.found[1], rows.visit), "portal:visit")
     sections = [
-        Section(pgettext_lazy("visits.coming", "Coming up"), coming),
+        Section(pgettext_lazy("visits.coming", "Coming up"), rows.linked(coming, "portal:appointment")),
         Section(pgettext_lazy("visits.past", "Past visits"), past),
     ]
     return list_page(

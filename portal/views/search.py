@@ -49,6 +49,7 @@ LISTS: Mapping[str, tuple[Promise, str, Reader]] = {
     "Coverage": (INSURANCE, "insurance", insurance.coverage),
     "ExplanationOfBenefit": (INSURANCE, "insurance", insurance.claim),
 }
+PAGES = {"documents": "portal:document", "visits": "portal:visit", "appointments": "portal:appointment"}
 WANTED = (
     *(Wanted(resource_type, label) for resource_type, (label, _, _) in LISTS.items()),
     Wanted("Appointment", APPOINTMENTS),
@@ -92,9 +93,9 @@ def _hits(loaded: Loaded) -> Iterator[Hit]:
     for label, name, reader in LISTS.values():
         listed = rows.rows_of(next(found), reader)
         for row in rows.merged(listed) if name == "conditions" else listed:
-            yield Hit.of_row(row, label, _page_of(name, row))
+            yield Hit.of_row(row, label, _page_of(name, row.id))
     for row in rows.rows_of(next(found), partial(rows.appointment, now=timezone.now())):
-        yield Hit.of_row(row, APPOINTMENTS, reverse("portal:visits"))
+        yield Hit.of_row(row, APPOINTMENTS, _page_of("appointments", row.id))
     for row in rows.members(next(found)):
         yield Hit.of_row(row, CARE_TEAM, reverse("portal:care-team"))
     for label in (RESULTS, VITALS):
@@ -102,5 +103,6 @@ def _hits(loaded: Loaded) -> Iterator[Hit]:
             yield Hit.of_result(result, label, reverse("portal:result", args=[result.id]))
 
 
-def _page_of(name: str, row: Row) -> str:
-    return reverse("portal:document", args=[row.id]) if name == "documents" else reverse(f"portal:{name}")
+def _page_of(name: str, address: str) -> str:
+    page = PAGES.get(name, "")
+    return reverse(page, args=[address]) if page and address else reverse(f"portal:{name}")

@@ -43,6 +43,8 @@ RECORD_PAGES = {
     "documents": ((), ""),
     "care-team": ((), ""),
     "insurance": ((), "Coverage"),
+    "visit": (("alice-visit-1",), "Observation"),
+    "appointment": (("alice-appointment-1",), ""),
     "document": (("alice-document-3",), ""),
     "more": ((), ""),
     "help": ((), ""),
@@ -110,7 +112,7 @@ def test_page_says_that_it_failed_and_stays_whole(alice, client, settings, name)
     assert 'class="empty' not in response.text
 
 
-@pytest.mark.parametrize("name", ["result", "report", "trend", "document"])
+@pytest.mark.parametrize("name", ["result", "report", "trend", "document", "visit", "appointment"])
 def test_page_of_one_item_says_that_its_source_is_down(alice, client, settings, name):
     with failing(settings, *ALL):
         response = client.get(address(name))
@@ -127,7 +129,7 @@ def test_page_asks_a_visitor_to_sign_in(db, client, name):
     assert response.headers["Location"].startswith(reverse("account_login"))
 
 
-@pytest.mark.parametrize("name", ["result", "report", "document"])
+@pytest.mark.parametrize("name", ["result", "report", "document", "visit", "appointment"])
 def test_page_of_another_patients_item_is_not_there(alice, client, name):
     stranger = factories.create_patient("Mallory Quinn")
     factories.load_records(factories.patient_record(stranger))
