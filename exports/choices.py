@@ -11,6 +11,7 @@ from fhirproxy.served import SERVED
 EXPORTABLE = frozenset(t for t, rule in SERVED.items() if rule.searchable)
 NDJSON = "ndjson"
 FORMATS = (NDJSON, *Format)
+TOO_LARGE = "too-large"  # why a summary is left out
 
 
 def resource_types_for(categories: Iterable[str]) -> list[str]:

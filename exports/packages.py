@@ -19,7 +19,7 @@ from django.utils import timezone
 
 from consent.vocabulary import Category, categories_of_scope
 from exports import attachments, leases, manifests, reading, readme
-from exports.choices import NDJSON, chosen_categories
+from exports.choices import NDJSON, TOO_LARGE, chosen_categories
 from exports.formats import ccd, csv_results, ips, summary_pdf
 from exports.formats.about import About, LeftOut, Why
 from exports.formats.about import Source as AboutSource
@@ -119,7 +119,7 @@ class Package:
         if not wanted:
             return
         if sum(file.size for file in self.files) > MOST_IN_A_SUMMARY:
-            self.left_out += [{"what": each, "why": "too-large"} for each in wanted]
+            self.left_out += [{"what": each, "why": TOO_LARGE} for each in wanted]
             return
         resources = [DECODER.decode(line) for line in reading.lines(self.files, self.job)]
         about = self._about(resources)

@@ -7,6 +7,7 @@ from django.utils import translation
 from django.utils.translation import pgettext, pgettext_lazy
 
 from consent.words import CATEGORY
+from exports.choices import TOO_LARGE
 from exports.formats.about import Why
 from exports.formats.held import Format
 from exports.formats.parts import WHY
@@ -77,7 +78,7 @@ def _missing(left_out: Sequence[Mapping[str, str]]) -> str:
     if kinds:
         missing = pgettext("readme.missing", "We could not get these kinds of record: {kinds}.")
         said.append(missing.format(kinds=", ".join(dict.fromkeys(kinds))))
-    if any(left["why"] == "too-large" for left in left_out):
+    if any(left["why"] == TOO_LARGE for left in left_out):
         said.append(pgettext("readme.too_large", "Your record is too large for a summary. It is not here."))
     return "\n".join(said)
 

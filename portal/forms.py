@@ -1,6 +1,6 @@
 """Forms: what a person may type, and what we say when it cannot be right."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from datetime import date, datetime, time, timedelta
 from typing import Any, cast
 
@@ -15,8 +15,6 @@ from audit.feed import Filters
 from consent.vocabulary import Category
 from consent.words import CATEGORY
 
-ALL_THAT_YOU_SEE = pgettext_lazy("download.all.helper", "All that you can see")
-LET_ME_CHOOSE = pgettext_lazy("download.choose", "Let me choose")
 DAY_NEEDED = pgettext_lazy("activity.day", "Choose a day, like 2026-06-12.")
 
 
@@ -97,52 +95,6 @@ class BloodPressureForm(forms.Form):
             self.add_error(
                 "systolic",
                 pgettext_lazy("reading.swapped", "The top number must be higher than the bottom number."),
-            )
-        return data
-
-
-class DownloadForm(forms.Form):
-    what = forms.ChoiceField(
-        label=pgettext_lazy("download.what", "What do you want in your file?"),
-        choices=[
-            ("all", pgettext_lazy("download.all", "All my records")),
-            ("choose", LET_ME_CHOOSE),
-        ],
-        initial="all",
-        widget=forms.RadioSelect,
-    )
-    categories = forms.MultipleChoiceField(
-        label=pgettext_lazy("download.categories", "Kinds of record"),
-        choices=[(c.value, CATEGORY[c]) for c in Category if c is not Category.OTHER],
-        required=False,
-        widget=forms.CheckboxSelectMultiple,
-    )
-    private = forms.BooleanField(
-        label=pgettext_lazy("download.private", "Put my private topics in the file too"),
-        help_text=pgettext_lazy(
-            "download.private_help",
-            "Things like mental health, alcohol and drug use, and sexual health.",
-        ),
-        required=False,
-    )
-
-    everything: tuple[str, ...] = ()  # the kinds that "all" stands for; empty: every one there is
-
-    def keep_to(self, kinds: Collection[str]) -> None:
-        """For a helper: the kinds that they see, and never a private topic."""
-        self.everything = tuple(sorted(kinds))
-        del self.fields["private"]
-        field = cast(forms.MultipleChoiceField, self.fields["categories"])
-        field.choices = [(c.value, CATEGORY[c]) for c in Category if c in kinds]
-        what = cast(forms.ChoiceField, self.fields["what"])
-        what.choices = [("all", ALL_THAT_YOU_SEE), ("choose", LET_ME_CHOOSE)]
-
-    def clean(self) -> dict[str, Any]:
-        data = super().clean() or {}
-        if data.get("what") == "choose" and not data.get("categories"):
-            self.add_error(
-                "categories",
-                pgettext_lazy("download.none", "Choose at least one kind of record."),
             )
         return data
 

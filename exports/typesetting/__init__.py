@@ -36,7 +36,7 @@ def pdf(template: Path, data: Mapping[str, Any], *, made_at: datetime) -> bytes:
             sys_inputs=inputs,
             pdf_standards=["ua-1"],
             ignore_system_fonts=True,
-            timestamp=made_at,
+            timestamp=made_at.replace(microsecond=0),
         )
     except typst.TypstError:
         raise NotSet from None

@@ -15,12 +15,15 @@ from accounts.stepup import Action
 from audit.events import EventType
 from consent import helper_rights
 from exports import commands, reading, states
+from exports.choices import TOO_LARGE
 from exports.models import ExportFile, ExportJob
 from exports.sealing import Destroyed
-from portal.forms import DownloadForm
+from portal.download_forms import DownloadForm
 from portal.guards import SAFE, PatientRequest, copies_required
 from portal.pages import StepUp, page
 from portal.stepup import step_up
+
+ENOUGH_STEPS = 5  # to say how long the rest may take
 
 
 @page("downloads", reads=("ExportJob",))
@@ -47,6 +50,8 @@ def new(request: PatientRequest) -> HttpResponse:
                 by=request.user,
                 categories=chosen,
                 include_sensitive=form.cleaned_data.get("private", False),
+                formats=form.cleaned_data["formats"],
+                **form.moments,
             )
         except commands.TooMany:
             text = pgettext("download.too_many", "We are making 2 files for you now. Wait until one is done.")
@@ -94,16 +99,26 @@ def cancel(request: PatientRequest, job_id: UUID) -> HttpResponse:
 
 
 def _shown(job: ExportJob) -> dict[str, object]:
-    packages = job.files.filter(kind=ExportFile.Kind.PACKAGE).exclude(sha256="").order_by("is_private")
-    ready = job.status in states.READY and not job.is_over
-    missing = list(dict.fromkeys(left["what"] for left in job.left_out))
+    """What the page of one file says; while it is made, also how far it is and how long it may take."""
+    said = (job.manifest or {}).get("extension", {})
     return {
         "job": job,
-        "missing": missing,
-        "ready": ready,
         "living": job.status in states.LIVING,
-        "packages": packages,
+        "ready": job.status in states.READY and not job.is_over,
+        "missing": list(dict.fromkeys(left["what"] for left in job.left_out)),
+        "is_too_large": any(left["why"] == TOO_LARGE for left in said.get("left_out", ())),
+        "packages": job.files.filter(kind=ExportFile.Kind.PACKAGE).exclude(sha256="").order_by("is_private"),
+        "minutes": _minutes_left(job),
     }
+
+
+def _minutes_left(job: ExportJob) -> int | None:
+    """By how long the steps took that are done; None where these are too few to tell."""
+    done, of = job.progress.get("steps", 0), job.progress.get("of", 0)
+    if job.status not in states.LIVING or done < ENOUGH_STEPS:
+        return None
+    so_far = (timezone.now() - job.created_at).total_seconds()
+    return max(1, round(so_far * (of - done) / done / 60))
 
 
 def _jobs(request: PatientRequest) -> QuerySet[ExportJob]:

@@ -15,6 +15,7 @@ from tests import factories
 from tests.exports.making import made
 
 pytestmark = pytest.mark.django_db
+EVERYTHING = {"what": "all", "formats": "ndjson"}
 
 
 @pytest.fixture(autouse=True)
@@ -47,7 +48,7 @@ def test_a_helpers_file_has_what_the_helper_sees(alice, amir):
     page, before = begin(amir, relation)
     form = page.get(f"{before}/downloads/new/").text
     assert "private topics in the file" not in form
-    page.post(f"{before}/downloads/new/", {"what": "all", "private": "on"})
+    page.post(f"{before}/downloads/new/", {**EVERYTHING, "private": "on"})
     job = ExportJob.objects.get()
     made(job)
     file = page.get(f"{before}/downloads/{job.id}/file/")
@@ -64,14 +65,14 @@ def test_without_leave_there_are_no_copies(alice, amir):
     page, before = begin(amir, factories.let_help(amir, alice))
 
     assert page.get(f"{before}/downloads/").status_code == 403
-    assert page.post(f"{before}/downloads/new/", {"what": "all"}).status_code == 403
+    assert page.post(f"{before}/downloads/new/", EVERYTHING).status_code == 403
     assert not ExportJob.objects.exists()
 
 
 def test_a_file_under_way_stops_with_the_help(alice, amir):
     relation = factories.let_help(amir, alice, may_share=True)
     page, before = begin(amir, relation)
-    page.post(f"{before}/downloads/new/", {"what": "all"})
+    page.post(f"{before}/downloads/new/", EVERYTHING)
     job = ExportJob.objects.get()
     helping.end(relation, Why.PATIENT_STOPPED, by=alice.user, role="patient")
     made(job)

@@ -19,7 +19,7 @@ from tests.factories import PASSWORD
 
 LOGIN = "/accounts/login/"
 NEW = "/downloads/new/"
-FORM = {"what": "choose", "categories": ["test-results"]}
+FORM = {"what": "choose", "categories": ["test-results"], "formats": ["pdf"]}
 PHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) Version/18 Safari/604.1"
 
 

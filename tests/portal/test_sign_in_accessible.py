@@ -57,7 +57,7 @@ def alice_looks_after_hers(language: str) -> dict[str, HttpResponse]:
     proving.minutes_pass(client)
     pages["/check/code/"] = client.get(client.get("/activity/list/csv/").url)
     proving.nothing_happens(client, 31)
-    late = client.post("/downloads/new/", {"what": "all"})
+    late = client.post("/downloads/new/", {"what": "all", "formats": "pdf"})
     client.post(late.url, {"login": user.email, "password": PASSWORD})
     pages["/accounts/2fa/authenticate/"] = client.get("/accounts/2fa/authenticate/")
     client.post("/accounts/2fa/authenticate/", {"code": proving.code_now()})

@@ -15,7 +15,7 @@ from tests import factories, proving
 from tests.factories import PASSWORD
 
 NEW = "/downloads/new/"
-FORM = {"what": "choose", "categories": ["test-results"], "private": ""}
+FORM = {"what": "choose", "categories": ["test-results"], "formats": ["pdf"], "private": ""}
 
 
 @pytest.fixture
