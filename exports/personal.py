@@ -76,7 +76,10 @@ class Personal:
         return self.job.position["step"], len(self._steps)
 
     def package(self) -> Sequence[ExportFile]:
-        return packages.make(self.job, self._sources)
+        self._asking(is_private=False)
+        made = packages.make(self.job, self._sources)
+        self._asking(is_private=False)  # for the last time: whatever ends it from here on ends the job itself
+        return made
 
     @cached_property
     def _sources(self) -> list[Source]:

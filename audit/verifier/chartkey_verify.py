@@ -1,15 +1,18 @@
 #!/usr/bin/env python3
-"""Check a list of audit events, or two checkpoints, without trusting who made them. Python 3.9+, nothing
-else.
+"""Check a list of audit events, two checkpoints, or a file of records, without trusting who made them.
+Python 3.9+, nothing else.
 
     python3 chartkey_verify.py list activity.ndjson --key records.example/audit+1a2b3c4d+A...
     python3 chartkey_verify.py consistency old.txt new.txt --proof proof.txt --key ...
+    python3 chartkey_verify.py manifest chartkey-records.zip --keys jwks.json
 
 The list is one JSON object a line: first the checkpoint, then events, each with its proof. The key is the
 log's verifier key (name+id+base64). Get it, once, from elsewhere than the list. Each --witness KEY
-demands that this witness has cosigned. Exit code 0: all is right. 1: something is not. 2: it cannot be read.
+demands that this witness has cosigned. The keys of a manifest are the site's /.well-known/jwks.json: get them
+from there, and not with the file. Exit code 0: all is right. 1: something is not. 2: it cannot be read.
 
-Standards: RFC 9162 (Merkle trees), RFC 8032 (Ed25519), C2SP signed-note, tlog-checkpoint, tlog-cosignature.
+Standards: RFC 9162 (Merkle trees), RFC 8032 (Ed25519), C2SP signed-note, tlog-checkpoint, tlog-cosignature;
+RFC 7515 (JWS), RFC 7518 (RS256), RFC 8785 (canonical JSON).
 """
 
 import argparse
@@ -18,6 +21,7 @@ import hashlib
 import json
 import sys
 import time
+import zipfile
 
 WRONG, UNREADABLE = 1, 2
 
@@ -271,6 +275,80 @@ def check_consistency(old, new, proof, key, witnesses=()):
     return old_size, new_size
 
 
+# A file of records: what its signed manifest says, held against what is in it
+RS256_PREFIX = bytes.fromhex("3031300d060960864801650304020105000420")  # of SHA-256 (RFC 8017, 9.2)
+
+
+def rs256(key, message, signature):
+    """Whether this RSA key (a JWK) signed this message: RSASSA-PKCS1-v1_5 with SHA-256 (RFC 8017, 8.2.2)."""
+    modulus, exponent = (int.from_bytes(_b64url(key.get(name)), "big") for name in ("n", "e"))
+    size = (modulus.bit_length() + 7) // 8
+    number = int.from_bytes(signature, "big")
+    if size < 256 or len(signature) != size or number >= modulus:
+        return False
+    told = RS256_PREFIX + hashlib.sha256(message).digest()
+    padded = b"\x00\x01" + b"\xff" * (size - len(told) - 3) + b"\x00" + told
+    return pow(number, exponent, modulus).to_bytes(size, "big") == padded
+
+
+def canonical(value):
+    """JSON as RFC 8785 has it, of what stands in a manifest: no fractions, and names in ASCII."""
+    if isinstance(value, float) or (isinstance(value, dict) and not all(name.isascii() for name in value)):
+        raise Unreadable("The manifest holds what no manifest holds.")
+    if isinstance(value, dict):
+        return "{" + ",".join(f"{canonical(k)}:{canonical(value[k])}" for k in sorted(value)) + "}"
+    if isinstance(value, list):
+        return "[" + ",".join(canonical(each) for each in value) + "]"
+    return json.dumps(value, ensure_ascii=False)
+
+
+def check_manifest(archive, keys):
+    """Check a file of records; return (files, resources, when it was made)."""
+    try:
+        names = archive.namelist()
+        manifest = _json(archive.read("manifest.json").decode(), 1)
+        protected, payload, signature = archive.read("manifest.jws").decode().split(".")
+    except (KeyError, ValueError):
+        raise Unreadable("There is no signed manifest in the file.") from None
+    if payload:
+        raise Unreadable("The signature brings a manifest of its own.")
+    header = _json(_b64url(protected).decode(), 1)
+    if header.get("alg") != "RS256" or "crit" in header:
+        raise Unreadable("The signature is of a kind that is not known here.")
+    body = base64.urlsafe_b64encode(canonical(manifest).encode()).rstrip(b"=")
+    message = protected.encode() + b"." + body
+    ours = [key for key in keys if key.get("kty") == "RSA" and key.get("kid") == header.get("kid")]
+    if not any(rs256(key, message, _b64url(signature)) for key in ours):
+        raise Wrong("The manifest's signature is wrong, or of another key: the manifest was changed.")
+    told = {o["url"]: (o["extension"]["sha256"], o.get("count")) for o in manifest["output"]}
+    told.update({file["name"]: (file["sha256"], None) for file in manifest["extension"]["files"]})
+    extra = set(names) - set(told) - {"manifest.json", "manifest.jws"}
+    if extra or len(names) != len(set(names)):
+        raise Wrong(f"Something was put into the file: {sorted(extra)[:1]}.")
+    for name, (digest, count) in told.items():
+        _check_part(archive, names, name, digest, count)
+    return len(told), sum(count or 0 for _, count in told.values()), manifest.get("transactionTime")
+
+
+def _check_part(archive, names, name, digest, count):
+    if name not in names:
+        raise Wrong(f"{name} is missing.")
+    found, lines = hashlib.sha256(), 0
+    with archive.open(name) as part:
+        for piece in iter(lambda: part.read(1 << 20), b""):
+            found.update(piece)
+            lines += piece.count(b"\n")
+    if found.hexdigest() != digest or count not in (None, lines):
+        raise Wrong(f"{name} was changed.")
+
+
+def _b64url(text):
+    try:
+        return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    except (ValueError, TypeError):
+        raise Unreadable("The signature, or a key, cannot be read.") from None
+
+
 def main(arguments=None):
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -282,23 +360,30 @@ def main(arguments=None):
     two.add_argument("old")
     two.add_argument("new")
     two.add_argument("--proof", help="file with the proof, one base64 hash a line")
+    records = commands.add_parser("manifest", help="check a downloaded file of records")
+    records.add_argument("file")
+    records.add_argument("--keys", required=True, help="the site's published keys, /.well-known/jwks.json")
     for each in (listing, two):
         each.add_argument("--key", required=True, help="the log's verifier key")
         each.add_argument("--witness", action="append", default=[], help="verifier key of a witness")
     options = parser.parse_args(arguments)
     try:
-        key, witnesses = read_key(options.key), [read_key(each) for each in options.witness]
-        print(_list(options, key, witnesses) if options.command == "list" else _two(options, key, witnesses))
+        print(COMMANDS[options.command](options))
     except Wrong as error:
         print(f"NOT RIGHT. {error}")
         return WRONG
-    except (Unreadable, OSError, UnicodeDecodeError) as error:
+    except (Unreadable, OSError, UnicodeDecodeError, zipfile.BadZipFile) as error:
         print(f"It could not be checked. {error}")
         return UNREADABLE
     return 0
 
 
-def _list(options, key, witnesses):
+def _keys(options):
+    return read_key(options.key), [read_key(each) for each in options.witness]
+
+
+def _list(options):
+    key, witnesses = _keys(options)
     began = time.monotonic()
     with open(options.file, encoding="utf-8") as file:
         count, size, waiting = check_list((line for line in file if line.strip()), key, witnesses)
@@ -312,13 +397,28 @@ def _list(options, key, witnesses):
     return f"{told} ({time.monotonic() - began:.1f} s)"
 
 
-def _two(options, key, witnesses):
+def _two(options):
+    key, witnesses = _keys(options)
     texts = []
     for path in (options.old, options.new, options.proof):
         with open(path or "/dev/null", encoding="utf-8") as file:
             texts.append(file.read())
     old, new = check_consistency(texts[0], texts[1], texts[2], key, witnesses)
     return f"All is right. The log of {new} entries begins with the log of {old} entries, unchanged."
+
+
+def _manifest(options):
+    with open(options.keys, encoding="utf-8") as file:
+        keys = _of(_json(file.read(), 1), "keys", list, 1)
+    with zipfile.ZipFile(options.file) as archive:
+        count, resources, made_at = check_manifest(archive, [key for key in keys if isinstance(key, dict)])
+    return (
+        f"All is right. {count} files with {resources} records are as they were signed; they were asked for "
+        f"at {made_at}. The manifest is signed with one of the keys you gave."
+    )
+
+
+COMMANDS = {"list": _list, "consistency": _two, "manifest": _manifest}
 
 
 if __name__ == "__main__":
