@@ -1,5 +1,6 @@
 """Keys that change, details that are erased, months that go: the log verifies after each."""
 
+import re
 from datetime import UTC, date, datetime, timedelta
 
 import psycopg
@@ -197,6 +198,30 @@ def test_the_signing_key_changes_and_an_old_one_signs_no_larger_log(settings):
     tick()
     settings.AUDIT_SIGNING_KEY = b"\x55" * 32
     assert "signed with a key that counts no more" in finding()
+
+
+def test_both_keys_change_by_the_words_of_the_command_itself(settings, capsys):
+    tampering.tampered = True
+    record(entry())
+    tick()
+    call_command("audit_keys")
+    old_public = re.search(r"AUDIT_SIGNING_KEYS_OLD=(\w+)", capsys.readouterr().out)[1]
+    old, settings.AUDIT_MAC_KEY = settings.AUDIT_MAC_KEY, b"\x44" * 32
+    settings.AUDIT_SIGNING_KEY = b"\x55" * 32
+    settings.AUDIT_MAC_KEYS_OLD, settings.AUDIT_SIGNING_KEYS_OLD = [old.hex()], [old_public]
+    record(entry())
+    tick()
+    verify()
+
+    call_command("audit_keys", changed=True, by=CORA)
+    bounds = dict(re.findall(r"(AUDIT_\w+)=<.+?>(@\S+)", capsys.readouterr().out))
+    settings.AUDIT_MAC_KEYS_OLD = [old.hex() + bounds["AUDIT_MAC_KEYS_OLD"]]
+    settings.AUDIT_SIGNING_KEYS_OLD = [old_public + bounds["AUDIT_SIGNING_KEYS_OLD"]]
+    record(entry())
+    tick()
+    verify()
+
+    assert AuditEvent.objects.get(type="audit:key").actor == CORA
 
 
 def test_keys_that_cannot_be_read_are_no_tampering(settings):

@@ -24,7 +24,7 @@ class Command(BaseCommand):
         if changed:
             keys.note_change(by=by)
             self.stdout.write("Recorded. When no process has the old keys any more, bound them:")
-            self.stdout.write(f"  AUDIT_MAC_KEYS_OLD=<old key>@{timezone.now():%Y-%m-%dT%H:%M:%SZ}")
+            self.stdout.write(f"  AUDIT_MAC_KEYS_OLD=<old key>@{timezone.now():%Y-%m-%dT%H:%M:%S.%fZ}")
             self.stdout.write(f"  AUDIT_SIGNING_KEYS_OLD=<old public key>@{proofs.size_of_log()}")
             return
         public = notes.signer().verifier.public_key.hex()
