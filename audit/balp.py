@@ -133,6 +133,7 @@ PATTERNS: Mapping[EventType, Pattern] = {
     EventType.SUPPORT_FIND: READ,
     EventType.HELPER_INVITE: CREATE,
     EventType.HELPER_ASK: CREATE,
+    EventType.HELPER_TRY: READ,
     EventType.HELPER_ACT: READ,
     EventType.AUDIT_READ: QUERY,
     EventType.AUDIT_DOWNLOAD: DISCLOSURE,

@@ -70,7 +70,12 @@ class Context:
         took = round((time.monotonic() - self.started) * 1000)
         shown = self.credential or _of_session()(self.request)
         where: dict[str, str | int] = {"device": self.device, "network": self.network}
-        return {**where, "milliseconds": took, **shown.told(), **self.proof}
+        return {**where, "milliseconds": took, **self._page(), **shown.told(), **self.proof}
+
+    def _page(self) -> dict[str, str | int]:
+        """The page's name, without what its address says of anybody; a machine's request has none."""
+        match = self.request.resolver_match
+        return {"page": match.view_name} if match and match.url_name else {}
 
     def erasable(self) -> dict[str, str]:
         return {"address": self.address, "agent": self.agent}

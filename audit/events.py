@@ -90,6 +90,7 @@ class EventType(StrEnum):
     HELPER_RENEW = "helper:renew"
     HELPER_END = "helper:end"
     HELPER_EXPIRE = "helper:expire"
+    HELPER_TRY = "helper:try"  # somebody entered a helper's code that let them in nowhere
     HELPER_ACT = "helper:act"  # somebody began, or tried, to act for a patient
     EMERGENCY_OPEN = "emergency:open"  # a clinician broke the glass, or tried to
     EMERGENCY_END = "emergency:end"  # before its time
@@ -186,6 +187,7 @@ REQUIRED: Mapping[EventType, frozenset[str]] = {
     EventType.PATIENT_SPLIT: _TARGET,
     EventType.PATIENT_DIE: frozenset({"patient"}),
     **dict.fromkeys((t for t in EventType if t.startswith("helper:")), _TARGET),
+    EventType.HELPER_TRY: frozenset({"target"}),  # whose code it would be, nobody knows
     EventType.EMERGENCY_OPEN: frozenset({"purpose"}),
     EventType.EMERGENCY_END: _TARGET,
     EventType.EMERGENCY_REVIEW: _TARGET,

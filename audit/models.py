@@ -84,7 +84,7 @@ class AuditEvent(models.Model):
 
     @property
     def context(self) -> dict[str, str | int]:
-        """Device class, coarse network and milliseconds, where the event came from a request."""
+        """Device class, coarse network, milliseconds and page, where the event came from a request."""
         return json.loads(self.payload).get("context", {})
 
 

@@ -467,6 +467,16 @@ PHRASES: Mapping[EventType, Phrase] = {
         pgettext_lazy("activity.helper-expire.you", "The time of {app} as a helper is over."),
         pgettext_lazy("activity.helper-expire.other", "The time of {app} as a helper is over."),
     ),
+    EventType.HELPER_TRY: Phrase(
+        you=pgettext_lazy("activity.helper-try.you", "You entered a code to help somebody."),
+        other=pgettext_lazy("activity.helper-try.other", "{who} entered a code to help somebody."),
+        you_tried=pgettext_lazy(
+            "activity.helper-try.you-tried", "You entered a helper's code that does not work."
+        ),
+        other_tried=pgettext_lazy(
+            "activity.helper-try.other-tried", "{who} entered a helper's code that does not work."
+        ),
+    ),
     EventType.HELPER_ACT: Phrase(
         you=pgettext_lazy("activity.helper-act.you", "You started to act for this person."),
         other=pgettext_lazy("activity.helper-act.other", "{who} started to act for you."),

@@ -13,7 +13,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from audit.events import EventType
-from consent import fhir
+from consent import fhir, helper_rights
 from consent.directives import directives
 from consent.fhir import Terms
 from consent.models import Consent
@@ -166,7 +166,10 @@ def _event_of_end(consent: Consent) -> EventType:
 
 @transaction.atomic
 def pause_all(patient: "Patient", *, act: Act, tells: bool = True) -> list[Consent]:
-    """Nobody but the patient, and the clinic for its own work, sees anything until `resume_all`."""
+    """Nobody but the patient, and the clinic for its own work, sees anything until `resume_all`.
+
+    What the law gave a parent or a guardian goes on (`helper_rights.may_patient_pause`).
+    """
     paused = _each(patient, Status.ACTIVE, Status.PAUSED, act, EventType.CONSENT_PAUSE)
     if paused and tells:
         _tell_patient(patient, "sharing_paused")
@@ -274,7 +277,15 @@ def _open(patient: "Patient", kind: str, said: Mapping[str, Any], act: Act, **wh
 
 def _each(patient: "Patient", was: str, becomes: str, act: Act, event: EventType) -> list[Consent]:
     lock(patient.id)
-    consents = list(patient.consents.filter(status=was).exclude(kind__in=OPERATIONAL).order_by("created_at"))
+    rows = patient.consents.filter(status=was).exclude(kind__in=OPERATIONAL).select_related("helper__patient")
+    now = timezone.now()
+    consents = [
+        consent
+        for consent in rows.order_by("created_at")
+        if becomes != Status.PAUSED
+        or consent.helper is None
+        or helper_rights.may_patient_pause(consent.helper, now)
+    ]
     for consent in consents:
         append(consent, becomes, None, act, event)
     return consents

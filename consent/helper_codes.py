@@ -11,7 +11,8 @@ from accounts import relations, relationships
 from accounts.models import HelperInvitation, Patient, RelatedPerson
 from accounts.relation_states import Why
 from accounts.relations import Refused
-from audit.events import EventType, Role
+from audit.events import EventType, Outcome, Role
+from audit.log import Entry, record
 from consent import ages, helper_rights, helping
 from consent.versions import Act, lock
 
@@ -60,11 +61,18 @@ def invite(
 
 def note_wrong_code(user: "User", error: Refused) -> None:
     """Somebody entered a code that let them in nowhere. In their own log, if they have a record."""
-    if own := Patient.objects.filter(user=user).first():
-        target = f"User/{user.pk}"
-        relations.log(
-            EventType.HELPER_CONFIRM, own, by=user, role=Role.PATIENT, target=target, refused=error.code
+    own = Patient.objects.filter(user=user).first()
+    record(
+        Entry(
+            type=EventType.HELPER_TRY,
+            outcome=Outcome.DENY,
+            actor=f"User/{user.pk}",
+            role=Role.PATIENT if own else Role.HELPER,
+            patient=f"Patient/{own.pk}" if own else "",
+            target=f"User/{user.pk}",
+            reasons=(error.code,),
         )
+    )
 
 
 def accept(code: str, *, by: "User", act: Act) -> RelatedPerson:

@@ -68,6 +68,14 @@ def may_patient_change(relation: RelatedPerson, now: datetime) -> bool:
     return relation.basis in (Basis.CHOICE, Basis.ATTORNEY)
 
 
+def may_patient_pause(relation: RelatedPerson, now: datetime) -> bool:
+    """Whether "pause all" holds for this helper: not for what the law gave a parent or a guardian, unless
+    the law of the place lets a teen."""
+    if may_patient_change(relation, now):
+        return True
+    return ages.is_teen(relation.patient, now) and ages.law_of(relation.patient).teen_pauses
+
+
 def hidden(relation: RelatedPerson, now: datetime) -> tuple[frozenset[str], frozenset[str]]:
     """(labels, categories) that this helper does not see because the patient is a teen."""
     patient = relation.patient

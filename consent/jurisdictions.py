@@ -26,6 +26,7 @@ class Jurisdiction:
     adds: frozenset[str]  # labels of its own that are in force
     kinds: frozenset[str] = frozenset()  # categories that helpers of a teen do not see
     assent: bool = False  # a teen may give those categories back
+    teen_pauses: bool = False  # a teen's "pause all" pauses what the law gave parents, too
     time_zone: str = ""
 
     def today(self, now: datetime, clinic: str) -> date:
@@ -74,5 +75,7 @@ def _row(path: Path, row: Mapping[str, Any]) -> Jurisdiction:
         raise BadFile(path, f"the jurisdiction {code} names {unknown[0]}, which is not known", line)
     if zone and zone not in zoneinfo.available_timezones():
         raise BadFile(path, f"the jurisdiction {code} names {zone}, which is no time zone", line)
-    assent = bool(row.get("assent", False))
-    return Jurisdiction(code, row["minor_until"], row["teen_from"], private, adds, kinds, assent, zone)
+    assent, pauses = bool(row.get("assent", False)), bool(row.get("teen_pauses", False))
+    return Jurisdiction(
+        code, row["minor_until"], row["teen_from"], private, adds, kinds, assent, pauses, zone
+    )

@@ -11,10 +11,11 @@ from typing import Any
 
 from django.conf import settings
 from django.db import connection, transaction
+from django.utils import timezone
 
-from accounts.models import Patient, User
+from accounts.models import Patient, RelatedPerson, User
 from audit.events import EventType
-from consent import commands, resources, versions
+from consent import commands, helper_rights, resources, versions
 from consent.decision import ProvisionType
 from consent.models import Consent, ConsentVersion
 from consent.provisions import InvalidConsent
@@ -128,6 +129,7 @@ def _act(requester: Requester) -> Act:
 def _create(change: _Change) -> Consent:
     resources.check(change.resource, change.own)
     kind, whom = resources.whom(change.resource, change.patient)
+    _refuse_by_law(whom.get("helper"))
     if change.by_client and kind == Kind.RESTRICTION:
         raise InvalidConsent("provision", "Name one recipient. A limit for the clinic the patient asks for.")
     propose = change.by_client or kind == Kind.RESTRICTION
@@ -141,6 +143,12 @@ def _create(change: _Change) -> Consent:
     return commands.record_resource(
         change.resource, patient=change.patient, act=change.act, whom=whom, kind=kind, propose=propose
     )
+
+
+def _refuse_by_law(helper: RelatedPerson | None) -> None:
+    """What parental authority or a court gave is not the patient's to change, by whatever way."""
+    if helper and not helper_rights.may_patient_change(helper, timezone.now()):
+        raise InvalidConsent("provision", "The law lets this person help. The clinic can change it.")
 
 
 def _refuse_too_many(patient: Patient) -> None:
@@ -164,6 +172,7 @@ def _update(change: _Change, consent_id: str, number: int) -> Consent:
     if consent.current_number != number:
         raise Refusal(412, "It has changed since you read it. Read it again, and then decide.")
     resources.check(change.resource, change.own)
+    _refuse_by_law(consent.helper)
     wanted = change.resource["status"]
     if consent.status in (Status.INACTIVE, Status.REJECTED):
         raise InvalidConsent("status", "This consent has ended and cannot be changed. Make a new one.")

@@ -17,6 +17,7 @@ from django.views.decorators.csrf import csrf_exempt
 from rest_framework.authentication import SessionAuthentication
 from rest_framework.exceptions import PermissionDenied
 
+from accounts import stepup
 from consent import authority
 from consent.requester import Requester
 from fhirproxy import consent_changes, consent_reads, gate, views
@@ -42,10 +43,22 @@ def _view(**methods: Method) -> Callable[..., HttpResponse]:
         views.accepts_json(request)
         requester = person_or_client(request)
         interaction, answer = views.refusing(requester, lambda: _method(request, methods)(request, **named))
+        views.refusing(requester, lambda: _prove(request, interaction))
         event = consent_changes.REFUSED if interaction.code in ("create", "update") else None
         return views.http(gate.serve(requester, interaction, event=event, answer=answer))
 
     return view
+
+
+def _prove(request: HttpRequest, asked: Interaction) -> None:
+    """To share more takes a proof that it is them, here as on the pages. Raises Refusal (403)."""
+    if asked.code not in ("create", "update") or "Authorization" in request.headers:
+        return
+    if _resource(request).get("status") != "active":
+        return
+    if stepup.proof_of(request, stepup.Action.SHARE) is None:
+        raise Refusal(403, "Sign in again, and send it within five minutes: it may share more.")
+    stepup.require(request, stepup.Action.SHARE)  # stands in the event
 
 
 def _method(request: HttpRequest, methods: Mapping[str, Method]) -> Method:

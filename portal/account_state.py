@@ -9,8 +9,10 @@ from django.db.models import Count, QuerySet
 
 from accounts import factors
 from accounts.models import Patient
+from audit.events import Outcome
 from audit.models import AuditEvent
 from fhirproxy import health
+from portal.states import Kind
 
 MOST_EVENTS = 50
 
@@ -54,10 +56,41 @@ def state_of(patient: Patient) -> AccountState:
     )
 
 
-def what_they_saw(patient: Patient, reference: str) -> list[AuditEvent]:
+@dataclass(frozen=True, slots=True)
+class Saw:
+    """One thing that a page did: codes only, no kind of record and nothing of what was in it."""
+
+    page: str  # URL name; empty for what no page did
+    state: Kind
+    type: str
+    outcome: str
+    reasons: tuple[str, ...]
+    at: datetime
+
+
+def what_they_saw(patient: Patient, reference: str) -> list[Saw]:
     """What the log has under the reference code of a page, of this patient only; oldest first."""
     events = AuditEvent.objects.filter(patient=f"Patient/{patient.pk}", correlation_id=reference)
-    return list(events.order_by("recorded_at", "id")[:MOST_EVENTS])
+    return [
+        Saw(
+            page=str(event.context.get("page", "")).removeprefix("portal:"),
+            state=_state(event),
+            type=event.type,
+            outcome=event.outcome,
+            reasons=tuple(event.reasons),
+            at=event.recorded_at,
+        )
+        for event in events.order_by("recorded_at", "id")[:MOST_EVENTS]
+    ]
+
+
+def _state(event: AuditEvent) -> Kind:
+    """What the page showed for it. Whether there was anything to show is not told."""
+    if event.outcome in (Outcome.DENY, Outcome.FAILED):
+        return Kind.WITHHELD if event.outcome == Outcome.DENY else Kind.ERROR
+    if "copy_seconds" in event.detail:
+        return Kind.STALE
+    return Kind.WITHHELD if "withheld" in event.detail else Kind.FRESH
 
 
 def _by_status(rows: QuerySet) -> dict[str, int]:

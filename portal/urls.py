@@ -64,6 +64,7 @@ urlpatterns = [
     path("acting/", acting.pick, name="acting"),
     path("acting/switch/", acting.switch, name="acting-switch"),
     path("acting/<uuid:relation_id>/", acting.rules, name="acting-rules"),
+    path("acting/<uuid:relation_id>/stop/", acting.stop, name="acting-stop"),
     path("helpers/", helpers.helpers, name="helpers"),
     path("helpers/invite/", helpers.invite, name="helper-invite"),
     path("helpers/invite/<uuid:invitation_id>/cancel/", helpers.take_back, name="helper-take-back"),

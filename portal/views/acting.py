@@ -5,16 +5,19 @@ from typing import cast
 from urllib.parse import urlsplit
 from uuid import UUID
 
+from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
-from django.views.decorators.http import require_GET, require_POST
+from django.utils.translation import pgettext
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from accounts import stepup
 from accounts.models import Patient, RelatedPerson, User
-from accounts.relation_states import S
+from accounts.relation_states import LIVING, S, Why
 from accounts.stepup import Action
+from audit.events import Role
 from consent import ages, helper_rights, helping
 from consent.decision import Reason
 from portal import acting, helper_words
@@ -34,6 +37,7 @@ class Choice:
     text: str  # the state in words
     soon: str  # what a birthday will change, where one is near
     current: bool
+    is_living: bool
 
 
 @page("acting", reads=("RelatedPerson", "Consent"), states=(Kind.FRESH, Kind.EMPTY))
@@ -109,6 +113,28 @@ def begin(request: HttpRequest, user: User, relation: RelatedPerson) -> HttpResp
     return None
 
 
+@page("acting-stop", reads=("RelatedPerson",))
+@require_http_methods(["GET", "POST"])
+@signed_in
+def stop(request: HttpRequest, relation_id: UUID) -> HttpResponse:
+    """The helper's own end of it; of a request, its withdrawal. What ended stays ended."""
+    user = cast(User, request.user)
+    relation = acting.relation_of(user, relation_id)
+    if relation is None:
+        raise Http404
+    with timezone.override(time_zone_of(user)), acting.prefixed(None):
+        if relation.status not in LIVING:
+            return _over(request, helper_rights.standing(relation))
+        if request.method != "POST":
+            return render(request, "portal/acting_stop.html", {"relation": relation})
+        why = Why.WITHDRAWN if relation.status == S.ASKED else Why.HELPER_STOPPED
+        helping.end(relation, why, by=user, role=Role.HELPER)
+        if acting.in_session(request) == relation.pk:
+            acting.end(request)
+        messages.success(request, pgettext("acting.stopped", "You do not help this person any more."))
+        return redirect("portal:acting")
+
+
 def _over(request: HttpRequest, standing: helper_rights.Standing) -> HttpResponse:
     context = {"standing": standing, "text": helper_words.why_over(standing)}
     return render(request, "portal/acting_over.html", context, status=403)
@@ -148,4 +174,5 @@ def _choice(relation: RelatedPerson, now: UUID | None) -> Choice:
         text=helper_words.state_words(standing),
         soon=helper_words.birthday_soon(relation) if standing.reason is None else "",
         current=relation.pk == now,
+        is_living=relation.status in LIVING,
     )

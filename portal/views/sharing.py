@@ -126,6 +126,11 @@ def pause(request: PatientRequest) -> HttpResponse:
     shown = render_to_string("portal/sharing_pause.html", {}, request)
     commands.pause_all(request.patient, act=_act(request, shown))
     text = pgettext("sharing.paused", "All sharing is paused. You can start it again on this page.")
+    if _own(request).filter(kind=ConsentKind.HELPER, status=Status.ACTIVE).exists():
+        text = pgettext(
+            "sharing.paused.law",
+            "What you share is paused. Who cares for you by law still sees your records.",
+        )
     messages.success(request, text)
     return redirect("portal:sharing")
 

@@ -1,10 +1,12 @@
 """A14: support finds who reads out a code, sees states and counts, and more only for minutes."""
 
+import re
 from datetime import timedelta
 
 import pytest
 from django.core import mail
 from django.db.models import F
+from django.test import Client
 
 from accounts import elevations, endings, support
 from accounts.elevation_models import Elevation
@@ -142,7 +144,27 @@ def test_what_they_saw_is_by_reference_and_of_this_patient_only(opened, alice):
     other = opened.get("/support/account/", {"reference": "another"}).text
 
     assert "<code>support:find</code> <code>permit</code>" in page
+    assert "<strong>support</strong> <code>fresh</code>" in page
     assert "Nothing of this account has that code." in other
+
+
+def test_what_they_saw_names_the_page_its_state_and_reasons_and_no_value(opened, alice, monkeypatch):
+    own = Client()
+    own.force_login(alice.user)
+    factories.load_records(factories.lab_result(alice, f"{factories.fhir_id(alice)}-secret"))
+    address = f"/results/{factories.fhir_id(alice)}-ldl/"
+    shown = own.get(address)
+    page = opened.get("/support/account/", {"reference": shown["X-Request-Id"]}).text
+    missing = own.get("/results/not-there/")
+    lost = opened.get("/support/account/", {"reference": missing["X-Request-Id"]}).text
+
+    assert "LDL" in shown.text
+    assert "<strong>result</strong> <code>fresh</code>" in page
+    assert "<strong>result</strong> <code>withheld</code>" in lost
+    assert "<code>record.not-found</code>" in lost
+    assert not {"LDL", "Observation", "test-results", factories.fhir_id(alice)} & set(
+        re.split(r"[^\w-]", page)
+    )
 
 
 def test_A14_elevation_shows_who_it_is_for_minutes_and_tells_the_patient(opened, sam, alice):

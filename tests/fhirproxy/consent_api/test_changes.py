@@ -3,6 +3,9 @@
 import pytest
 from django.test import Client as Browser
 
+from accounts import stepup
+from accounts.stepup import Action, Policy
+from audit.models import AuditEvent
 from consent import commands, fhir
 from consent.decision import ProvisionType
 from consent.models import Consent
@@ -24,6 +27,7 @@ from tests.fhirproxy.consents import (
 )
 
 pytestmark = pytest.mark.django_db
+OLD = Policy(max_age=-60)  # no sign-in is fresh enough
 
 
 def test_the_patient_shares_by_post(alice, session):
@@ -273,3 +277,28 @@ def test_an_update_of_somebody_elses_or_under_another_id_is_refused(alice, sessi
 
     assert ask("PUT", f"/{theirs.pk}", resource, browser=session, **with_version(theirs)).status_code == 404
     assert ask("PUT", "/other", resource, browser=session, **with_version(theirs)).status_code == 400
+
+
+def test_A15_sharing_through_FHIR_takes_the_proof_that_it_takes_on_the_page(alice, session, monkeypatch):
+    monkeypatch.setattr("accounts.stepup.POLICIES", {**stepup.POLICIES, Action.SHARE: OLD})
+    made = ask("POST", "", a_consent(alice, permit(ORGANIZATION)), browser=session)
+
+    assert made.status_code == 403
+    assert not Consent.objects.exists()
+
+
+def test_a_proof_stands_in_the_event(alice, session):
+    ask("POST", "", a_consent(alice, permit(ORGANIZATION)), browser=session)
+
+    granted = AuditEvent.objects.get(type="consent:grant")
+    assert granted.context["stepup_action"] == "share"
+
+
+def test_ending_takes_none(alice, session, monkeypatch):
+    ask("POST", "", a_consent(alice, permit(ORGANIZATION)), browser=session)
+    monkeypatch.setattr("accounts.stepup.POLICIES", {**stepup.POLICIES, Action.SHARE: OLD})
+    consent = Consent.objects.get()
+    resource = ask("GET", f"/{consent.pk}", browser=session).json() | {"status": "inactive"}
+
+    answer = ask("PUT", f"/{consent.pk}", resource, browser=session, **{"If-Match": 'W/"1"'})
+    assert answer.status_code == 200
