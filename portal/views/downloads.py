@@ -103,6 +103,7 @@ def _shown(job: ExportJob) -> dict[str, object]:
     said = (job.manifest or {}).get("extension", {})
     return {
         "job": job,
+        "kinds": len(job.resource_types),
         "living": job.status in states.LIVING,
         "ready": job.status in states.READY and not job.is_over,
         "missing": list(dict.fromkeys(left["what"] for left in job.left_out)),
