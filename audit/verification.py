@@ -21,7 +21,7 @@ from audit.tree_check import Beginning, Cut, Tampered, Tree
 
 ROWS = 2_000
 ALL = 2**62
-LONG = 100_000  # entries for which it pays to start more processes
+LONG = 500_000  # entries for which it pays to start more processes, some two seconds of CPU each
 CHECKPOINTS = "SELECT size, root, frontier, note FROM checkpoint WHERE size > %s ORDER BY size"
 NODES = """
 SELECT level, index, hash FROM log_node WHERE (index + 1) << level > %s ORDER BY (index + 1) << level, level
