@@ -37,6 +37,8 @@ class User(AbstractBaseUser, PermissionsMixin):  # type: ignore[django-manager-m
     language = models.CharField(max_length=5, choices=settings.LANGUAGES, default="en")
     time_zone = models.CharField(max_length=50, blank=True)  # empty: the clinic's
     is_active = models.BooleanField(default=True)
+    # Fewer than `passwords.ALONE` characters: only beside a second factor.
+    has_short_password = models.BooleanField(default=False)
     closes_at = models.DateTimeField(null=True, blank=True)  # asked for by its owner: `consent.leaving`
     is_staff = models.BooleanField(default=False)  # may open the compliance console
     date_joined = models.DateTimeField(default=timezone.now)
@@ -53,6 +55,7 @@ class User(AbstractBaseUser, PermissionsMixin):  # type: ignore[django-manager-m
             "time_zone",
             "is_active",
             "closes_at",
+            "has_short_password",
             "is_staff",
             "is_superuser",
             "date_joined",

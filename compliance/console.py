@@ -32,6 +32,7 @@ OWN_PAGES = (
     ("apps/<slug:client_id>/", "clients.app", "app-review", Action.REVIEW_APPS),
     ("groups/", "export_groups.groups", "export-groups", Action.APPROVE_EXPORTS),
     ("groups/<str:group_id>/", "export_groups.group", "export-group", Action.APPROVE_EXPORTS),
+    ("activation/", "activation_codes.page", "activation", Action.HAND_OUT_CODE),
     ("log/", "cases.log_search_page", "log-search", Action.INVESTIGATE),
     ("cases/", "cases.cases", "cases", Action.INVESTIGATE),
     ("cases/<uuid:case_id>/", "cases.case", "case", Action.INVESTIGATE),

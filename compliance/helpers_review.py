@@ -3,9 +3,11 @@
 The list holds codes only. Names and dates of birth stand on the page that compares; a look is in the log.
 """
 
+from functools import partial
 from typing import Any
 
 from django.contrib import admin, messages
+from django.db.models import Model
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
@@ -20,6 +22,7 @@ from accounts.relation_states import HELPING, Why
 from accounts.relations import Refused
 from compliance.readonly import ReadOnlyAdmin, ReadOnlyInline
 from consent import ages, helper_requests, helping
+from consent.staff import Action
 from consent.versions import Act
 
 DECISIONS = {
@@ -62,8 +65,14 @@ class RelatedPersonAdmin(ReadOnlyAdmin):
         address = reverse("admin:accounts_relatedperson_review", args=[relation.pk])
         return format_html('<a href="{}">Look at the evidence, and decide</a>', address)
 
+    def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return self.admin_site.may(request, Action.REVIEW_HELPERS)
+
+    has_module_permission = has_view_permission
+
     def get_urls(self) -> list[Any]:
-        view, name = self.admin_site.admin_view, "accounts_relatedperson"
+        view = partial(self.admin_site.admin_view, action=Action.REVIEW_HELPERS)
+        name = "accounts_relatedperson"
         return [
             path("<str:object_id>/review/", view(self.review), name=f"{name}_review"),
             path("<str:object_id>/decide/", view(self.decide), name=f"{name}_decide"),

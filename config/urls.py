@@ -18,6 +18,7 @@ consult = import_string("fhirproxy.consult.consult")
 provider_back = import_string("portal.views.providers.back")
 password_change = import_string("portal.views.security.password_change")
 password_set = import_string("portal.views.security.password_set")
+remove_codes = import_string("portal.views.security.remove_codes")
 remove_passkey = import_string("portal.views.security.remove_passkey")
 to_security = RedirectView.as_view(pattern_name="portal:security")
 to_devices = RedirectView.as_view(pattern_name="portal:devices")
@@ -40,6 +41,7 @@ urlpatterns = [
     path("accounts/2fa/", login_required(to_security), name="mfa_index"),
     path("accounts/2fa/webauthn/", login_required(to_security), name="mfa_list_webauthn"),
     path("accounts/2fa/webauthn/keys/<int:pk>/remove/", remove_passkey, name="mfa_remove_webauthn"),
+    path("accounts/2fa/totp/deactivate/", remove_codes, name="mfa_deactivate_totp"),
     path("accounts/password/change/", password_change, name="account_change_password"),
     path("accounts/password/set/", password_set, name="account_set_password"),
     *(  # allauth's own ways to ask again: accounts.stepup is ours

@@ -29,6 +29,11 @@ def is_minor(patient: Patient, now: datetime) -> bool:
     return not freed and age_at(patient, now) < law_of(patient).minor_until
 
 
+def may_sign_in(patient: Patient, now: datetime) -> bool:
+    """Whether they may have an account of their own: from the age at which some of their record is."""
+    return not is_minor(patient, now) or age_at(patient, now) >= law_of(patient).teen_from
+
+
 def is_teen(patient: Patient, now: datetime) -> bool:
     """Whether some of their record is theirs alone, though they are minors."""
     return is_minor(patient, now) and age_at(patient, now) >= law_of(patient).teen_from

@@ -23,6 +23,8 @@ class Action(StrEnum):
     DISCLOSURES = "disclosures"  # answer requests for the accounting
     REVIEW_EMERGENCY = "review_emergency"  # confirm an emergency view, or make a case of it
     MERGE = "merge"  # say whose a record is, merge and part patients
+    REVIEW_HELPERS = "review_helpers"  # look at the evidence of who asks to help, and answer
+    HAND_OUT_CODE = "hand_out_code"  # with which a patient makes their account
     SUPPORT = "support"  # find a patient by their code, see how their account stands
     ELEVATE = "elevate"  # ask for more, for some minutes
     IDENTITY = "identity"  # see the whole name and address of a patient

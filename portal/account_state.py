@@ -6,8 +6,11 @@ from datetime import datetime
 
 from allauth.usersessions.models import UserSession
 from django.db.models import Count, QuerySet
+from django.utils.functional import Promise
+from django.utils.translation import pgettext_lazy
 
 from accounts import factors
+from accounts.factors import Factor
 from accounts.models import Patient
 from audit.events import Outcome
 from audit.models import AuditEvent
@@ -15,6 +18,32 @@ from fhirproxy import health
 from portal.states import Kind
 
 MOST_EVENTS = 50
+# The codes of these pages in words; a test holds that each has some. Whose code it is does not matter.
+WORDS: Mapping[str, Promise] = {
+    "proposed": pgettext_lazy("state.proposed", "Waits for a yes"),
+    "active": pgettext_lazy("state.active", "On"),
+    "paused": pgettext_lazy("state.paused", "On hold"),
+    "inactive": pgettext_lazy("state.inactive", "Ended"),
+    "rejected": pgettext_lazy("state.rejected", "Refused"),
+    "queued": pgettext_lazy("state.queued", "Waits to begin"),
+    "preparing": pgettext_lazy("state.preparing", "Begins"),
+    "running": pgettext_lazy("state.running", "At work"),
+    "packaging": pgettext_lazy("state.packaging", "Nearly done"),
+    "completed": pgettext_lazy("state.completed", "Ready"),
+    "completed_with_gaps": pgettext_lazy("state.completed_with_gaps", "Ready, with gaps"),
+    "cancelled": pgettext_lazy("state.cancelled", "Cancelled"),
+    "blocked": pgettext_lazy("state.blocked", "Stopped by consent"),
+    "failed": pgettext_lazy("state.failed", "Did not work"),
+    "expired": pgettext_lazy("state.expired", "Its time is over"),
+    "webauthn": pgettext_lazy("state.webauthn", "Passkey"),
+    "totp": pgettext_lazy("state.totp", "Codes from an app"),
+    "recovery_codes": pgettext_lazy("state.recovery_codes", "Backup codes"),
+    "password": pgettext_lazy("state.password", "Password"),
+    "provider": pgettext_lazy("state.provider", "Identity provider"),
+    "up": pgettext_lazy("state.up", "Works"),
+    "down": pgettext_lazy("state.down", "Does not answer"),
+    "unknown": pgettext_lazy("state.unknown", "Not known yet"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +78,7 @@ def state_of(patient: Patient) -> AccountState:
         closed=user is not None and not user.is_active,
         last_sign_in=user.last_login if user else None,
         sessions=UserSession.objects.filter(user=user).count() if user else 0,
-        ways=tuple(sorted(factors.of(user))) if user else (),
+        ways=tuple(sorted(factors.of(user) - {Factor.PROVIDER_MFA})) if user else (),
         sharing=_by_status(patient.consents.all()),
         files=_by_status(patient.export_jobs.all()),
         sources=tuple((source.name, finding.state) for source, finding in health.findings()),

@@ -18,7 +18,7 @@ from accounts import sessions
 from accounts.models import RelatedPerson, StaffRole, User
 from config.providers import IdentityProvider
 from fhirproxy import dates
-from portal import acting
+from portal import account_state, acting
 from portal.browsers import browser_words
 from portal.guards import roles_of
 from portal.states import State
@@ -27,6 +27,7 @@ register = template.Library()
 register.filter("date_words", dates.date_words)
 register.filter("time_words", dates.time_words)
 register.filter("browser_words", browser_words)
+register.filter("account_words", lambda code: account_state.WORDS.get(code, code))
 
 
 @register.simple_tag

@@ -14,11 +14,13 @@ from django.db import IntegrityError, transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.translation import get_language, pgettext, pgettext_lazy
 from django.views.decorators.http import require_http_methods
 
 from accounts import activation, addresses, factors, provider_facts, providers
 from accounts.models import ActivationCode, User
+from consent import ages
 from portal.guards import anyone
 from portal.pages import page
 
@@ -119,6 +121,8 @@ def activate(request: HttpRequest) -> HttpResponse:
     try:
         row = activation.check(told["code"], name=told["name"], birth_date=told["birth_date"])
         _check_provider(request, row)
+        if not ages.may_sign_in(row.patient, timezone.now()):
+            return render(request, "portal/activate_child.html", status=403)
     except activation.NotRight:
         text = pgettext(
             "activate.wrong",
@@ -155,7 +159,8 @@ def account(request: HttpRequest) -> HttpResponse:
     form = AccountForm(request.POST or None, name=row.patient.name, has_password=waits is None)
     if not form.is_valid():
         label = settings.IDENTITY_PROVIDERS[waits.provider].label if waits else ""
-        return _show(request, "activate_account", form, provider=label)
+        teen = "yes" if ages.is_teen(row.patient, timezone.now()) else ""
+        return _show(request, "activate_account", form, provider=label, teen=teen)
     request.session[KEY] |= {"password": make_password(form.cleaned_data.get("password"))}
     request.session.modified = True
     addresses.send_code(request, form.cleaned_data["email"])

@@ -9,6 +9,7 @@ from django.conf import settings
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
+from django.utils import timezone
 from django.utils.translation import pgettext, pgettext_lazy
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
@@ -16,6 +17,7 @@ from accounts import activation, factors, provider_facts, providers, stepup
 from accounts.models import User
 from accounts.providers import Answer, Errand, Failed
 from accounts.stepup import Action
+from consent import ages
 from fhirproxy.outcomes import EhrFailure
 from portal import provider_match
 from portal.guards import anyone, signed_in
@@ -119,7 +121,7 @@ def _match(request: HttpRequest, waits: provider_facts.Waiting) -> HttpResponse 
         patient = provider_match.find(waits)
     except EhrFailure:
         return pgettext("provider.match.later", "We cannot look for your record just now. Try again later.")
-    if patient is None:
+    if patient is None or not ages.may_sign_in(patient, timezone.now()):
         providers.failed(waits.provider, "provider.no-record", user=None, errand=Errand.SIGN_IN)
         return pgettext(
             "provider.match.none", "We could not be sure which record is yours. Ask your clinic for a code."

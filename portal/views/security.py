@@ -6,6 +6,7 @@ from allauth.account.views import password_change as allauth_password_change
 from allauth.account.views import password_set as allauth_password_set
 from allauth.core.internal import ratelimit
 from allauth.mfa.models import Authenticator
+from allauth.mfa.totp.views import deactivate_totp
 from allauth.mfa.webauthn.views import remove_webauthn
 from django import forms
 from django.conf import settings
@@ -16,7 +17,7 @@ from django.shortcuts import redirect, render
 from django.utils.translation import pgettext, pgettext_lazy
 from django.views.decorators.http import require_GET, require_http_methods
 
-from accounts import addresses, factors, providers, stepup
+from accounts import addresses, factors, passwords, providers, stepup
 from accounts.models import User
 from accounts.stepup import Action
 from portal.guards import signed_in
@@ -69,12 +70,35 @@ def security(request: HttpRequest) -> HttpResponse:
 def remove_passkey(request: HttpRequest, pk: int) -> HttpResponseBase:
     """allauth's page, but for the last way to sign in: that one stays."""
     user = cast(User, request.user)
+    if refused := _keep_for_password(request, user, pk):
+        return refused
     if not factors.can_sign_in_without(user, Authenticator(pk=pk)):
         text = pgettext("security.last", "This is your only way to sign in. Add another one first.")
         messages.error(request, text)
         return redirect("portal:security")
     answer: HttpResponseBase = remove_webauthn(request, pk=pk)
     return answer
+
+
+@signed_in
+def remove_codes(request: HttpRequest) -> HttpResponseBase:
+    """allauth's page, but for the second factor that a short password needs."""
+    user = cast(User, request.user)
+    codes = Authenticator.objects.filter(user=user, type=Authenticator.Type.TOTP).first()
+    refused = _keep_for_password(request, user, codes.pk) if codes else None
+    answer: HttpResponseBase = refused or deactivate_totp(request)
+    return answer
+
+
+def _keep_for_password(request: HttpRequest, user: User, pk: int) -> HttpResponse | None:
+    """A password of few characters is no way to sign in by itself: the last second factor stays with it."""
+    if not user.has_short_password or passwords.has_second_factor(user, but=pk):
+        return None
+    text = pgettext(
+        "security.short", "Your password is short. Choose one of 15 characters first, then remove this."
+    )
+    messages.error(request, text)
+    return redirect("portal:security")
 
 
 @signed_in

@@ -21,6 +21,8 @@ PAGES = {
     Action.CONSOLE: ("admin:index", 403),
     Action.INVESTIGATE: ("admin:cases", 403),
     Action.DISCLOSURES: ("admin:disclosures", 403),
+    Action.REVIEW_HELPERS: ("admin:accounts_relatedperson_changelist", 403),
+    Action.HAND_OUT_CODE: ("admin:activation", 403),
     Action.REVIEW_EMERGENCY: ("admin:emergency-views", 403),
     Action.APPROVE_EXPORTS: ("admin:export-groups", 403),
     Action.BREAK_GLASS: ("portal:emergency", 404),

@@ -10,9 +10,14 @@ from django.test import Client
 
 from accounts import elevations, endings, support
 from accounts.elevation_models import Elevation
+from accounts.factors import Factor
 from accounts.support_models import SupportCode
 from audit.models import AuditEvent
+from consent.models import Consent
+from exports.models import ExportJob
+from fhirproxy import health
 from notices.models import Notice
+from portal import account_state
 from tests import factories, proving
 
 pytestmark = pytest.mark.django_db
@@ -66,7 +71,7 @@ def test_A14_the_account_is_masked_and_holds_states_and_counts_only(opened, alic
 
     assert "A… M…" in page
     assert "1979" in page
-    assert "<code>active</code>: 1" in page
+    assert "On: 1" in page
     for hidden in (
         "Moreno",
         "Alice",
@@ -171,6 +176,7 @@ def test_A14_elevation_shows_who_it_is_for_minutes_and_tells_the_patient(opened,
     page = elevate(opened).text
 
     assert "Alice Moreno" in page
+    assert "15 minutes are left." in page
     assert alice.user.email in page
     assert "LDL" not in page
     elevation = Elevation.objects.get()
@@ -228,3 +234,9 @@ def test_A14_without_reason_and_ticket_there_is_no_elevation(opened, sam, change
     with pytest.raises(elevations.Refused):
         elevations.start(sam, **WHY | changes)
     assert events("elevation:start")[0].reasons == ["elevation.reason"]
+
+
+def test_every_state_has_words_and_no_code_stands_alone():
+    codes = {*Consent.Status.values, *ExportJob.Status.values, *(set(Factor) - {Factor.PROVIDER_MFA})}
+
+    assert codes | {health.UP, health.DOWN, health.UNKNOWN} <= set(account_state.WORDS)
