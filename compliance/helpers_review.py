@@ -4,7 +4,7 @@ The list holds codes only. Names and dates of birth stand on the page that compa
 """
 
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 from django.contrib import admin, messages
 from django.db.models import Model
@@ -20,6 +20,7 @@ from accounts import relationships
 from accounts.models import Patient, RelatedPerson, RelatedPersonChange
 from accounts.relation_states import HELPING, Why
 from accounts.relations import Refused
+from compliance.console import Console
 from compliance.readonly import ReadOnlyAdmin, ReadOnlyInline
 from consent import ages, helper_requests, helping
 from consent.staff import Action
@@ -66,12 +67,12 @@ class RelatedPersonAdmin(ReadOnlyAdmin):
         return format_html('<a href="{}">Look at the evidence, and decide</a>', address)
 
     def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return self.admin_site.may(request, Action.REVIEW_HELPERS)
+        return cast(Console, self.admin_site).may(request, Action.REVIEW_HELPERS)
 
     has_module_permission = has_view_permission
 
     def get_urls(self) -> list[Any]:
-        view = partial(self.admin_site.admin_view, action=Action.REVIEW_HELPERS)
+        view = partial(cast(Console, self.admin_site).admin_view, action=Action.REVIEW_HELPERS)
         name = "accounts_relatedperson"
         return [
             path("<str:object_id>/review/", view(self.review), name=f"{name}_review"),
