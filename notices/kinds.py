@@ -103,6 +103,16 @@ KINDS = {
         pgettext_lazy("notice.limit_answered.line", "Your clinic answered the limit that you asked for."),
         path="/sharing/",
     ),
+    "client_decided": Kind(
+        pgettext_lazy("notice.client_decided.subject", "The clinic decided about an app of yours"),
+        pgettext_lazy(
+            "notice.client_decided.body",
+            "The clinic looked at an app that you registered. Sign in to see what it decided, and why.",
+        ),
+        pgettext_lazy("notice.client_decided.line", "The clinic decided about your app %(app)s."),
+        names=("app",),
+        path="/developers/",
+    ),
     "question_answered": Kind(
         pgettext_lazy("notice.question_answered.subject", "Your clinic answered you"),
         pgettext_lazy(

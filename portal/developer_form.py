@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from django import forms
-from django.utils.translation import pgettext_lazy
+from django.utils.translation import pgettext, pgettext_lazy
 
 from smart import metadata
 from smart.commands import Held, InvalidClient
@@ -177,3 +177,19 @@ class AppForm(forms.Form):
             member = "proof"
         text = WRONG.get(error.member) or pgettext_lazy("developer.wrong", "This cannot be registered.")
         self.add_error(member, WRONG["jwks_uri"] if member == "jwks_uri" else text)
+
+
+class ClaimForm(forms.Form):
+    client_id = forms.CharField(label="client_id", max_length=100)
+    token = forms.CharField(
+        label="registration_access_token",
+        max_length=200,
+        widget=forms.PasswordInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+    )
+
+    def refuse(self, error: InvalidClient) -> None:
+        if error.member == "token":
+            text = pgettext("developer.claim.no", "There is no such app, or it is not yours to add.")
+        else:
+            text = pgettext("developer.claim.many", "You have as many apps as one person can have.")
+        self.add_error(error.member, text)

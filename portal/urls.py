@@ -117,6 +117,7 @@ urlpatterns = [
     path("activity/disclosures/<uuid:asked_id>/file/", disclosures.file, name="disclosures-file"),
     path("developers/", developers.developers, name="developers"),
     path("developers/new/", developers.new, name="developer-new"),
+    path("developers/claim/", developers.claim, name="developer-claim"),
     path("developers/<slug:client_id>/", developers.app, name="developer-app"),
     path("developers/<slug:client_id>/change/", developers.change, name="developer-change"),
     path("developers/<slug:client_id>/secret/", developers.secret, name="developer-secret"),

@@ -11,8 +11,10 @@ from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
+from django.utils.crypto import constant_time_compare
 
 from accounts.models import User
+from notices import commands as notices
 from smart import events, metadata, states, tokens, trail
 from smart.metadata import REVIEWED, InvalidClient, is_web_address
 from smart.models import Client, ClientReview, InitialAccess
@@ -185,6 +187,24 @@ def new_management_token(client: Client) -> str:
 
 
 @transaction.atomic
+def claim(client_id: str, token: str, *, by: User) -> Client:
+    """Make a client that registered itself a developer's own, who shows its registration access token.
+
+    Raises InvalidClient, in the same words whether there is none, it has an owner, or the token is wrong.
+    """
+    found = Client.objects.select_for_update().filter(client_id=client_id, user=None).first()
+    known = found.registration_token if found else ""
+    if not found or not known or not constant_time_compare(known, digest_of(token)):
+        raise InvalidClient("There is no such client, or it is not yours to add.", member="token")
+    if apps_of(by).count() >= MOST_OF_ONE:
+        raise InvalidClient(f"One person registers at most {MOST_OF_ONE} apps.", member="client_id")
+    found.user = by
+    found.save(update_fields=["user", "updated"])
+    trail.changed(found, by, "claim")
+    return found
+
+
+@transaction.atomic
 def move(client: Client, act: Act, *, by: User | None, reason: str = "", words: str = "") -> Client:
     """Change where a client stands, by the table of `smart.states`; it holds from the next request on.
 
@@ -207,7 +227,22 @@ def move(client: Client, act: Act, *, by: User | None, reason: str = "", words: 
     if before == S.ACTIVE:  # whatever comes next, real records are out of its reach
         events.tell(client, events.Kind.SUSPENDED)
     trail.moved(client, by, act, before, reason)
+    _tell_owner(client, act, by)
     return client
+
+
+def _tell_owner(client: Client, act: Act, by: User | None) -> None:
+    """What others decided about an app, its developer hears; the mail names no app."""
+    owner = client.user
+    if owner is None or not owner.is_active or act not in states.OF_REVIEWER or by == owner:
+        return
+    notices.enqueue(
+        "client_decided",
+        recipient=f"User/{owner.pk}",
+        email=owner.email,
+        language=owner.language,
+        context={"app": client.name},
+    )
 
 
 S = Client.Status

@@ -2,7 +2,7 @@
 
 One reading for every way to register: the developers' pages, the console, and the endpoint of RFC 7591.
 Members that we do not know are passed over (RFC 7591, 2), `logo_uri` too: a page shows an app's
-initials, never a picture that somebody else serves or drew.
+name, never a picture that somebody else serves or drew.
 """
 
 import unicodedata

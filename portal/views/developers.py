@@ -9,13 +9,14 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.functional import Promise
 from django.utils.translation import pgettext, pgettext_lazy
+from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from accounts.models import User
-from portal.developer_form import PROOFS, AppForm
+from portal.developer_form import PROOFS, AppForm, ClaimForm
 from portal.guards import signed_in
 from portal.pages import page
-from smart import commands, metadata, states
+from smart import commands, metadata, registration, states
 from smart.commands import InvalidClient, NotReady
 from smart.models import Client, ClientReview
 from smart.states import OF_OWNER, Act, WrongState
@@ -74,7 +75,11 @@ def developers(request: DeveloperRequest) -> HttpResponse:
         {"client": one, "status": STATUS[Client.Status(one.status)], "kind": KIND.get(one.status)}
         for one in commands.apps_of(request.user)
     ]
-    return render(request, "portal/developers.html", {"rows": rows, "base": settings.FHIR_BASE_URL})
+    return render(
+        request,
+        "portal/developers.html",
+        {"rows": rows, "base": settings.FHIR_BASE_URL, "can_claim": registration.is_on()},
+    )
 
 
 @page("developer-new", reads=("Client",))
@@ -90,6 +95,23 @@ def new(request: DeveloperRequest) -> HttpResponse:
         else:
             return redirect("portal:developer-app", client.client_id)
     return render(request, "portal/developer_new.html", {"form": form}, status=422 if form.errors else 200)
+
+
+@page("developer-claim", reads=("Client",))
+@require_http_methods(["GET", "POST"])
+@signed_in
+@sensitive_post_parameters("token")
+def claim(request: DeveloperRequest) -> HttpResponse:
+    """An app that registered itself gets an owner: whoever holds its registration access token."""
+    form = ClaimForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            client = commands.claim(**form.cleaned_data, by=request.user)
+        except InvalidClient as error:
+            form.refuse(error)
+        else:
+            return redirect("portal:developer-app", client.client_id)
+    return render(request, "portal/developer_claim.html", {"form": form}, status=422 if form.errors else 200)
 
 
 @page("developer-app", reads=("Client", "ClientReview"))

@@ -1,15 +1,19 @@
 """A developer registers an app, in the sandbox at once; the clinic lets it in, or says why not."""
 
 import base64
+import io
 import json
 import re
 
 import pytest
+from django.core.management import CommandError, call_command
 from django.test import Client as Browser
 
 from audit.models import AuditEvent
+from notices.models import Notice
 from smart import commands
 from smart.models import Client, InitialAccess
+from smart.states import Act
 from tests import factories
 from tests.smart import signing
 
@@ -227,3 +231,107 @@ def test_pages_are_in_spanish_too(dana):
 
     assert "pacientes de prueba" in page
     assert commands.apps_of(client.user).count() == 1
+
+
+# An app that registered itself
+
+
+@pytest.fixture
+def by_itself(settings) -> tuple[Client, str]:
+    settings.DYNAMIC_REGISTRATION = "token"
+    said = {
+        "client_name": "Sugar",
+        "redirect_uris": ["https://a.example/"],
+        "token_endpoint_auth_method": "none",
+    }
+    client, _ = commands.register_app(said, by=None, credential="InitialAccess/1")
+    return client, commands.new_management_token(client)
+
+
+def add(browser: Browser, client_id: str, token: str):
+    return browser.post("/developers/claim/", {"client_id": client_id, "token": token})
+
+
+def test_who_holds_the_token_of_an_app_that_registered_itself_makes_it_theirs(dana, by_itself):
+    client, token = by_itself
+    assert "/developers/claim/" in dana.get("/developers/").content.decode()
+
+    assert add(dana, client.client_id, token)["Location"] == f"/developers/{client.client_id}/"
+
+    assert "Sugar" in dana.get("/developers/").content.decode()
+    assert AuditEvent.objects.get(type="client:change").detail["change"] == "claim"
+
+
+def test_A22_who_does_not_learns_nothing_of_it(dana, by_itself):
+    client, token = by_itself
+    answers = {
+        add(dana, *pair).status_code for pair in ((client.client_id, "x"), ("nobody", token), ("nobody", "x"))
+    }
+    add(dana, client.client_id, token)
+    mallory = of(factories.create_user("Mallory Quinn"))
+
+    again = add(mallory, client.client_id, token)
+
+    assert answers == {422} == {again.status_code}
+    assert "There is no such app, or it is not yours to add." in again.content.decode()
+    assert Client.objects.get(pk=client.pk).user.name == "Dana Cho"
+
+
+def test_A6_an_app_that_registered_nobody_can_be_claimed_without_a_token(dana):
+    client = factories.acme_client()
+
+    assert add(dana, client.client_id, "").status_code == 422
+    assert add(dana, client.client_id, "x").status_code == 422
+
+
+# What the clinic decided
+
+
+@pytest.mark.parametrize(
+    ("act", "more"), [("approve", {}), ("refuse", {"reason": "purpose", "words": "Say what for."})]
+)
+def test_a_developer_is_told_what_the_clinic_decided(dana, act, more):
+    client = register(dana)
+    commands.move(client, Act.ASK, by=client.user)
+    assert not Notice.objects.exists()  # of what they did themselves
+
+    commands.move(client, Act(act), by=factories.create_staff("Ada Brook", "administrator"), **more)
+
+    notice = Notice.objects.get()
+    assert (notice.kind, notice.recipient) == ("client_decided", f"User/{client.user.pk}")
+    assert notice.email == client.user.email
+
+
+def test_nobody_is_told_of_an_app_that_nobody_owns(by_itself):
+    commands.move(by_itself[0], Act.BLOCK, by=factories.create_staff("Ada Brook", "administrator"))
+
+    assert not Notice.objects.exists()
+
+
+# Test patients
+
+
+def test_a_person_is_marked_as_made_up_by_a_command_and_the_log_says_so():
+    patient = factories.create_patient("Testa Probe")
+    type(patient).objects.update(is_test=False)
+
+    call_command("test_patient", str(patient.pk), stdout=io.StringIO())
+    patient.refresh_from_db()
+    assert patient.is_test
+
+    with pytest.raises(CommandError, match="so already"):
+        call_command("test_patient", str(patient.pk))
+    call_command("test_patient", str(patient.pk), "--off", stdout=io.StringIO())
+    patient.refresh_from_db()
+    assert not patient.is_test
+    events = AuditEvent.objects.filter(type="admin:change", target=f"Patient/{patient.pk}")
+    assert [event.detail["change"] for event in events.order_by("recorded_at")] == [
+        "test-patient-on",
+        "test-patient-off",
+    ]
+
+
+def test_nobody_else_is_marked():
+    for wrong in ("nobody", "00000000-0000-0000-0000-000000000000"):
+        with pytest.raises(CommandError, match="no such patient"):
+            call_command("test_patient", wrong)

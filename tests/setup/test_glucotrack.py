@@ -2,18 +2,22 @@
 
 import base64
 import hashlib
+import socket
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
+import requests
 
 from demo.glucotrack import pages, records
 from demo.glucotrack.records import AccessEnded, Problem
+from demo.glucotrack.site import Site
 from tests.setup.clinic import TOKENS
 from tests.setup.clinic import clinic as run_clinic
 
@@ -176,3 +180,47 @@ def test_the_app_runs_without_django_and_without_our_code():
     )
 
     assert loaded.stdout.strip() == "[]"
+
+
+# Opened by the clinic (SMART App Launch 2.2, EHR launch)
+
+
+@pytest.fixture
+def opened(clinic):
+    """opened("iss=…&launch=…") → status and address of the answer, and the page after it."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    site = Site(port, clinic.url, "glucotrack")
+    thread = threading.Thread(target=site.serve_forever, args=[0.02], daemon=True)
+    thread.start()
+    with requests.Session() as browser:
+        browser.trust_env = False
+
+        def ask(query: str) -> tuple[str, str]:
+            answer = browser.get(f"http://{site.host}/launch?{query}", allow_redirects=False)
+            assert answer.status_code in (302, 303)
+            return answer.headers["Location"], browser.get(f"http://{site.host}/").text
+
+        yield ask
+    site.shutdown()
+    site.server_close()
+    thread.join()
+
+
+def test_the_clinic_opens_it_and_it_asks_with_what_it_was_given(clinic, opened):
+    location, _ = opened(urlencode({"iss": clinic.url, "launch": "a-launch"}))
+
+    request = parse_qs(urlsplit(location).query)
+    assert location.startswith(clinic.url.partition("/fhir")[0])
+    assert (request["launch"], request["aud"]) == (["a-launch"], [clinic.url])
+    assert "launch" in request["scope"][0].split()
+    assert "launch/patient" not in request["scope"][0].split()
+
+
+@pytest.mark.parametrize("query", ["iss=https://evil.example/fhir&launch=x", "launch=x", "iss={url}", ""])
+def test_A4_another_clinic_cannot_send_it_anywhere(clinic, opened, query):
+    location, page = opened(query.format(url=clinic.url))
+
+    assert location == "/"
+    assert "does not know this clinic" in page
