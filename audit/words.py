@@ -187,12 +187,19 @@ REASONS: Mapping[str, Promise] = {
         "reason.identity.taken", "We said no because another record is joined there."
     ),
     **dict.fromkeys(
-        ("request.400", "request.404", "request.405", "request.406", "request.413", "request.415"),
+        (
+            *("request.400", "request.404", "request.405", "request.406", "request.413", "request.415"),
+            *("request.422", "request.429"),
+        ),
         pgettext_lazy("reason.request", "We said no because nobody can ask for it in that way."),
     ),
     "request.403": pgettext_lazy("reason.request.403", "We said no because the request was not safe."),
     "request.428": pgettext_lazy(
         "reason.request.428", "We said no because it did not say what it wanted to change."
+    ),
+    **dict.fromkeys(
+        ("request.409", "request.412"),
+        pgettext_lazy("reason.request.412", "We said no because the record had changed in the meantime."),
     ),
     "token.unknown": pgettext_lazy("reason.token.unknown", "We said no because we do not know the key."),
     "cursor.invalid": pgettext_lazy(

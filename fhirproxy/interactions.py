@@ -74,7 +74,9 @@ def parse(
     if parts[0] not in SERVED:
         raise Refusal(404, "This resource type is not served here. See /fhir/r4/metadata.")
     if method != "GET":
-        raise Refusal(405, "Only reading is served here.", {"Allow": "GET"})
+        raise Refusal(
+            405, "Only reading is served here, and create and update of single resources.", {"Allow": "GET"}
+        )
     query = [(name, value) for name, value in query if name != "_format"]
     _refuse_twice(query)
     match parts:
@@ -85,6 +87,16 @@ def parse(
         case [resource_type, resource_id, *rest] if FHIR_ID.match(resource_id):
             return _instance(resource_type, resource_id, rest, query, headers or {})
     raise Refusal(404, NOT_SERVED)
+
+
+def writing(method: str, path: str) -> Interaction | None:
+    """The create or update that a request asks for; None for all else, which `parse` reads or refuses."""
+    match method, path.strip("/").split("/"):
+        case "POST", [resource_type] if resource_type in SERVED:
+            return Interaction("create", resource_type)
+        case "PUT", [resource_type, resource_id] if resource_type in SERVED and FHIR_ID.match(resource_id):
+            return Interaction("update", resource_type, resource_id)
+    return None
 
 
 def _instance(

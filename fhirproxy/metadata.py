@@ -8,6 +8,7 @@ from django.conf import settings
 
 from fhirproxy.models import Source
 from fhirproxy.served import COMMON, REFERENCES, REVINCLUDES, SERVED
+from fhirproxy.writes import kinds
 
 EVERYTHING_DEFINITION = "http://hl7.org/fhir/OperationDefinition/Patient-everything"
 # Kept here and not at the EHR (`fhirproxy.consents`, `.audit_events`, `.people_reads`): on no allow-list of
@@ -120,6 +121,7 @@ def _resources() -> list[dict[str, Any]]:
             entry["interaction"] += [{"code": code} for code in codes]
             entry["searchParam"] = [{"name": p, "type": _kind(p)} for p in params]
             entry["conditionalRead"] = "full-support"
+            entry["interaction"] += [{"code": code} for code in kinds.interactions(name, "client")]
             entry["searchRevInclude"] = sorted(REVINCLUDES)
         if rule.includes:
             entry["searchInclude"] = [f"{name}:{param}" for param in sorted(rule.includes)]

@@ -1,3 +1,5 @@
+from uuid import UUID
+
 from celery import shared_task
 
 from fhirproxy import health
@@ -10,6 +12,12 @@ from fhirproxy.writes import dispatch
 def sweep_writes() -> None:
     """Carry on approved changes that a crash left. Safe to run twice."""
     dispatch.sweep()
+
+
+@shared_task
+def send_write(command_id: str) -> None:
+    """Send one approved change now. Safe to run twice."""
+    dispatch.send(UUID(command_id))
 
 
 @shared_task

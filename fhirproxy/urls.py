@@ -1,6 +1,6 @@
 from django.urls import path, re_path
 
-from fhirproxy import audit_events, brands, consents, people_reads, views
+from fhirproxy import audit_events, brands, consents, people_reads, receipts, views
 
 app_name = "fhirproxy"
 urlpatterns = [
@@ -27,6 +27,7 @@ urlpatterns = [
             "RelatedPerson": "related-person",
         }.items()
     ),
+    path("r4/Task/<uuid:command_id>", receipts.receipt, name="receipt"),
     path("r4/<path:path>", views.fhir, name="fhir"),
     # One base for each EHR. (No slug is r4: see Source.problem.)
     path(

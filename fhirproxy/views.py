@@ -16,16 +16,18 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 
 from audit import context
+from audit.events import EventType
 from consent.decision import Reason
 from consent.requester import Requester
 from fhirproxy import batches, budgets, gate, interactions, release
 from fhirproxy.batches import Batch, Query
-from fhirproxy.interactions import NOT_SERVED
+from fhirproxy.interactions import NOT_SERVED, Interaction
 from fhirproxy.metadata import capability_statement
 from fhirproxy.models import Source
 from fhirproxy.outcomes import EHR_DOWN, LOG_DOWN, Refusal
 from fhirproxy.upstream import FHIR_JSON, FhirResponse
 from fhirproxy.upstream.exchange import within
+from fhirproxy.writes import door
 from smart import dpop
 from smart.jwts import BadToken
 
@@ -80,8 +82,11 @@ def answer(
         batch = refusing(requester, lambda: batches.read(json_of(request)))
         with serve.in_time():
             return http(_batch(serve, batch))
-    asked = refusing(requester, lambda: query(request))
     headers = {name.lower(): value for name, value in request.headers.items()}
+    if writing := interactions.writing(request.method or "", path):
+        with serve.in_time():
+            return http(serve.write(writing, headers, request))
+    asked = refusing(requester, lambda: query(request))
     with serve.in_time():
         found = serve(request.method or "", path, asked, headers)
     return _bytes_of(found) if raw and found.status == 200 else http(found)
@@ -115,6 +120,17 @@ class _Server:
     def __call__(self, method: str, path: str, query: Query, headers: Mapping[str, str]) -> FhirResponse:
         interaction = refusing(self.requester, lambda: interactions.parse(method, path, query, headers))
         return gate.serve(self.requester, interaction, self.source)
+
+    def write(
+        self, interaction: Interaction, headers: Mapping[str, str], request: HttpRequest
+    ) -> FhirResponse:
+        return gate.serve(
+            self.requester,
+            interaction,
+            self.source,
+            event=EventType.RECORD_REFUSE,  # what was taken in has events of its own
+            answer=lambda call: door.take(call, headers, request.GET, lambda: json_of(request)),
+        )
 
     def in_time(self) -> AbstractContextManager[None]:
         """Inside, all that the EHR is asked for ends together: pages without end hold no worker."""

@@ -20,10 +20,13 @@ OPEN = re.compile(r"/\.well-known/|/fhir/([^/]+/)?r4/(metadata$|\.well-known/)")
 PER_CLIENT = re.compile(r"/fhir/|/api/|/o/(token|par|revoke_token|introspect|userinfo)/")
 METHODS = "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT"
 HEADERS = (
-    "accept, authorization, content-type, dpop, if-match, if-modified-since, if-none-exist, if-none-match, "
-    "prefer, x-request-id"
+    "accept, authorization, content-type, dpop, idempotency-key, if-match, if-modified-since, if-none-exist, "
+    "if-none-match, prefer, x-client-version, x-request-id"
 )
-EXPOSED = "ETag, Last-Modified, Location, Retry-After, WWW-Authenticate, X-Audit-Receipt, X-Request-Id"
+EXPOSED = (
+    "Content-Location, ETag, Idempotency-Replayed, Last-Modified, Location, Retry-After, WWW-Authenticate, "
+    "X-Audit-Receipt, X-Request-Id"
+)
 MAX_AGE = "600"  # seconds that a browser keeps a preflight
 OUT = (Client.Status.SUSPENDED, Client.Status.BLOCKED, Client.Status.REMOVED)
 KEPT, AGAIN = 60.0, 2.0  # seconds that what we read holds; and at least, where an origin is not in it

@@ -124,6 +124,12 @@ def named(code: str) -> Kind | None:
     return kinds().get(code)
 
 
+def interactions(resource_type: str, who: str) -> list[str]:
+    """Those that somebody of this role may propose for resources of a type, or for some of them."""
+    rows = [kind for kind in kinds().values() if kind.type == resource_type]
+    return [code for code in ("create", "update") if any(kind.takes(code, who) for kind in rows)]
+
+
 def _kind(row: dict[str, Any]) -> Kind:
     try:
         groups = tuple(

@@ -73,6 +73,7 @@ AUDIT_EVENTS = (
 )
 PEOPLE = tuple(("GET", f"{kind}/nobody") for kind in ("Person", "PractitionerRole", "RelatedPerson"))
 PEOPLE = (*PEOPLE, ("GET", "RelatedPerson"), ("POST", "RelatedPerson/_search"))
+RECEIPTS = (("GET", "Task/{task}"), ("DELETE", "Task/{task}"), ("PUT", "Task/{task}"), ("GET", "Task"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +91,7 @@ class Row:
 
 def asked(base: str) -> Iterator[tuple[str, str, str]]:
     """Method, pattern and body."""
-    for one in (*OF_ALL, *CONSENTS, *AUDIT_EVENTS, *PEOPLE):
+    for one in (*OF_ALL, *CONSENTS, *AUDIT_EVENTS, *PEOPLE, *RECEIPTS):
         method, path, *body = one
         yield method, f"{base}{path}", body[0] if body else ""
     for group in GROUPS:
@@ -137,6 +138,7 @@ def fill(pattern: str, world: World, types: dict[str, str] = GROUPS) -> str:
         "patient": f"{world.alice}-patient",
         "binary": f"{world.alice}-binary",
         "consent": str(world.consent.pk),
+        "task": "00000000-0000-4000-8000-000000000001",  # of nobody
         "source": "embedded",
     }
     return pattern.format(**values)
