@@ -10,10 +10,13 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
+from django.utils import timezone
 
 from accounts.models import Patient, User
 from audit.events import EventType, Outcome
+from consent import authority
 from consent.decision import Reason
+from consent.models import Consent
 from consent.requester import Requester
 from fhirproxy import asking
 from fhirproxy.models import Source, WriteCommand, WriteEvent
@@ -30,7 +33,7 @@ from fhirproxy.writes.intake import (
     TooManyWaiting,
     version_of,
 )
-from fhirproxy.writes.proposals import InvalidResource, Wrong
+from fhirproxy.writes.proposals import InvalidResource, Wrong, unmarked
 from fhirproxy.writes.states import WAITING, WrongState, move
 from notices import commands as notices
 
@@ -214,7 +217,7 @@ def compare(command: WriteCommand) -> tuple[list[Difference], bodies.Resource | 
     decides). Raises EhrFailure, NoTarget."""
     kind = kinds.named(command.kind)
     body, _ = _now(command)
-    base, now, proposed = (bodies.read(text) for text in (command.base, body, command.resource))
+    base, now, proposed = (unmarked(bodies.read(t)) for t in (command.base, body, command.resource))
     found = differences.between(base, now, proposed, kind)
     return found, differences.resolved(now, found)
 
@@ -235,7 +238,7 @@ def rebase(
         _decide_review(command, requester)
     kind = kinds.named(command.kind)
     body, version = _now(command)
-    base, now, proposed = (bodies.read(text) for text in (command.base, body, command.resource))
+    base, now, proposed = (unmarked(bodies.read(t)) for t in (command.base, body, command.resource))
     merged = differences.resolved(now, differences.between(base, now, proposed, kind), choices or {})
     if merged is None or not version:
         raise WrongState("a person has to decide what differs")
@@ -263,9 +266,16 @@ def block_for_consent(consent_id: UUID) -> int:
     """End what a consent carried and the EHR has not got yet (see `consent.dependents`)."""
     found = WriteCommand.objects.select_for_update(of=("self",)).select_related("client", "author")
     commands = list(found.filter(consent_id=consent_id, status__in=WAITING).order_by("created_at"))
+    reason = _why_ended(consent_id) if commands else ""
     for command in commands:
-        block(command, Reason.REVOKED)
+        block(command, reason)
     return len(commands)
+
+
+def _why_ended(consent_id: UUID) -> str:
+    consent = Consent.objects.get(pk=consent_id)
+    facts = (consent.pk, consent.status, consent.period_end, consent.revoked_at)
+    return authority.why_missing(*facts, timezone.now()) or Reason.CHANGED
 
 
 def block(command: WriteCommand, reason: str) -> None:

@@ -25,7 +25,7 @@ from fhirproxy.upstream.http import wait_of
 from fhirproxy.writes import bodies, kinds
 from fhirproxy.writes.commands import Status, block, move, tell
 from fhirproxy.writes.deciding import log_by_system
-from fhirproxy.writes.proposals import IDENTIFIER
+from fhirproxy.writes.proposals import IDENTIFIER, unmarked
 from fhirproxy.writes.provenance import provenance
 from fhirproxy.writes.states import WrongState
 
@@ -212,15 +212,11 @@ def _transaction(command: WriteCommand) -> FhirRequest:
 
 def _marked(command: WriteCommand) -> bodies.Resource:
     """The resource with the command's id in it, in the place of that of the command before."""
-    resource = bodies.read(command.resource)
+    resource = unmarked(bodies.read(command.resource))
     ours = {"system": IDENTIFIER, "value": str(command.id)}
     kind = kinds.named(command.kind)
-    if kind and kind.one_identifier:
-        resource["identifier"] = ours
-    else:
-        others = [i for i in resource.get("identifier", []) if i.get("system") != IDENTIFIER]
-        resource["identifier"] = [*others, ours]
-    return resource
+    alone = kind is not None and kind.one_identifier
+    return resource | {"identifier": ours if alone else [*resource.get("identifier", []), ours]}
 
 
 def _patient_id(command: WriteCommand) -> str:

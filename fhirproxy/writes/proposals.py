@@ -71,6 +71,16 @@ def plain(resource: Mapping[str, Any], interaction: str) -> tuple[bodies.Resourc
     return clean, changed
 
 
+def unmarked(resource: Mapping[str, Any]) -> bodies.Resource:
+    """Without the ids of commands that wrote it: they say nothing of the patient."""
+    found = resource.get("identifier")
+    if not isinstance(found, list):
+        return dict(resource)
+    others = [each for each in found if not isinstance(each, dict) or each.get("system") != IDENTIFIER]
+    rest = {name: value for name, value in resource.items() if name != "identifier"}
+    return rest | {"identifier": others} if others else rest
+
+
 def check(call: Call, kind: Kind, resource: bodies.Resource, base: Mapping[str, Any] | None = None) -> None:
     """Raises InvalidResource with all that is wrong; EhrFailure where a reference cannot be looked up.
 

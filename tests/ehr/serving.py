@@ -1,4 +1,4 @@
-"""What the fake EHR knows of FHIR: read, search with pages, create once, transaction."""
+"""What the fake EHR knows of FHIR: read, search with pages, create once, update by version, transaction."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -29,6 +29,7 @@ class Store:
         self.shape, self.base = shape, base
         self.resources: dict[str, Resource] = {}
         self.pages: dict[str, tuple[str, list[Resource]]] = {}
+        self.versions: dict[str, list[Resource]] = {}  # of what was written here, the oldest first
 
     def load(self, resources: Sequence[Resource]) -> None:
         for resource in resources:
@@ -37,11 +38,23 @@ class Store:
     def answer(self, method: str, path: str, query: Query, headers: Mapping[str, str], body: bytes) -> Answer:
         if method == "POST":
             return self._post(path, headers.get("If-None-Exist", ""), json.loads(body))
+        if method == "PUT":
+            status, where = self._update(path, headers.get("If-Match", ""), json.loads(body))
+            return (
+                (status, {"Location": f"{self.base}/{where}"}, body)
+                if where
+                else _outcome(status, "conflict")
+            )
         params = dict(query)
         if path == "metadata":
             return _json(200, self._capability())
         if token := self._token(path, params):
             return self._page(*token)
+        if path.endswith("/_history"):
+            entries = [
+                {"resource": r} for r in reversed(self.versions.get(path.removesuffix("/_history"), []))
+            ]
+            return _json(200, {"resourceType": "Bundle", "type": "history", "entry": entries})
         if "/" in path:
             found = self.resources.get(path)
             return _json(200, self._shown(found)) if found else _outcome(404, "not-found")
@@ -106,13 +119,24 @@ class Store:
     def _shown(self, resource: Resource) -> Resource:
         if not self.shape.meta:
             return {name: value for name, value in resource.items() if name != "meta"}
-        return {"meta": {"versionId": "1", "lastUpdated": "2026-01-01T00:00:00Z"}} | resource
+        key = f"{resource['resourceType']}/{resource['id']}"
+        version = {"versionId": self._version(key), "lastUpdated": "2026-01-01T00:00:00Z"}
+        return resource | {"meta": resource.get("meta", {}) | version}
+
+    def _version(self, key: str) -> str:
+        return str(max(1, len(self.versions.get(key, []))))
 
     def _post(self, path: str, if_none_exist: str, resource: Resource) -> Answer:
         if path == "" and resource.get("type") == "transaction":
             entries = []
             for entry in resource["entry"]:
-                status, where = self._create(entry["resource"], entry["request"].get("ifNoneExist", ""))
+                asked = entry["request"]
+                if asked["method"] == "PUT":
+                    status, where = self._update(asked["url"], asked.get("ifMatch", ""), entry["resource"])
+                    if not where:  # it comes first, so nothing was done yet
+                        return _outcome(status, "conflict")
+                else:
+                    status, where = self._create(entry["resource"], asked.get("ifNoneExist", ""))
                 entries.append({"response": {"status": str(status), "location": where}})
             return _json(200, {"resourceType": "Bundle", "type": "transaction-response", "entry": entries})
         status, where = self._create(resource, if_none_exist)
@@ -129,7 +153,20 @@ class Store:
                     return 200, f"{kind}/{there['id']}/_history/1"
         resource = resource | {"id": f"made-{len(self.resources)}"}
         self.load([resource])
+        self.versions[f"{kind}/{resource['id']}"] = [self._shown(resource)]
         return 201, f"{kind}/{resource['id']}/_history/1"
+
+    def _update(self, key: str, if_match: str, resource: Resource) -> tuple[int, str]:
+        """(status, address of the new version; empty: refused)."""
+        if key not in self.resources:
+            return 404, ""
+        if if_match.removeprefix("W/").strip('"') != self._version(key):
+            return 412, ""
+        self.versions.setdefault(key, [self._shown(self.resources[key])])
+        self.load([resource])
+        self.versions[key].append(resource)  # so that it has its version,
+        self.versions[key][-1] = self._shown(resource)  # and says it
+        return 200, f"{key}/_history/{self._version(key)}"
 
     def _capability(self) -> Resource:
         kinds = sorted({resource["resourceType"] for resource in self.resources.values()} | {"Patient"})

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 
+from consent.vocabulary import FOLLOWING
 from demo.population import CANARY
 from fhirproxy.served import COMMON, SERVED, SHAPING
 from fhirstore.definitions import PARAMETERS
@@ -224,14 +225,17 @@ def unserved(kind: str, key: str) -> Iterator[Case]:
 
 
 def writes(kind: str, key: str, own: str) -> Iterator[Case]:
-    """Changes: none is served here, whosever record they name (A10)."""
+    """Changes, by an app that may make none, whosever record they name (A10)."""
     one = f"{kind}/{id_of(kind, key)}"
+    proposed = 405 if kind in FOLLOWING else 403  # create and update are served: the scope does not reach
     body = json.dumps({"resourceType": kind, "id": id_of(kind, key), "subject": f"Patient/{own}-patient"})
     for method, path in (
-        *(("PUT", one), ("POST", kind), ("PATCH", one), ("DELETE", one), ("POST", one), ("HEAD", one)),
+        *(("PATCH", one), ("DELETE", one), ("POST", one), ("HEAD", one)),
         *(("PUT", f"{kind}?_id={id_of(kind, key)}"), ("DELETE", f"{kind}?patient={key}-patient")),
         *(("PUT", f"{kind}/_search"), ("OPTIONS", one), ("TRACE", one)),
     ):
         yield Case(path, 405, method, body, FHIR_JSON)
-    yield Case(kind, 405, "POST", body, FHIR_JSON, {"if-none-exist": f"_id={id_of(kind, key)}"})
+    yield Case(one, proposed, "PUT", body, FHIR_JSON)
+    yield Case(kind, proposed, "POST", body, FHIR_JSON)
+    yield Case(kind, proposed, "POST", body, FHIR_JSON, {"if-none-exist": f"_id={id_of(kind, key)}"})
     yield Case(one, 405, "PATCH", '[{"op":"replace"}]', "application/json-patch+json")
