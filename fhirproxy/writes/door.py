@@ -82,10 +82,10 @@ class _Said:
 def take(call: Call, headers: Mapping[str, str], query: Mapping[str, Any], body: Body) -> FhirResponse:
     """Answer a create or an update. Raises Refusal, which stands in the log."""
     try:
+        _refuse_read_only(call)
         if set(query) - {"_format"}:
             raise Refusal(400, "Nothing but _format can be added to this address.")
         said = _Said.of(call, headers)
-        _refuse_read_only(call)
         command = _submitted(call, said, _resource(call, body))
         return _answer(call, command, said)
     except commands.NotAllowed as refusal:  # it is in the log
