@@ -144,6 +144,10 @@ REASONS: Mapping[str, Promise] = {
     "emergency.reviewed": pgettext_lazy(
         "reason.emergency.reviewed", "We said no because somebody else had checked it first."
     ),
+    "record.close": pgettext_lazy(
+        "reason.record.close",
+        "We said no because staff need a reason for the record of someone close to them.",
+    ),
     "record.not-yours": pgettext_lazy(
         "reason.record.not-yours", "We said no because this is not in your record."
     ),

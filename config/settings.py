@@ -295,6 +295,10 @@ PASSWORD_HASHERS = [
 # Whether tokens may still be given for an authorization: `smart` asks, and does not know what it is.
 SMART_AUTHORIZATION_CHECK = "consent.bearers.is_in_force"
 ELEVATION_MINUTES = env.number("ELEVATION_MINUTES", 15)  # that staff may do more than each day
+ENCOUNTER_HOURS_BEFORE = env.number("ENCOUNTER_HOURS_BEFORE", 72)  # a clinician sees whom they will see
+ENCOUNTER_HOURS_AFTER = env.number("ENCOUNTER_HOURS_AFTER", 336)  # and whom they saw
+# Whose record a clinician opens with a reason only, though they treat them (accounts/closeness.py).
+CLOSE_RECORDS = frozenset(env.listing("CLOSE_RECORDS", "family,colleague"))
 EMERGENCY_MINUTES = env.number("EMERGENCY_MINUTES", 15)  # that a view in an emergency runs
 CLINICIAN_CHECK = "fhirproxy.treating.treats"  # whether a clinician treats a patient now
 SMART_BASE_CHECK = "fhirproxy.brands.is_base"  # which FHIR bases are ours,

@@ -13,6 +13,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 from django.utils import timezone
 
+from accounts import closeness
 from accounts.models import Patient, RelatedPerson, User
 from accounts.relation_states import HELPING
 from audit.events import EventType, Outcome, Role
@@ -129,10 +130,15 @@ def _open(user: User, patient: Patient, *, why: str, text: str, on_team: bool) -
         )
         view.refresh_from_db()
         _tell(patient)
-        _log(EventType.EMERGENCY_OPEN, view, user, why=why, on_team=on_team)
+        _log(EventType.EMERGENCY_OPEN, view, user, why=why, on_team=on_team, **_how_close(user, patient))
     else:
         _log(EventType.EMERGENCY_OPEN, view, user, why=why, again=True)
     return view
+
+
+def _how_close(user: User, patient: Patient) -> dict[str, str]:
+    found = closeness.close(user, patient)
+    return {"close": found.value} if found else {}
 
 
 def _answers_end(view: EmergencyAccess) -> None:

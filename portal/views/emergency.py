@@ -17,7 +17,7 @@ from django.utils.functional import Promise
 from django.utils.translation import pgettext, pgettext_lazy
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from accounts import stepup
+from accounts import closeness, stepup
 from accounts.models import Patient
 from accounts.stepup import Action
 from consent import authority, emergencies
@@ -66,7 +66,7 @@ def emergency(request: StaffRequest) -> HttpResponse:
         emergencies.missed(request.user)
         return _form(request, form, NOT_FOUND)
     said = form.cleaned_data
-    on_team = treating.treats(request.user, patient)
+    on_team = treating.is_known_to_treat(request.user, patient)
     try:
         emergencies.open_record(request.user, patient, why=said["why"], text=said["text"], on_team=on_team)
     except emergencies.Refused as refused:
@@ -89,10 +89,13 @@ def chart(request: StaffRequest, patient_id: UUID) -> HttpResponse:
     if view:
         requester = authority.for_emergency(request.user, patient)
     else:
-        treats = treating.treats(request.user, patient) and patient.user_id != request.user.pk
-        log_look(request, patient, refused=not treats)
-        if not treats:
+        if not treating.is_known_to_treat(request.user, patient) or patient.user_id == request.user.pk:
+            log_look(request, patient, refused=True)
             raise Http404
+        if closeness.asks_for_a_reason(request.user, patient):
+            log_look(request, patient, refused=True, reason="record.close")
+            return render(request, "portal/chart_close.html", {"patient": patient}, status=403)
+        log_look(request, patient)
         requester = authority.for_clinician(request.user, patient, timezone.now(), treats=True)
     context: dict[str, Any] = {"patient": patient, "view": view, "parts": _parts(requester)}
     context["minutes"] = _minutes_left(view) if view else 0

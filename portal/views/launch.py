@@ -163,7 +163,9 @@ def _when(text: str) -> datetime | None:
         return None
 
 
-def log_look(request: StaffRequest, patient: Patient, *, refused: bool = False) -> None:
+def log_look(
+    request: StaffRequest, patient: Patient, *, refused: bool = False, reason: str = Reason.ROLE
+) -> None:
     """The page names the patient: to look at it is to read of their record."""
     record(
         Entry(
@@ -175,6 +177,6 @@ def log_look(request: StaffRequest, patient: Patient, *, refused: bool = False) 
             interaction="read",
             resource_types=("Patient",),
             purpose="TREAT",
-            reasons=(Reason.ROLE,) if refused else (),
+            reasons=(reason,) if refused else (),
         )
     )
