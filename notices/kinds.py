@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from django.utils.functional import Promise
 from django.utils.translation import pgettext_lazy
 
+from notices.topics import Topic
+
 
 @dataclass(frozen=True, slots=True)
 class Kind:
@@ -20,6 +22,7 @@ class Kind:
     line: Promise
     names: tuple[str, ...] = ()
     path: str = "/"  # the page of the portal that tells more
+    topic: Topic = Topic.SAFETY  # what is not said to be another goes out at once
 
 
 KINDS = {
@@ -42,6 +45,7 @@ KINDS = {
         pgettext_lazy("notice.app_stopped.line", "%(app)s can no longer get anything new."),
         names=("app",),
         path="/apps/",
+        topic=Topic.SHARING,
     ),
     "sharing_paused": Kind(
         pgettext_lazy("notice.sharing_paused.subject", "You paused all sharing"),
@@ -51,6 +55,7 @@ KINDS = {
         ),
         pgettext_lazy("notice.sharing_paused.line", "All sharing is paused."),
         path="/sharing/",
+        topic=Topic.SHARING,
     ),
     "sharing_resumed": Kind(
         pgettext_lazy("notice.sharing_resumed.subject", "Sharing is on again"),
@@ -60,6 +65,7 @@ KINDS = {
         ),
         pgettext_lazy("notice.sharing_resumed.line", "Sharing is on again, as it was before."),
         path="/sharing/",
+        topic=Topic.SHARING,
     ),
     "records_joined": Kind(
         pgettext_lazy("notice.records_joined.subject", "More records are with yours now"),
@@ -93,6 +99,7 @@ KINDS = {
         ),
         pgettext_lazy("notice.sharing_asked.line", "A request to share waits for your answer."),
         path="/sharing/",
+        topic=Topic.SHARING,
     ),
     "limit_answered": Kind(
         pgettext_lazy("notice.limit_answered.subject", "Your clinic answered you"),
@@ -102,6 +109,7 @@ KINDS = {
         ),
         pgettext_lazy("notice.limit_answered.line", "Your clinic answered the limit that you asked for."),
         path="/sharing/",
+        topic=Topic.ANSWERS,
     ),
     "client_decided": Kind(
         pgettext_lazy("notice.client_decided.subject", "The clinic decided about an app of yours"),
@@ -123,6 +131,7 @@ KINDS = {
             "notice.question_answered.line", "There is an answer to your question about your activity."
         ),
         path="/activity/questions/",
+        topic=Topic.ANSWERS,
     ),
     "log_alarm": Kind(
         pgettext_lazy("notice.log_alarm.subject", "The audit log needs you now"),
@@ -191,6 +200,7 @@ KINDS = {
         ),
         pgettext_lazy("notice.export_ready.line", "Your file is ready. You can get it in Downloads."),
         path="/downloads/",
+        topic=Topic.FILES,
     ),
     "write_added": Kind(
         pgettext_lazy("notice.write_added.subject", "Your clinic added what you sent"),
@@ -199,6 +209,7 @@ KINDS = {
             "Your clinic checked what you sent and added it to your record.",
         ),
         pgettext_lazy("notice.write_added.line", "Your clinic added what you sent to your record."),
+        topic=Topic.ANSWERS,
     ),
     "write_sent_back": Kind(
         pgettext_lazy("notice.write_sent_back.subject", "Your clinic sent something back to you"),
@@ -209,6 +220,7 @@ KINDS = {
         pgettext_lazy(
             "notice.write_sent_back.line", "Your clinic did not add what you sent. You can see why."
         ),
+        topic=Topic.ANSWERS,
     ),
     "write_blocked": Kind(
         pgettext_lazy("notice.write_blocked.subject", "Something was not sent to your clinic"),
@@ -220,6 +232,7 @@ KINDS = {
             "notice.write_blocked.line",
             "Something new was not sent to your clinic because what allowed it has ended.",
         ),
+        topic=Topic.ANSWERS,
     ),
     "new_sign_in": Kind(
         pgettext_lazy("notice.new_sign_in.subject", "New sign-in to your account"),
@@ -317,6 +330,7 @@ KINDS = {
         ),
         names=("helper",),
         path="/helpers/",
+        topic=Topic.HELPERS,
     ),
     "helper_stopped": Kind(
         pgettext_lazy("notice.helper_stopped.subject", "Help has ended"),
@@ -327,6 +341,7 @@ KINDS = {
         pgettext_lazy("notice.helper_stopped.line", "%(helper)s is no longer your helper."),
         names=("helper",),
         path="/helpers/",
+        topic=Topic.HELPERS,
     ),
     "helping_changed": Kind(
         pgettext_lazy("notice.helping_changed.subject", "A change to whom you help"),
@@ -337,6 +352,7 @@ KINDS = {
         pgettext_lazy("notice.helping_changed.line", "What you can see or do for %(patient)s changed."),
         names=("patient",),
         path="/acting/",
+        topic=Topic.HELPERS,
     ),
     "teen_soon": Kind(
         pgettext_lazy("notice.teen_soon.subject", "Your privacy changes soon"),
@@ -349,6 +365,7 @@ KINDS = {
         ),
         names=(),
         path="/helpers/",
+        topic=Topic.HELPERS,
     ),
     "teen_soon_helper": Kind(
         pgettext_lazy("notice.teen_soon_helper.subject", "A birthday changes what you see"),
@@ -361,6 +378,7 @@ KINDS = {
         ),
         names=("patient",),
         path="/acting/",
+        topic=Topic.HELPERS,
     ),
     "of_age_soon": Kind(
         pgettext_lazy("notice.of_age_soon.subject", "You will be an adult soon"),
@@ -371,6 +389,7 @@ KINDS = {
         pgettext_lazy("notice.of_age_soon.line", "On your birthday, your parents stop seeing your records."),
         names=(),
         path="/helpers/",
+        topic=Topic.HELPERS,
     ),
     "of_age_soon_helper": Kind(
         pgettext_lazy("notice.of_age_soon_helper.subject", "Your help ends on a birthday"),
@@ -383,5 +402,6 @@ KINDS = {
         ),
         names=("patient",),
         path="/acting/",
+        topic=Topic.HELPERS,
     ),
 }

@@ -5,6 +5,8 @@ import uuid
 from django.db import models
 from django.utils import timezone
 
+from notices.topics import DEFAULTS, Delivery
+
 
 class Outgoing(models.Model):
     """A row of an outbox: what is to be sent, when it is tried next, and how often it was."""
@@ -28,11 +30,12 @@ class Notice(Outgoing):
     language = models.CharField(max_length=5, default="en")
     context = models.JSONField(default=dict)  # names of apps, times: never a fact of health
     read_at = models.DateTimeField(null=True)
+    is_daily = models.BooleanField(default=False)  # goes with the others of its day in one e-mail
 
     class Phi:
         fields = ("email", "context")
         safe = (
-            *("id", "kind", "recipient", "language", "created_at"),
+            *("id", "kind", "recipient", "language", "created_at", "is_daily"),
             *("due_at", "sent_at", "read_at", "attempts"),
         )
 
@@ -41,3 +44,21 @@ class Notice(Outgoing):
 
     def __str__(self) -> str:
         return f"Notice/{self.id}"
+
+
+class Preference(models.Model):
+    """How soon a person wants to hear of a topic, where they chose."""
+
+    recipient = models.CharField(max_length=60)  # User/<id>
+    topic = models.CharField(max_length=10, choices=[(t.value, t.value) for t in DEFAULTS])
+    delivery = models.CharField(max_length=6, choices=[(d.value, d.value) for d in Delivery])
+
+    class Phi:
+        fields: tuple[str, ...] = ()
+        safe = ("id", "recipient", "topic", "delivery")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["recipient", "topic"], name="one_choice_for_a_topic")]
+
+    def __str__(self) -> str:
+        return f"Preference/{self.pk}"

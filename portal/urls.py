@@ -38,6 +38,7 @@ from portal.views import (
     support,
     visits,
 )
+from portal.views import settings as settings_pages
 
 app_name = "portal"
 urlpatterns = [
@@ -79,6 +80,8 @@ urlpatterns = [
     path("activate/", activate.activate, name="activate"),
     path("activate/account/", activate.account, name="activate-account"),
     path("activate/confirm/", activate.confirm, name="activate-confirm"),
+    path("settings/", settings_pages.language_and_time, name="settings"),
+    path("settings/notices/", settings_pages.told, name="settings-notices"),
     path("settings/security/", security.security, name="security"),
     path("settings/security/email/", security.email, name="email"),
     path("settings/security/email/code/", security.email_confirm, name="email-confirm"),

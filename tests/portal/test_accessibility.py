@@ -31,9 +31,12 @@ ALICE = [
         "/downloads/",
         "/downloads/new/",
     ),
-    *("/add/", "/add/blood-pressure/"),
+    *("/add/", "/add/blood-pressure/", "/insurance/", "/search/", "/settings/", "/settings/notices/"),
 ]
-ITEMS = {"result": "alice-ldl-7", "report": "alice-lipids-report-7", "document": "alice-document-3"}
+ITEMS = {
+    **{"result": "alice-ldl-7", "report": "alice-lipids-report-7", "document": "alice-document-3"},
+    **{"visit": "alice-visit-1", "appointment": "alice-appointment-1"},
+}
 Pages = dict[str, HttpResponse]
 
 
