@@ -13,10 +13,19 @@ from django.views.decorators.http import require_http_methods
 from accounts.models import User
 from notices import commands as notices
 from notices.kinds import KINDS
-from notices.topics import Topic
 from portal.guards import signed_in
 from portal.pages import page
 from portal.settings_forms import LanguageForm, NoticesForm
+
+# Of what goes out at once, that which any person can get.
+ALWAYS = (
+    "new_sign_in",
+    "sign_in_changed",
+    "email_changed",
+    "app_connected",
+    "helper_added",
+    "emergency_opened",
+)
 
 
 @page("settings", reads=("User",))
@@ -57,6 +66,6 @@ def told(request: HttpRequest) -> HttpResponse:
         "form": form,
         "email": user.email,
         "example": KINDS["export_ready"],
-        "always": [kind.subject for kind in KINDS.values() if kind.topic is Topic.SAFETY][:6],
+        "always": [KINDS[name].subject for name in ALWAYS],
     }
     return render(request, "portal/settings_notices.html", context, status=422 if form.errors else 200)

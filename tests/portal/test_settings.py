@@ -4,7 +4,9 @@ import pytest
 
 from accounts.models import User
 from notices import commands
+from notices.kinds import KINDS
 from notices.topics import Delivery, Topic
+from portal.views.settings import ALWAYS
 
 ALL_DAILY = dict.fromkeys(("sharing", "helpers", "answers", "files"), "daily")
 
@@ -45,3 +47,7 @@ def test_nobody_can_choose_away_what_is_about_safety(alice, client):
     client.post("/settings/notices/", {**ALL_DAILY, "safety": "portal"})
 
     assert Topic.SAFETY not in commands.preferences(f"User/{alice.pk}")
+
+
+def test_what_the_page_says_goes_at_once_does():
+    assert {KINDS[name].topic for name in ALWAYS} == {Topic.SAFETY}
