@@ -50,8 +50,12 @@ def helped(user: User) -> list[Patient]:
 def chosen(asked: AuthorizationRequest, user: User, launch: Launch | None) -> Subject | None:
     """Whom the answer is about: as launched, as picked, or the only one there is. Looked up each time."""
     found = subjects(user)
-    wanted = str(launch.patient_id) if launch else asked.parameters.get("record")
-    if wanted:
+    if launch:
+        opened = (launch.patient_id, launch.helper_id)
+        return next(
+            (s for s in found if (s.patient.pk, s.relation.pk if s.relation else None) == opened), None
+        )
+    if wanted := asked.parameters.get("record"):
         return next((each for each in found if str(each.patient.pk) == wanted), None)
     return found[0] if len(found) == 1 else None
 

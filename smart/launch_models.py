@@ -21,13 +21,15 @@ class Launch(models.Model):
     client = models.ForeignKey("smart.Client", models.CASCADE, related_name="+")
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+")
     patient = models.ForeignKey("accounts.Patient", models.CASCADE, related_name="+")
+    # Set: they opened it as this patient's helper, and may answer in no other capacity.
+    helper = models.ForeignKey("accounts.RelatedPerson", models.PROTECT, null=True, related_name="+")
     context = models.JSONField(default=dict)  # of the token response, besides `patient`
     created_at = models.DateTimeField(default=timezone.now, db_index=True)
     used_at = models.DateTimeField(null=True)
 
     class Phi:
         fields = ("context",)
-        safe = ("id", "digest", "client", "user", "patient", "created_at", "used_at")
+        safe = ("id", "digest", "client", "user", "patient", "helper", "created_at", "used_at")
 
     def __str__(self) -> str:
         return f"Launch/{self.id}"

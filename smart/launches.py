@@ -38,17 +38,30 @@ def launchable() -> list[Client]:
     return [c for c in Client.objects.exclude(launch_uri="").order_by("name", "pk") if is_launchable(c)]
 
 
-def begin(client: Client, *, user: User, patient: Patient, context: dict[str, Any] | None = None) -> str:
-    """Open an app for a patient. Returns the address at the app, with `iss` and `launch`.
+def begin(
+    client: Client,
+    *,
+    user: User,
+    patient: Patient,
+    helper: RelatedPerson | None = None,
+    context: dict[str, Any] | None = None,
+) -> str:
+    """Open an app for a patient, as themself, as who treats them or as their `helper`.
 
-    `context` is what the token response says besides `patient`: `encounter` (an id), `fhirContext`
-    (a list of objects with `reference` and `type`), `intent`. Raises NotLaunchable.
+    Returns the address at the app, with `iss` and `launch`. `context` is what the token response says
+    besides `patient`: `encounter` (an id), `fhirContext` (a list of objects with `reference` and `type`),
+    `intent`. Raises NotLaunchable.
     """
     if not is_launchable(client):
         raise NotLaunchable
     value = secrets.token_urlsafe(32)
     Launch.objects.create(
-        digest=_digest(value), client=client, user=user, patient=patient, context=context or {}
+        digest=_digest(value),
+        client=client,
+        user=user,
+        patient=patient,
+        helper=helper,
+        context=context or {},
     )
     told = urlencode({"iss": settings.FHIR_BASE_URL, "launch": value})
     joint = "&" if urlsplit(client.launch_uri).query else "?"

@@ -22,7 +22,7 @@ from consent import authority
 from consent.decision import Reason
 from fhirproxy import treating
 from portal import records
-from portal.guards import PatientRequest, StaffRequest, clinician_required, patient_required
+from portal.guards import PatientRequest, StaffRequest, clinician_required, copies_required
 from portal.pages import page
 from portal.states import Kind
 from portal.subjects import MOST
@@ -45,17 +45,22 @@ class Visit:
 
 @page("launch", reads=("Client",), states=(Kind.FRESH, Kind.EMPTY))
 @require_http_methods(["GET", "POST"])
-@patient_required
+@copies_required
 def open_app(request: PatientRequest) -> HttpResponse:
-    """What will be opened, then the app: it learns that it was opened here, and nothing of the record."""
+    """What will be opened, then the app: it learns that it was opened here, and nothing of the record.
+
+    A helper opens it for whom they act for, if they may connect apps.
+    """
     wanted = (request.POST if request.method == "POST" else request.GET).get("app", "")
     client = _launchable(wanted)
     if client is None:
-        context = {"apps": _apps(), "gone": bool(wanted)}
+        context = {"apps": _apps(), "gone": bool(wanted), "relation": request.helping}
         return render(request, "portal/launch.html", context, status=404 if wanted else 200)
     if request.method == "POST":
-        return _to_app(launches.begin(client, user=request.user, patient=request.patient))
-    context = who(client) | {"client": client, "host": urlsplit(client.launch_uri).hostname}
+        location = launches.begin(client, user=request.user, patient=request.patient, helper=request.helping)
+        return _to_app(location)
+    context = who(client) | {"client": client, "relation": request.helping}
+    context["host"] = urlsplit(client.launch_uri).hostname
     return render(request, "portal/launch.html", context)
 
 

@@ -12,6 +12,7 @@ from consent.versions import Act
 from smart.models import Client, StaffAuthorization
 from tests import factories
 from tests.smart.app import App, answer_of
+from tests.smart.test_launches import value_of
 
 pytestmark = pytest.mark.django_db
 SCOPE = "openid fhirUser launch/patient online_access patient/Patient.rs patient/Observation.rs"
@@ -172,3 +173,54 @@ def test_a_helper_says_no_and_nothing_is_kept(app):
 
     assert answer["error"] == "access_denied"
     assert not StaffAuthorization.objects.exists()
+
+
+@pytest.fixture
+def launched(app, relation) -> App:
+    """An app that can be opened from our pages; Amir acts for Alice."""
+    Client.objects.update(launch_uri="http://127.0.0.1:8001/launch")
+    app.scope = f"{SCOPE.replace('launch/patient', 'launch')}"
+    app.browser.post("/acting/switch/", {"who": relation.pk, "agree": "yes"})
+    return app
+
+
+def opened(app, relation) -> str:
+    answer = app.browser.post(f"/for/{relation.pk}/apps/open/", {"app": app.client.client_id})
+    assert answer.status_code == 302, answer.content
+    return value_of(answer["Location"])
+
+
+def test_a_helper_opens_an_app_for_whom_they_act_for(launched, alice, amir, relation):
+    has_own = factories.create_patient("Amir Moreno", signs_in=False)
+    has_own.user = amir
+    has_own.save()
+    shown = launched.browser.get(f"/for/{relation.pk}/apps/open/?app={launched.client.client_id}").text
+    answer = launched.redeem(launched.code(asked={"launch": opened(launched, relation)})).json()
+
+    assert "what you may see of <bdi>Alice Moreno</bdi>" in shown
+    assert answer["patient"] == factories.fhir_id(alice)
+    assert StaffAuthorization.objects.get().helper == relation
+    assert status(answer["access_token"], f"Observation/{factories.fhir_id(alice)}-ldl") == 200
+    assert status(answer["access_token"], f"Patient/{factories.fhir_id(has_own)}") == 404
+
+
+def test_A13_a_launch_as_a_helper_is_answered_in_no_other_capacity(launched, alice, amir, relation):
+    """The help ends while the question is open; that they treat the patient since does not answer it."""
+    page = launched.page(launch=opened(launched, relation))
+    helping.end(relation, Why.HELPER_STOPPED, by=amir, role="helper")
+    amir.staff_roles.create(role="clinician", practitioner="Practitioner/dr-osei")
+    factories.load_records(factories._team(alice))
+
+    assert launched.browser.get(page).status_code == 403
+    assert not StaffAuthorization.objects.exists()
+
+
+def test_who_may_not_connect_apps_opens_none(launched, relation):
+    RelatedPerson.objects.update(may_share=False)
+
+    answer = launched.browser.post(f"/for/{relation.pk}/apps/open/", {"app": launched.client.client_id})
+    assert answer.status_code == 403
+
+
+def test_A13_a_tab_that_is_about_oneself_opens_nothing_while_one_acts(launched):
+    assert launched.browser.post("/apps/open/", {"app": launched.client.client_id}).status_code == 409
