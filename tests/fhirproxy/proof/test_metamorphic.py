@@ -10,11 +10,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import msgspec
 import pytest
 from django.db import transaction
+from django.test import override_settings
 from django.utils import timezone
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -24,13 +26,14 @@ from consent.fhir import RESOURCE_TYPES, Terms
 from consent.models import Consent
 from consent.versions import Act
 from consent.vocabulary import ACT_CODE, CONFIDENTIALITY, LABELS, TOPICS, Category
-from exports import commands as export_commands
-from exports import requesters
 from exports.choices import EXPORTABLE
+from exports.models import ExportFile, ExportJob
+from exports.personal import REFERRED
 from fhirproxy.interactions import Interaction
 from fhirproxy.served import SERVED
 from portal import records as portal_records
 from tests import factories
+from tests.exports.making import kickoff, made, package
 from tests.fhirproxy.conftest import issue
 from tests.fhirproxy.proof import records
 from tests.fhirproxy.proof.app import App, Case
@@ -324,20 +327,41 @@ def part_of(less: records.Resource, more: records.Resource) -> bool:
 @few
 def test_a_download_holds_what_an_app_with_the_same_choice_would_see(hers, categories, sensitive):
     labels = LABELS if sensitive else frozenset()
-    with agreed(hers, Yes(categories | {Category.CONTACT}, frozenset(labels))) as app:
-        job = export_commands.kickoff(
-            patient=hers.patient, by=hers.patient.user, categories=categories, include_sensitive=sensitive
-        )
-        requester = requesters.requester(job, is_private=sensitive)
-        downloaded = {
-            f"{r['resourceType']}/{r['id']}"
-            for kind in job.resource_types
-            for r in portal_records.search_as(requester, kind)
-        }
-        seen = set(of(read(app, stored(hers)), EXPORTABLE))
+    with agreed(hers, Yes(categories, frozenset(labels))) as app, a_folder():
+        job = made(kickoff(hers.patient, categories, sensitive))
+        ordinary, private = (in_files(job, is_private=is_private) for is_private in (False, True))
+        seen = read(app, stored(hers))
 
+    assert job.status == "completed"
+    assert not set(ordinary.items()) & set(private.items())
+    downloaded = set(ordinary) | set(private)
     # A label that nobody knows cannot be asked for; whoever looks at their own record sees it all the same.
-    assert {one for one in downloaded if not one.endswith("unheard-of")} == seen
+    known = {one for one in of(dict.fromkeys(downloaded, b""), EXPORTABLE) if not one.endswith("unheard-of")}
+    assert known == set(of(seen, EXPORTABLE))
+    # What comes along by reference could be read, too, and the rest of what could is reached otherwise.
+    along = {one for one in downloaded if one.partition("/")[0] in REFERRED}
+    assert along <= set(seen)
+    if not sensitive:
+        assert {one: body for one, body in ordinary.items() if one in seen} == {
+            one: seen[one] for one in ordinary if one in seen
+        }
+
+
+@contextmanager
+def a_folder() -> Iterator[None]:
+    with TemporaryDirectory() as folder, override_settings(EXPORT_FOLDER=folder):
+        yield
+
+
+def in_files(job: ExportJob, *, is_private: bool) -> Bodies:
+    if not job.files.filter(kind=ExportFile.Kind.PACKAGE, is_private=is_private).exists():
+        return {}
+    archive = package(job, is_private=is_private)
+    names = [name for name in archive.namelist() if name.endswith(".ndjson")]
+    lines = [line for name in names for line in archive.read(name).splitlines()]
+    found = {f"{r['resourceType']}/{r['id']}": line for line in lines for r in (json.loads(line),)}
+    assert len(found) == len(lines)
+    return found
 
 
 def test_ones_own_pages_give_all_that_is_there(hers):
