@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 from django.conf import settings
 from django.utils import timezone
 
-from accounts.models import CodeAttempt, HelperInvitation, Patient, RelatedPerson, RelatedPersonChange
+from accounts import attempts
+from accounts.models import HelperInvitation, Patient, RelatedPerson, RelatedPersonChange
 from accounts.relation_states import LIVING, STARTS, TRANSITIONS, S, Why
 from audit.events import EventType, Outcome, Role
 from audit.log import Entry, record
@@ -249,8 +250,8 @@ def cancel(invitation: HelperInvitation, *, by: "User") -> None:
 
 def find_invitation(code: str, *, by: "User") -> HelperInvitation:
     """The open invitation with this code. Every wrong code counts. Raises Refused, always in the same way."""
-    since = timezone.now() - ATTEMPTS_WITHIN
-    if CodeAttempt.objects.filter(user=by, at__gt=since).count() >= MOST_ATTEMPTS:
+    attempt = attempts.spend(by, most=MOST_ATTEMPTS, within=ATTEMPTS_WITHIN)
+    if attempt is None:
         raise Refused("helper.attempts")
     found = (
         HelperInvitation.objects.filter(
@@ -260,6 +261,6 @@ def find_invitation(code: str, *, by: "User") -> HelperInvitation:
         .first()
     )
     if found is None:
-        CodeAttempt.objects.create(user=by)
         raise Refused("helper.code")
+    attempt.delete()
     return found

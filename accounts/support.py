@@ -10,10 +10,9 @@ from datetime import timedelta
 from django.conf import settings
 from django.db import transaction
 from django.db.models.functions import Now
-from django.utils import timezone
 
-from accounts import relations
-from accounts.models import CodeAttempt, Patient, User
+from accounts import attempts, relations
+from accounts.models import Patient, User
 from accounts.support_models import SupportCode
 from audit.events import EventType, Outcome, Role
 from audit.log import Entry, record
@@ -43,22 +42,20 @@ def make_code(patient: Patient, *, by: User) -> str:
 
 def find(code: str, *, by: User) -> Patient:
     """Whose code it is. It works once. Raises Refused, which is logged, always in the same way."""
+    attempt = attempts.spend(by, most=MOST_ATTEMPTS, within=ATTEMPTS_WITHIN)
     with transaction.atomic():
-        refused, patient = _found(code, by)
+        refused, patient = _found(code, by) if attempt else ("support.attempts", None)
+        if attempt and refused != "support.code":
+            attempt.delete()
         if patient and not refused:
             _log(EventType.SUPPORT_FIND, Outcome.PERMIT, by, patient, Role.SUPPORT)
             return patient
-    if refused == "support.code":
-        CodeAttempt.objects.create(user=by)
     _log(EventType.SUPPORT_FIND, Outcome.DENY, by, patient, Role.SUPPORT, reasons=(refused,))
     raise Refused(refused)
 
 
 def _found(code: str, by: User) -> tuple[str, Patient | None]:
     """(why not, whose)."""
-    since = timezone.now() - ATTEMPTS_WITHIN
-    if CodeAttempt.objects.filter(user=by, at__gt=since).count() >= MOST_ATTEMPTS:
-        return "support.attempts", None
     living = SupportCode.objects.filter(digest=_digest(code), used_at=None, expires_at__gt=Now())
     found = living.select_for_update(of=("self",)).select_related("patient__user").first()
     if found is None:
