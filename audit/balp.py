@@ -109,6 +109,7 @@ PATTERNS: Mapping[EventType, Pattern] = {
     EventType.EXPORT_DOWNLOAD: DISCLOSURE,
     EventType.EXPORT_EXPIRE: DELETE,
     EventType.EXPORT_CANCEL: DELETE,
+    EventType.LINK_OPEN: DISCLOSURE,
     EventType.WRITE_SUBMIT: CREATE,
     EventType.WRITE_APPROVE: UPDATE,
     EventType.WRITE_APPLY: CREATE,

@@ -64,6 +64,7 @@ class EventType(StrEnum):
     EXPORT_DOWNLOAD = "export:download"
     EXPORT_EXPIRE = "export:expire"
     EXPORT_CANCEL = "export:cancel"
+    LINK_OPEN = "link:open"  # somebody opened a SMART Health Link, or tried to
     WRITE_SUBMIT = "write:submit"
     WRITE_APPROVE = "write:approve"
     WRITE_SEND = "write:send"  # let go to the EHR: what let it in was looked at for the last time
@@ -168,6 +169,7 @@ REQUIRED: Mapping[EventType, frozenset[str]] = {
     EventType.EXPORT_DOWNLOAD: _TARGET,
     EventType.EXPORT_EXPIRE: _TARGET,
     EventType.EXPORT_CANCEL: _TARGET,
+    EventType.LINK_OPEN: frozenset({"purpose"}),
     EventType.WRITE_SUBMIT: _TARGET,
     EventType.WRITE_APPROVE: _TARGET,
     EventType.WRITE_SEND: _TARGET,

@@ -338,6 +338,17 @@ PHRASES: Mapping[EventType, Phrase] = {
             "activity.export-cancel.other-tried", "{who} tried to stop a copy of your records."
         ),
     ),
+    EventType.LINK_OPEN: Phrase(
+        you=pgettext_lazy("activity.link-open.you", "You opened a link to your records."),
+        other=pgettext_lazy(
+            "activity.link-open.other",
+            "Someone opened your link. They say they are {name}, and we cannot check that.",
+        ),
+        you_tried=pgettext_lazy("activity.link-open.you-tried", "You tried to open a link to your records."),
+        other_tried=pgettext_lazy(
+            "activity.link-open.other-tried", "Someone tried to open your link. They say they are {name}."
+        ),
+    ),
     EventType.WRITE_SUBMIT: Phrase(
         you=pgettext_lazy(
             "activity.write-submit.you", "You sent something new to your clinic. Your clinic checks it first."

@@ -165,6 +165,9 @@ REASONS: Mapping[str, Promise] = {
         "reason.token.replayed",
         "We said no because an old key was used again. To be safe, we ended the access.",
     ),
+    "link.ended": pgettext_lazy("reason.link.ended", "We said no because the link had ended."),
+    "link.passcode": pgettext_lazy("reason.link.passcode", "We said no because the passcode was not right."),
+    "link.unknown": pgettext_lazy("reason.link.unknown", "We said no because there is no such link."),
     "budget.requests": pgettext_lazy(
         "reason.budget.requests", "We said no for a minute, so that everyone gets an answer."
     ),

@@ -38,6 +38,7 @@ OIDC_KEY_FILE = env.path("OIDC_KEY_FILE")
 
 # Places on disk
 VAR = env.path("CHARTKEY_VAR", ROOT / "var")
+SHL_VIEWER = env.text("SHL_VIEWER", "")  # before each health link: a viewer's address that ends with "#"
 EXPORT_FOLDER = env.path("EXPORT_FOLDER", VAR / "exports")
 EXPORT_BUCKET = env.text("EXPORT_BUCKET", "")  # https://endpoint/bucket; empty: files stay in EXPORT_FOLDER
 EXPORT_BUCKET_REGION = env.text("EXPORT_BUCKET_REGION", "us-east-1")
@@ -194,6 +195,7 @@ CELERY_BEAT_SCHEDULE = {
     "copies-sweep": {"task": "fhirproxy.tasks.sweep_copies", "schedule": 3600.0},
     "writes-sweep": {"task": "fhirproxy.tasks.sweep_writes", "schedule": 30.0},
     "exports-sweep": {"task": "exports.tasks.sweep", "schedule": 30.0},
+    "health-links-sweep": {"task": "exports.tasks.sweep_links", "schedule": 60.0},
     "audit-partitions": {"task": "audit.tasks.make_partitions", "schedule": 24 * 3600.0},
     "audit-anchor": {"task": "audit.tasks.anchor", "schedule": 10.0},
     "audit-monitor": {"task": "audit.tasks.monitor", "schedule": 60.0},

@@ -34,6 +34,7 @@ urlpatterns = [
     ),
     path("", include("smart.urls")),
     path("fhir/", include("fhirproxy.urls")),
+    path("shl/", include("exports.shl.urls")),
     path("cds-services", cds_services, name="cds-services"),
     path("cds-services/patient-consent-consult", consult, name="patient-consent-consult"),
     path("accounts/email/", not_found, {"exception": None}),  # a clinic changes it, not yet the person

@@ -79,10 +79,13 @@ def share(
     until: datetime,
     act: Act,
     purposes: Collection[Purpose] = (Purpose.TREAT,),
+    name: str = "",
 ) -> Consent:
-    """Share with an organisation or a practitioner. `recipient` is their FHIR reference."""
+    """Share with an organisation or a practitioner. `recipient` is their FHIR reference, `name` what they
+    are called where no EHR knows it."""
     terms = _terms(categories, labels, until, purposes=purposes)
-    provision = fhir.permit(terms, {"reference": recipient})
+    display = {"display": name} if name else {}
+    provision = fhir.permit(terms, {"reference": recipient, **display})
     return _open(patient, Kind.SHARE, {"provision": provision}, act, recipient=recipient)
 
 

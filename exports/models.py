@@ -10,8 +10,18 @@ from django.utils import timezone
 
 from accounts.models import Patient, User
 from exports.group_models import Group, GroupApproval, GroupMember
+from exports.link_models import HealthLink, HealthLinkFile, HealthLinkOpening
 
-__all__ = ["ExportFile", "ExportJob", "Group", "GroupApproval", "GroupMember"]
+__all__ = [
+    "ExportFile",
+    "ExportJob",
+    "Group",
+    "GroupApproval",
+    "GroupMember",
+    "HealthLink",
+    "HealthLinkFile",
+    "HealthLinkOpening",
+]
 
 
 class ExportJob(models.Model):

@@ -6,6 +6,7 @@ from django.utils import timezone
 
 from exports import commands, files, runs, states
 from exports.models import ExportJob
+from exports.shl import commands as health_links
 
 
 @shared_task
@@ -26,3 +27,9 @@ def sweep() -> None:
     for job_id in files.folders():
         if not ExportJob.objects.filter(pk=job_id, status__in=(*states.LIVING, *states.READY)).exists():
             files.destroy(job_id)  # a worker that was killed could not
+
+
+@shared_task
+def sweep_links() -> None:
+    """Health links: files whose address has run out, links that were opened as often as they can be."""
+    health_links.sweep()

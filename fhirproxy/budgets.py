@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from ipaddress import IPv6Address, IPv6Network, ip_address
+from uuid import UUID
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
@@ -73,6 +74,7 @@ BUDGETS = (
     Budget("person.requests", 1_200),  # somebody who signed in; a page of the portal asks a few times
     Budget("address.requests", 12_000),
     Budget("address.tokens", 60),  # that nobody was ever given
+    Budget("link.requests", 60),  # of one SMART Health Link
 )
 
 
@@ -148,6 +150,12 @@ def strike(address: str, token: str = "") -> None:
     _known.discard(token)
     if address:
         tally().add(_counter("address.tokens", address))
+
+
+def admit_link(link_id: UUID) -> None:
+    """Count a request of a SMART Health Link. Raises Refusal (429)."""
+    if full := tally().take([_counter("link.requests", str(link_id))], []):
+        raise _refusal(full)
 
 
 def admit(requester: Requester) -> None:

@@ -25,7 +25,7 @@ KEY = "portal.acting"  # of the session: the relationship's id, as text
 SEEN = "portal.acting.seen"  # of the session: those whose rules were shown in it
 # What is nobody's page, or how the helper signs in themself, and so never below /for/.
 NOT_BELOW = re.compile(
-    r"/(fhir|o|admin|cds-services|healthz|\.well-known|for|settings|accounts(?!/(login|logout)/))(/|$)"
+    r"/(fhir|shl|o|admin|cds-services|healthz|\.well-known|for|settings|accounts(?!/(login|logout)/))(/|$)"
 )
 # The name of whom the page being made is about; empty for the reader's own.
 about: ContextVar[str] = ContextVar("about", default="")

@@ -16,7 +16,8 @@ from django.utils.cache import patch_vary_headers
 from smart.models import Client
 
 Handler = Callable[[HttpRequest], HttpResponse]
-OPEN = re.compile(r"/\.well-known/|/fhir/([^/]+/)?r4/(metadata$|\.well-known/)")
+# SMART Health Links are opened by pages of anybody's: who has the link has all that they need.
+OPEN = re.compile(r"/\.well-known/|/shl/|/fhir/([^/]+/)?r4/(metadata$|\.well-known/)")
 PER_CLIENT = re.compile(r"/fhir/|/api/|/o/(token|par|revoke_token|introspect|userinfo)/")
 METHODS = "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT"
 HEADERS = (

@@ -73,4 +73,4 @@ def test_the_database_refuses_to_change_a_version(alice):
 
 
 def test_everything_that_can_rest_on_a_consent_is_registered():
-    assert set(dependents.registered()) == {"exports", "helper", "writes"}
+    assert set(dependents.registered()) == {"exports", "health-links", "helper", "writes"}
