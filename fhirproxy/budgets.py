@@ -72,9 +72,9 @@ BUDGETS = (
     Budget("client.writes", 12_000, HOUR),
     Budget("person.writes", 60, HOUR),
     Budget("person.requests", 1_200),  # somebody who signed in; a page of the portal asks a few times
+    Budget("link.requests", 60),  # of one SMART Health Link
     Budget("address.requests", 12_000),
     Budget("address.tokens", 60),  # that nobody was ever given
-    Budget("link.requests", 60),  # of one SMART Health Link
 )
 
 

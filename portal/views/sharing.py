@@ -22,6 +22,7 @@ from consent.models import Consent
 from consent.versions import Act
 from consent.vocabulary import TOPICS, Category
 from consent.words import CATEGORY, TOPIC
+from exports.models import HealthLink
 from fhirproxy import preview
 from fhirproxy.interactions import FHIR_ID
 from fhirproxy.outcomes import Refusal
@@ -97,6 +98,8 @@ def share(request: PatientRequest, consent_id: UUID) -> HttpResponse:
     consent = get_object_or_404(
         _own(request), pk=consent_id, kind__in=(ConsentKind.HELPER, ConsentKind.SHARE)
     )
+    if link := HealthLink.objects.filter(consent=consent).first():
+        return redirect("portal:health-link", link.pk)
     shown = facts(consent)
     name = recipients.names_of(request, [consent]).get(consent.recipient) or shown.name
     return render(request, "portal/sharing_share.html", {"facts": shown, "name": name})

@@ -5,8 +5,6 @@ told more strictly than most: issuer, nonce, at_hash, the signature of the id_to
 """
 
 import json
-import os
-import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,35 +15,13 @@ from django.test import Client as Browser
 
 from fhirproxy import metadata
 from tests import factories
+from tests.node import CLIENTS, node
 from tests.smart.app import REDIRECT_URI, App
 from tests.smart.signing import ec, public
 
-CLIENTS = Path(__file__).parent.parent / "clients"
+__all__ = ["node"]  # a fixture
 KEY = ec()
 SCOPE = "launch/patient openid fhirUser offline_access patient/Patient.rs patient/Observation.rs"
-
-
-@pytest.fixture(scope="module")
-def node() -> Path:
-    """A folder with the packages of tests/clients, as its lock file has them."""
-    if shutil.which("npm") is None:
-        if os.environ.get("CI"):
-            pytest.fail("Node and npm are needed where CI is set.")
-        pytest.skip("There is no Node here: apps on oauth4webapi are not tried.")
-    folder = Path(site.VAR) / "npm" / "clients"
-    lock = (CLIENTS / "package-lock.json").read_bytes()
-    kept = folder / "package-lock.json"
-    if not (folder / "node_modules").is_dir() or not kept.is_file() or kept.read_bytes() != lock:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name in ("package.json", "package-lock.json", ".npmrc"):
-            shutil.copy(CLIENTS / name, folder / name)
-        command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=180, check=False)
-        if done.returncode:
-            if os.environ.get("CI"):
-                pytest.fail(done.stderr[-400:])
-            pytest.skip("The packages of tests/clients cannot be had here.")
-    return folder
 
 
 @pytest.fixture
