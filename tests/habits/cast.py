@@ -9,8 +9,11 @@ from audit.models import AuditEvent
 from compliance import disclosures, investigations
 from consent import commands as consents
 from consent.emergency_models import EmergencyAccess
+from consent.versions import Act
 from consent.vocabulary import Category
 from exports.models import ExportFile, ExportJob
+from exports.shl import commands as health_links
+from exports.shl import payload
 from fhirproxy.models import Source, WriteCommand
 from notices import commands as notices
 from smart.models import AuthorizationRequest, Client
@@ -122,6 +125,10 @@ def create_things(alice: User, client_id: str = "walk-app") -> dict[str, str]:
         on_team=False,
         ends_at=a_week,
     )
+    act = Act(by=alice, channel="portal", text_shown="Share by link?", language="en")
+    link = health_links.make(
+        patient=patient, by=alice, terms=health_links.Terms(until=a_week, is_live=True, label=MARKER), act=act
+    ).link
     asked = create_request(create_client(f"asking-{client_id}", "An app that asks"))
     return {
         "patient_id": str(patient.pk),
@@ -132,6 +139,10 @@ def create_things(alice: User, client_id: str = "walk-app") -> dict[str, str]:
         "case_id": str(case.pk),
         "view_id": str(opened.pk),
         "asked_id": str(accounting.pk),
+        "link_id": str(link.pk),
+        "address": payload.Secret.unsealed(
+            link.sealed
+        ).address,  # of the link: that, and no session, opens it
         "command_id": str(write.pk),
         "helper_id": str(helper.pk),
         "notice_id": str(notice.pk),

@@ -66,6 +66,9 @@ PUBLIC = {
     "smart:revoke",
     "smart:style",
     "smart:token",
+    # SMART Health Links: the address is the secret (256 bits), and what it leads to is encrypted
+    "shl:file",
+    "shl:link",
     # what CDS Hooks publishes
     "cds-services",
     # whether this process answers, and which EHRs do
