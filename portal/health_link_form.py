@@ -1,6 +1,6 @@
 """What a person chooses of a health link."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from django import forms
 from django.utils import timezone
@@ -10,7 +10,7 @@ from consent.vocabulary import Category
 from consent.words import CATEGORY
 from exports.shl import content
 from exports.shl.commands import Terms
-from portal.forms import LET_ME_CHOOSE, DownloadForm
+from portal.download_forms import LET_ME_CHOOSE, DownloadForm
 
 DAYS = {
     "1": pgettext_lazy("links.days.1", "1 day"),
@@ -24,6 +24,8 @@ class HealthLinkForm(DownloadForm):
     """The kinds of record are those that a summary can hold; name and age go along with every one."""
 
     field_order = ("label", "what", "categories", "private", "content", "days", "opens", "lock")
+
+    since = until = formats = None  # a summary is one document, and of no days
 
     label = forms.CharField(
         label=pgettext_lazy("links.label", "A name for this link, if you like"),
@@ -101,7 +103,7 @@ class HealthLinkForm(DownloadForm):
     def terms(self) -> Terms:
         said = self.cleaned_data
         return Terms(
-            until=self.until,
+            until=timezone.now() + timedelta(days=int(said["days"])),
             categories=said["categories"] if said["what"] == "choose" else self.everything,
             private=said.get("private", False),
             is_live=said["content"] == "live",
@@ -110,7 +112,3 @@ class HealthLinkForm(DownloadForm):
             direct=said["lock"] == "direct",
             label=said["label"],
         )
-
-    @property
-    def until(self) -> datetime:
-        return timezone.now() + timedelta(days=int(self.cleaned_data["days"]))
