@@ -25,7 +25,7 @@ class HealthLinkForm(DownloadForm):
 
     field_order = ("label", "what", "categories", "private", "content", "days", "opens", "lock")
 
-    since = until = formats = None  # a summary is one document, and of no days
+    since = until = formats = None  # type: ignore[assignment]  # a summary is one document, of no days
 
     label = forms.CharField(
         label=pgettext_lazy("links.label", "A name for this link, if you like"),
