@@ -8,7 +8,7 @@ from accounts.models import User
 from exports.shl import commands
 from tests.exports.shl.receiving import Link, make
 from tests.portal.browsing import browsing
-from tests.portal.test_accessibility import wrong_on
+from tests.portal.looking import wrong_on
 
 NEW = "/sharing/links/new/"
 CHOSEN = {"what": "all", "content": "live", "days": "7", "opens": "once", "lock": "passcode"}
