@@ -212,40 +212,46 @@ def undo(command: WriteCommand, *, requester: Requester, by: User, key: str) -> 
     )
 
 
-def compare(command: WriteCommand) -> tuple[list[Difference], bodies.Resource | None]:
-    """(what differs between base, chart and proposal; what the policy makes of it by itself, None: a person
-    decides). Raises EhrFailure, NoTarget."""
-    kind = kinds.named(command.kind)
-    body, _ = _now(command)
+def compare(
+    command: WriteCommand, choices: Mapping[str, str] | None = None
+) -> tuple[list[Difference], bodies.Resource | None]:
+    """(what differs between base, chart and proposal; what comes of it, None: a person has to decide).
+
+    The policy of each group decides; where it leaves that to a person, `choices` says "ours" or "theirs" by
+    group. Raises EhrFailure, NoTarget.
+    """
+    body, _ = _now(command) if command.target else ("{}", "")
+    return _compared(command, body, choices)
+
+
+def _compared(
+    command: WriteCommand, body: str, choices: Mapping[str, str] | None
+) -> tuple[list[Difference], bodies.Resource | None]:
+    if not command.target:  # there is nothing that it changes
+        return [], bodies.read(command.resource)
     base, now, proposed = (unmarked(bodies.read(t)) for t in (command.base, body, command.resource))
-    found = differences.between(base, now, proposed, kind)
-    return found, differences.resolved(now, found)
+    found = differences.between(base, now, proposed, kinds.named(command.kind))
+    return found, differences.resolved(now, found, choices)
 
 
 def rebase(
-    command: WriteCommand,
-    *,
-    by: User | None = None,
-    requester: Requester | None = None,
-    choices: Mapping[str, str] | None = None,
+    command: WriteCommand, *, requester: Requester, by: User, choices: Mapping[str, str] | None = None
 ) -> WriteCommand:
-    """Take a command in conflict up to what the chart says now, and have it looked at again.
+    """A clinician takes a command in conflict up to what the chart says now; it is then looked at again.
 
-    The policy of each group decides; where it leaves that to a person, `choices` says "ours" or "theirs" by
-    group. Raises WrongState where something is left to decide; EhrFailure, NoTarget.
+    `choices` as for `compare`. Raises WrongState where something is left to decide, or it is in no conflict;
+    NotAllowed, EhrFailure, NoTarget.
     """
-    if requester is not None:
-        _decide_review(command, requester)
-    kind = kinds.named(command.kind)
-    body, version = _now(command)
-    base, now, proposed = (unmarked(bodies.read(t)) for t in (command.base, body, command.resource))
-    merged = differences.resolved(now, differences.between(base, now, proposed, kind), choices or {})
-    if merged is None or not version:
+    if command.status != Status.CONFLICT:
+        raise WrongState(f"{command.status} is no conflict")
+    _decide_review(command, requester)
+    body, version = _now(command) if command.target else ("", "")
+    _, merged = _compared(command, body, choices)
+    if merged is None or bool(command.target) != bool(version):
         raise WrongState("a person has to decide what differs")
     with transaction.atomic():
         command = _held(command)
-        alone = requester is None and _looks(command) == 0
-        move(command, Status.APPROVED if alone else Status.AWAITING_REVIEW, by=by, reason="write.rebased")
+        move(command, Status.AWAITING_REVIEW, by=by, reason="write.rebased")
         command.resource, command.base, command.base_version = bodies.dump(merged).decode(), body, version
         command.transformations = [*command.transformations, "rebased"]
         command.save(update_fields=["resource", "base", "base_version", "transformations"])
