@@ -186,8 +186,9 @@ def _answer(call: Call, command: WriteCommand, said: _Said) -> FhirResponse:
         if command.status == Status.SUBMITTING:  # by another request with the same key
             raise Refusal(409, IN_FLIGHT, {"Retry-After": "1"})
         answer = receipts.written(command, call.fhir_url)
-    first = WriteCommand.objects.filter(pk=command.pk, outcome__isnull=True)
-    first.update(outcome=receipts.kept(answer))
+    if command.has_key:
+        first = WriteCommand.objects.filter(pk=command.pk, outcome__isnull=True)
+        first.update(outcome=receipts.kept(answer))
     return answer
 
 

@@ -100,7 +100,7 @@ def take(proposal: Proposal, requester: Requester, source: Source) -> WriteComma
     """
     said = {"resource": proposal.resource, "target": proposal.target, "version": proposal.base_version}
     digest = bodies.digest(said)
-    if earlier := find(proposal, digest):
+    if proposal.has_key and (earlier := find(proposal, digest)):
         return earlier
     budgets.admit_write(requester)
     checked = _check(proposal, requester, source)
