@@ -9,7 +9,7 @@ from uuid import UUID
 
 from django.db import connection
 
-from accounts.models import Patient, RelatedPerson, User
+from accounts.models import Patient, RelatedPerson, StaffRole, User
 from accounts.relation_states import HELPING
 from consent import directives, emergency_rules, helper_rights, organisation, provisions
 from consent.decision import Provision, ProvisionType, Reason
@@ -213,7 +213,8 @@ def for_emergency(user: User, patient: Patient, *, assumed: bool = False) -> Req
     `assumed`: as if they had one, to see beforehand what would speak against it. Nobody's own record.
     """
     view = EmergencyAccess.objects.running().filter(user=user, patient=patient).first()
-    opens = (assumed or view is not None) and patient.user_id != user.pk
+    is_clinician = user.staff_roles.filter(role=StaffRole.Role.CLINICIAN).exists()
+    opens = (assumed or view is not None) and is_clinician and patient.user_id != user.pk
     held = _held(patient.pk, user.pk)
     usual = [emergency_rules.permit()] if directives.defaults(Purpose.ETREAT) else []
     return Requester(

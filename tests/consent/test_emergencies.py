@@ -227,3 +227,12 @@ def test_the_permit_is_for_emergencies_only():
     assert permit().purposes == {"ETREAT"}
     assert not permit().every_label
     assert not permit().writes
+
+
+def test_A14_who_is_no_clinician_any_more_sees_nothing_by_a_view_that_still_runs(osei, alice):
+    emergencies.open_record(osei, alice, **SAID)
+    assert reads(osei, alice)
+
+    osei.staff_roles.all().delete()
+
+    assert not reads(osei, alice)
