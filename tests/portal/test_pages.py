@@ -16,6 +16,7 @@ NO_PAGES = {
     *("acting-switch", "helper-take-back", "helper-do", "emergency-end"),
     *("support-end", "support-reset", "provider-begin", "provider-change", "step-up-provider"),
     *("sharing-pause", "sharing-resume", "sharing-stop", "sharing-answer"),
+    *("health-link-show", "health-link-stop"),
     *("developer-secret", "developer-move"),
     *(
         "app-stop",
