@@ -48,7 +48,7 @@ def _own(requester: Requester, command_id: UUID) -> WriteCommand:
 
 
 def _cancel(command: WriteCommand, requester: Requester) -> None:
-    if not requester.is_still_in_force():
+    if requester.user_id is None or not requester.is_still_in_force():
         raise Refusal(403, "no-consent")
     try:
         commands.cancel(command, requester=requester, by=User.objects.get(pk=requester.user_id))
