@@ -32,6 +32,7 @@ from fhirproxy.models import Source
 
 KEPT = timedelta(days=7)
 PIECE = 1024 * 1024
+NOT_A_TYPE = 0  # in place of the number of an EHR: a document
 MOST_IN_A_SUMMARY = 48 * 1024 * 1024  # bytes of records: a summary is made in memory, all of it at once
 DECODER = msgspec.json.Decoder(dict[str, Any], float_hook=Decimal)  # so that 4.10 keeps its digits
 # What holds no private topic by its nature; everything else may be without some.
@@ -47,10 +48,18 @@ MAKE: dict[str, tuple[str, Callable[[Iterable[Resource], About], bytes | Iterato
 
 def make(job: ExportJob, sources: Sequence[Source]) -> list[ExportFile]:
     """The archives of a job, as rows that are whole. Raises leases.Stopped and OSError."""
-    ordinary = Package(job, sources, is_private=False).make()
-    if not job.files.filter(kind=ExportFile.Kind.OUTPUT, is_private=True, count__gt=0).exists():
-        return [ordinary]
-    return [ordinary, Package(job, sources, is_private=True).make()]
+    packages = [Package(job, sources, is_private=False)]
+    if job.files.filter(kind=ExportFile.Kind.OUTPUT, is_private=True, count__gt=0).exists():
+        packages.append(Package(job, sources, is_private=True))
+    made = [package.make() for package in packages]
+    lost = [{**left, "number": NOT_A_TYPE} for package in packages for left in package.lost]
+    leases.write(job, left_out=[*_of_sources(job), *lost])
+    return made
+
+
+def _of_sources(job: ExportJob) -> list[dict[str, Any]]:
+    """What is left out since an EHR did not answer; without what an earlier run, killed here, noted last."""
+    return [left for left in job.left_out if left["number"] != NOT_A_TYPE]
 
 
 class Package:
@@ -65,6 +74,7 @@ class Package:
             if file.count or file.resource_type in always
         ]
         self.items: list[Item] = []
+        self.lost: list[dict[str, str]] = []  # documents that could not be had
         self.left_out = list(self._left_out())
 
     def make(self) -> ExportFile:
@@ -136,7 +146,8 @@ class Package:
         for name, content in attachments.of(self.job, file, source):
             name = self._below(file, f"documents/{name}")
             if content is None:
-                self.left_out.append({"what": name, "why": Why.MISSING})
+                self.lost.append({"what": name, "why": Why.MISSING})
+                self.left_out.append(self.lost[-1])
             else:
                 self._add(archive, name, io.BytesIO(content))
 
@@ -193,7 +204,7 @@ class Package:
                 yield {"what": category, "why": Why.NOT_SHARED if helps else Why.CHOSEN}
             elif not self.is_private and category not in PLAIN:
                 yield {"what": category, "why": Why.PRIVATE}
-        for left in self.job.left_out:
+        for left in _of_sources(self.job):
             yield {"what": left["what"], "why": left["why"]}
             yield from ({"what": c, "why": left["why"]} for c in sorted(categories_of_scope(left["what"])))
 
