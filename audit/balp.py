@@ -105,6 +105,7 @@ PATTERNS: Mapping[EventType, Pattern] = {
     EventType.CONSENT_CONSULT: CONSENT,
     EventType.EXPORT_KICKOFF: CREATE,
     EventType.EXPORT_READ: QUERY,
+    EventType.EXPORT_GIVE: QUERY,
     EventType.EXPORT_COMPLETE: UPDATE,
     EventType.EXPORT_DOWNLOAD: DISCLOSURE,
     EventType.EXPORT_EXPIRE: DELETE,

@@ -60,6 +60,7 @@ class EventType(StrEnum):
     CONSENT_CONSULT = "consent:consult"  # another system had decided what the patient's choices say
     EXPORT_KICKOFF = "export:kickoff"
     EXPORT_READ = "export:read"  # one page that the exporter took through the gate
+    EXPORT_GIVE = "export:give"  # one patient's part of what a service exports of a group
     EXPORT_COMPLETE = "export:complete"
     EXPORT_DOWNLOAD = "export:download"
     EXPORT_EXPIRE = "export:expire"
@@ -163,12 +164,18 @@ REQUIRED: Mapping[EventType, frozenset[str]] = {
         _CONSENT,
     ),
     EventType.CONSENT_CONSULT: frozenset({"interaction", "purpose"}),
-    EventType.EXPORT_KICKOFF: _TARGET,
+    **dict.fromkeys(  # a client's is of many patients
+        (
+            EventType.EXPORT_KICKOFF,
+            EventType.EXPORT_COMPLETE,
+            EventType.EXPORT_DOWNLOAD,
+            EventType.EXPORT_EXPIRE,
+            EventType.EXPORT_CANCEL,
+        ),
+        frozenset({"target"}),
+    ),
     EventType.EXPORT_READ: _RECORD,
-    EventType.EXPORT_COMPLETE: _TARGET,
-    EventType.EXPORT_DOWNLOAD: _TARGET,
-    EventType.EXPORT_EXPIRE: _TARGET,
-    EventType.EXPORT_CANCEL: _TARGET,
+    EventType.EXPORT_GIVE: _RECORD | {"target"},
     EventType.LINK_OPEN: frozenset({"purpose"}),
     EventType.WRITE_SUBMIT: _TARGET,
     EventType.WRITE_APPROVE: _TARGET,

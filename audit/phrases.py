@@ -292,6 +292,16 @@ PHRASES: Mapping[EventType, Phrase] = {
             "activity.export-read.other-tried", "We tried to put {what} into a copy of your records."
         ),
     ),
+    EventType.EXPORT_GIVE: Phrase(
+        you=pgettext_lazy("activity.export-give.you", "You took {what} with the records of others."),
+        other=pgettext_lazy("activity.export-give.other", "{who} took {what} with the records of others."),
+        you_tried=pgettext_lazy(
+            "activity.export-give.you-tried", "You tried to take {what} with the records of others."
+        ),
+        other_tried=pgettext_lazy(
+            "activity.export-give.other-tried", "{who} tried to take {what} with the records of others."
+        ),
+    ),
     EventType.EXPORT_COMPLETE: Phrase(
         you=pgettext_lazy("activity.export-complete.you", "You made a copy of your records. It is ready."),
         other=pgettext_lazy("activity.export-complete.other", "The copy of your records is ready."),

@@ -33,6 +33,7 @@ urlpatterns = [
         name="source-protected-resource",
     ),
     path("", include("smart.urls")),
+    path("fhir/", include("exports.urls")),
     path("fhir/", include("fhirproxy.urls")),
     path("shl/", include("exports.shl.urls")),
     path("cds-services", cds_services, name="cds-services"),

@@ -1,6 +1,6 @@
 """What can be done with an export. Each is one transaction, with its audit row inside."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -18,8 +18,10 @@ from exports import files, leases, states
 from exports.choices import NDJSON, resource_types_for
 from exports.models import ExportJob
 from notices import commands as notices
+from smart.models import Client
 
 Kind, Status = ExportJob.Kind, ExportJob.Status
+By = User | Client | None  # None: the engine
 MOST_AT_ONCE = 2
 KEPT = timedelta(days=7)
 
@@ -88,7 +90,7 @@ def complete(job: ExportJob) -> None:
         )
 
 
-def cancel(job: ExportJob, *, by: User | None) -> ExportJob:
+def cancel(job: ExportJob, *, by: By) -> ExportJob:
     """Stop an export, or delete one that is ready. Its files go now. Twice changes nothing."""
     return _end(job, Status.CANCELLED, EventType.EXPORT_CANCEL, by=by)
 
@@ -116,7 +118,7 @@ def _end(
     outcome: Outcome = Outcome.DONE,
     *,
     reason: str = "",
-    by: User | None = None,
+    by: By = None,
 ) -> ExportJob:
     """The key goes in this transaction: whatever becomes of the files, nobody reads them again."""
     job = ExportJob.objects.select_for_update(of=("self",)).get(pk=job.pk)
@@ -150,22 +152,48 @@ def end_all_of(patient: Patient) -> int:
     return len(jobs)
 
 
-def log(event: EventType, job: ExportJob, *, by: User | None, outcome: Outcome = Outcome.DONE) -> None:
-    """One row: by a person, by the engine for a person, or for the client that asked."""
-    helps = by is not None and job.kind == Kind.PERSONAL and by.pk != job.whose.user_id
-    patients_own = "PATRQT" if job.kind == Kind.PERSONAL else ""
+def log(
+    event: EventType,
+    job: ExportJob,
+    *,
+    by: By,
+    outcome: Outcome = Outcome.DONE,
+    detail: Mapping[str, str | int] | None = None,
+) -> None:
+    """One row: by a person, by the client that asked, or (None) by the engine for either."""
+    is_bulk = job.kind == Kind.BULK
+    role, purpose = (_of_client if is_bulk else _of_person)(job, by)
     record(
         Entry(
             type=event,
             outcome=outcome,
-            actor=f"User/{by.pk}" if by else "System/exports",
-            on_behalf_of=f"Patient/{job.patient_id}" if helps else "",
-            role="helper" if helps else "patient" if by and patients_own else "system",
+            actor=_named(by),
+            on_behalf_of=f"Patient/{job.patient_id}" if role == "helper" else "",
+            role=role,
             patient=f"Patient/{job.patient_id}" if job.patient_id else "",
-            client=f"Client/{job.client.client_id}" if job.client else "",
+            client=_named(job.client) if job.client else "",
             resource_types=tuple(job.resource_types),
-            purpose="FAMRQT" if helps else patients_own,
+            purpose=purpose,
             reasons=(job.reason,) if job.reason else (),
+            detail=detail or {},
             target=f"ExportJob/{job.id}",
         )
     )
+
+
+def _named(by: By) -> str:
+    if by is None:
+        return "System/exports"
+    return f"Client/{by.client_id}" if isinstance(by, Client) else f"User/{by.pk}"
+
+
+def _of_person(job: ExportJob, by: By) -> tuple[str, str]:
+    """(role, purpose)"""
+    if isinstance(by, User) and by.pk != job.whose.user_id:
+        return "helper", "FAMRQT"
+    return "patient" if by else "system", "PATRQT"
+
+
+def _of_client(job: ExportJob, by: By) -> tuple[str, str]:
+    role = "client" if isinstance(by, Client) else "compliance" if by else "system"
+    return role, job.approval.purpose if job.approval else ""

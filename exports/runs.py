@@ -15,6 +15,7 @@ from django.db import transaction
 
 from consent.decision import Reason
 from exports import commands, files, leases, personal, sealing, states
+from exports.bulk.source import Bulk
 from exports.leases import Stopped
 from exports.models import ExportFile, ExportJob
 from exports.sealing import Destroyed
@@ -22,7 +23,7 @@ from exports.sources import Blocked, Chunk, Gap, Place, Source, Unanswered
 from exports.writing import Lost, Writer
 
 Kind, Status = ExportJob.Kind, ExportJob.Status
-SOURCES: Mapping[str, type[Source]] = {Kind.PERSONAL: personal.Personal}
+SOURCES: Mapping[str, type[Source]] = {Kind.PERSONAL: personal.Personal, Kind.BULK: Bulk}
 LARGEST = 256 * 1024 * 1024  # bytes of a client's file, after which the next one begins
 SLICE = 60.0  # seconds, far below the broker's visibility timeout
 PAUSES = (timedelta(seconds=15), timedelta(minutes=1), timedelta(minutes=5))  # before a source is asked again

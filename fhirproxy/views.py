@@ -12,7 +12,7 @@ from typing import TypeVar
 import structlog
 from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent
 from django.db import DatabaseError
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.views.decorators.csrf import csrf_exempt
 
 from audit import context
@@ -38,11 +38,11 @@ T = TypeVar("T")
 log = structlog.get_logger("chartkey.gate")
 
 
-def answering(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+def answering(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
     """A view whose refusals are OperationOutcomes."""
 
     @wraps(view)
-    def answer(request: HttpRequest, **named: str) -> HttpResponse:
+    def answer(request: HttpRequest, **named: str) -> HttpResponseBase:
         try:
             return view(request, **named)
         except Refusal as refusal:

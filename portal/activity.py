@@ -22,6 +22,7 @@ OWN_READING: dict[str, str] = {
     EventType.RECORD_READ: "read",
     EventType.RECORD_SEARCH: "read",
     EventType.EXPORT_READ: "export",
+    EventType.EXPORT_GIVE: "export",
     EventType.RECORD_PREVIEW: "preview",
 }
 # By what the log calls the device class.

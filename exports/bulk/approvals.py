@@ -11,6 +11,7 @@ from django.utils import timezone
 from accounts.models import Patient, User
 from audit.events import EventType, Outcome, Role
 from audit.log import Entry, record
+from exports import commands, states
 from exports.bulk import groups
 from exports.models import Group, GroupApproval, GroupMember
 from smart import commands as clients
@@ -67,10 +68,12 @@ def add(group: Group, patients: Collection[Patient], *, by: User) -> None:
 
 @transaction.atomic
 def remove(group: Group, patients: Collection[Patient], *, by: User) -> None:
-    """Take patients off a group's list. An export that runs leaves them out from its next part on."""
+    """Take patients off a group's list. What was made with them in it is destroyed."""
     gone = [patient.pk for patient in patients]
     group.listed.filter(patient__in=gone).delete()
     _log(by, group, "remove", count=len(gone))
+    for approval in group.approvals.filter(ended_at=None):
+        _destroy(approval, "approval.changed")
 
 
 @transaction.atomic
@@ -126,6 +129,12 @@ def end(approval: GroupApproval, *, by: User) -> None:
     approval.save(update_fields=["ended_at", "ended_by"])
     _log(by, approval.group, "end", approval)
     _tell_client(approval, by)
+    _destroy(approval, "approval.ended")
+
+
+def _destroy(approval: GroupApproval, reason: str) -> None:
+    for job in approval.jobs.filter(status__in=(*states.LIVING, *states.READY)):
+        commands.block(job, reason)
 
 
 def why_not(approval: GroupApproval) -> str:

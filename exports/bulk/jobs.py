@@ -60,7 +60,7 @@ def kickoff(caller: Caller, approval: GroupApproval, asked: Kickoff, *, url: str
         patients=patients,
         ignored=[*asked.ignored, *ignored],
     )
-    commands.log(EventType.EXPORT_KICKOFF, job, by=None)
+    commands.log(EventType.EXPORT_KICKOFF, job, by=caller.client)
     transaction.on_commit(lambda: commands.enqueue(job.id))
     return job
 

@@ -1,0 +1,152 @@
+"""What a client is given: patient by patient, each decided on with what they chose at this moment.
+
+The members of a group are walked by their ids, so that a run that was killed goes on behind the last batch
+that is on disk. Of a batch each type goes into the file of that type.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
+from urllib.parse import parse_qsl
+from uuid import UUID
+
+from django.db.models import QuerySet
+
+from accounts.models import Patient
+from consent import authority
+from consent.requester import Requester
+from exports.bulk import approvals, groups, messages
+from exports.bulk.kickoff import PROVENANCE
+from exports.formats.about import Why
+from exports.models import ExportFile, ExportJob, GroupApproval
+from exports.sources import Blocked, Chunk, Gap, Place, Position, Unanswered
+from fhirproxy import exporting
+from fhirproxy.exporting import Part, Wanted
+from fhirproxy.models import Source
+from fhirproxy.outcomes import EhrFailure
+from smart.scopes import Scope
+
+BATCH = 20  # patients whose records are in memory at once
+NOBODY = UUID(int=0)
+Kind = ExportFile.Kind
+TRIES = 3  # that the engine asks a source again (`exports.runs.PAUSES`); then patient by patient
+NOWHERE = Place(Kind.ERROR, "OperationOutcome", 0)  # a gap of no file: the others stay as they are
+
+
+class Bulk:
+    """The source of a client's export (`exports.sources.Source`)."""
+
+    def __init__(self, job: ExportJob) -> None:
+        self.job = job
+        self._target = f"ExportJob/{job.pk}"
+        self._missing = job.position.get("missing", 0)
+
+    def prepare(self) -> Position:
+        self._check()
+        return {"after": str(NOBODY), "done": 0, "missing": 0, "of": self._members.count()}
+
+    def chunks(self) -> Iterator[Chunk]:
+        """A batch each. Raises Blocked and Unanswered."""
+        while True:
+            self._check()
+            if not (ids := self._next()):
+                break
+            lines = self._lines(ids)
+            position = self.job.position
+            done = {"after": str(ids[-1]), "done": position["done"] + len(ids), "missing": self._missing}
+            yield Chunk(lines, {"of": position["of"], **done})
+        if (said := messages.of(self.job)) and not self.job.position.get("said"):
+            place = Place(Kind.ERROR, "OperationOutcome")
+            yield Chunk({place: said}, {**self.job.position, "said": True})
+
+    def steps(self) -> tuple[int, int]:
+        return self.job.position.get("done", 0), self.job.position.get("of", 0)
+
+    def package(self) -> Sequence[ExportFile]:
+        """The files as they are."""
+        return list(self.job.files.all())
+
+    def _check(self) -> None:
+        """Look at the approval of this moment. Raises Blocked."""
+        approval = GroupApproval.objects.select_related("group", "client").filter(jobs=self.job).first()
+        if approval is None:
+            raise Blocked("approval.ended")
+        self._approval = approval
+        if why := approvals.why_not(self._approval):
+            raise Blocked(why)
+
+    @property
+    def _members(self) -> QuerySet[Patient]:
+        members = groups.members(self._approval.group)
+        if self.job.patients:
+            members = members.filter(pk__in=self.job.patients)
+        return members
+
+    def _next(self) -> list[UUID]:
+        """The next batch of patients, by id. Who joins behind is in; who left is not."""
+        rest = self._members.filter(pk__gt=self.job.position["after"]).order_by("pk")
+        return list(rest.values_list("pk", flat=True)[:BATCH])
+
+    def _lines(self, ids: Sequence[UUID]) -> Mapping[Place, Sequence[bytes]]:
+        """What may leave of these patients, by type; each patient's event is in the log then."""
+        read = [self._part(pk) for pk in ids]
+        parts = [part for part in read if part]
+        kept = exporting.record_all(parts, self._part, target=self._target)
+        found: dict[Place, list[bytes]] = {}
+        for part in kept:
+            for kind, bodies in part.lines.items():
+                lines = (body.replace(b"\n", b" ") for body in bodies.values())
+                found.setdefault(Place(Kind.OUTPUT, kind), []).extend(lines)
+        return found
+
+    def _requester(self, patient_id: UUID) -> Requester:
+        approval = self._approval
+        return authority.for_service(approval.client, patient_id, approval.purpose, self._scopes)
+
+    def _part(self, patient_id: UUID) -> Part | None:
+        """None for a patient of whom the EHR gives nothing, however often it is asked. Raises Unanswered."""
+        requester = self._requester(patient_id)
+        try:
+            return exporting.read(requester, self._source, self._wanted)
+        except EhrFailure as failure:
+            if self.job.position.get("tries", 0) < TRIES:
+                raise Unanswered(Gap(NOWHERE, Why.MISSING, self.job.position)) from failure
+            exporting.record_failure(requester, target=self._target)
+            self._missing += 1
+            return None
+
+    @cached_property
+    def _source(self) -> Source:
+        return Source.primary()
+
+    @cached_property
+    def _scopes(self) -> tuple[Scope, ...]:
+        return tuple(Scope.parse_all(self.job.scope))
+
+    @property
+    def _types(self) -> list[str]:
+        return list(self.job.resource_types)
+
+    @cached_property
+    def _wanted(self) -> list[Wanted]:
+        with_provenance = PROVENANCE in self._types
+        return [
+            Wanted(kind, self._searches(kind), self._elements(kind), provenance=with_provenance)
+            for kind in self._types
+            if kind != PROVENANCE
+        ]
+
+    def _searches(self, kind: str) -> tuple[tuple[tuple[str, str], ...], ...]:
+        """The type's own filters, or one search of all, within the time that was asked for."""
+        times = []
+        if self.job.since:
+            times.append(("_lastUpdated", f"gt{self.job.since.isoformat()}"))
+        if self.job.until:
+            times.append(("_lastUpdated", f"lt{self.job.until.isoformat()}"))
+        queries = [text.partition("?") for text in self.job.type_filters]
+        own = [tuple(parse_qsl(query)) for of, _, query in queries if of == kind]
+        return tuple((*query, *times) for query in own or [()])
+
+    def _elements(self, kind: str) -> frozenset[str]:
+        """`_elements` that speak of this type: where none does, it comes whole."""
+        named = [text.rpartition(".") for text in self.job.elements]
+        return frozenset(element for of, _, element in named if of in ("", kind))
