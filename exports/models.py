@@ -21,6 +21,7 @@ __all__ = [
     "HealthLink",
     "HealthLinkFile",
     "HealthLinkOpening",
+    "SharedLine",
 ]
 
 
@@ -169,3 +170,24 @@ class ExportFile(models.Model):
 
     def __str__(self) -> str:
         return f"ExportFile/{self.id}"
+
+
+class SharedLine(models.Model):
+    """What many patients refer to and one bulk export has once, while it runs: a practitioner, a place."""
+
+    job = models.ForeignKey(ExportJob, models.CASCADE, related_name="+")
+    resource_type = models.CharField(max_length=40)
+    fhir_id = models.CharField(max_length=255)
+    batch = models.UUIDField()  # the patient behind whom the batch began that it is of
+
+    class Phi:
+        fields = ("fhir_id",)
+        safe = ("id", "job", "resource_type", "batch")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["job", "resource_type", "fhir_id"], name="one_shared_line")
+        ]
+
+    def __str__(self) -> str:
+        return f"SharedLine/{self.pk}"

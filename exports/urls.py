@@ -14,5 +14,5 @@ urlpatterns = [
     path("r4/Group/_search", group_views.search, name="group-search"),
     path("r4/Group/<str:group_id>", group_views.read, name="group"),
     path("r4/bulk/<uuid:job_id>", views.status, name="bulk-status"),
-    path("r4/bulk/<uuid:job_id>/<str:name>", views.file, name="bulk-file"),
+    path("r4/bulk/<uuid:job_id>/<path:name>", views.file, name="bulk-file"),
 ]

@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 import rfc8785
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 from rest_framework.authentication import SessionAuthentication
@@ -34,7 +34,7 @@ Answer = tuple[Interaction, Callable[[Call], FhirResponse]]
 Method = Callable[..., Answer]
 
 
-def _view(**methods: Method) -> Callable[..., HttpResponse]:
+def _view(**methods: Method) -> Callable[..., HttpResponseBase]:
     """A view whose methods say which interaction they are, and how it is answered once it is allowed."""
 
     @csrf_exempt  # the token of the form is asked for in `person_or_client`, where a session opens this

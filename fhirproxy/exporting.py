@@ -19,7 +19,7 @@ from consent.decision import Access, Reason, decide
 from consent.organisation import policy_hash
 from consent.requester import Requester
 from consent.vocabulary import categories_of_scope
-from fhirproxy import answers, asking, including
+from fhirproxy import answers, asking, including, inlined
 from fhirproxy.checks import Passed, decide_on, see
 from fhirproxy.interactions import Interaction
 from fhirproxy.models import Source
@@ -28,6 +28,12 @@ from fhirproxy.searches import narrow
 from fhirproxy.upstream import Params
 
 PAGE = (("_count", "200"),)
+AT_ONCE = 50  # matches whose references are followed together
+# Search parameters that lead to people, places and medicines.
+FOLLOWED = frozenset(
+    {"actor", "author", "insurer", "location", "medication", "participant", "payor", "performer"}
+) | {"provider", "requester", "service-provider"}
+NOTHING_LEFT_OUT = Interaction("search-type", "Patient")
 TRIES = 3  # where a patient changes what they chose while we read
 
 
@@ -39,7 +45,7 @@ class Wanted:
     searches: tuple[Params, ...] = ((),)
     elements: frozenset[str] = frozenset()  # all, where empty
     provenance: bool = False  # with the Provenance of what passed
-    follows: bool = False  # with what it refers to
+    follows: frozenset[str] = frozenset()  # types that come along where it refers to them
 
 
 @dataclass(slots=True)
@@ -69,7 +75,7 @@ def read(requester: Requester, source: Source, wanted: Sequence[Wanted]) -> Part
         kind = want.resource_type
         asked = Interaction("search-type", kind, elements=want.elements, provenance=want.provenance)
         if want.follows:
-            asked = replace(asked, includes=frozenset(asked.rule.includes))
+            asked = replace(asked, includes=FOLLOWED & set(asked.rule.includes))
         call = Call(requester, asked, authority, source, EventType.EXPORT_GIVE)
         if not source.serves(kind) or not call.patient_id:
             continue
@@ -79,6 +85,7 @@ def read(requester: Requester, source: Source, wanted: Sequence[Wanted]) -> Part
         passed = Passed()
         for params in want.searches:
             _search(call, replace(asked, params=params), passed)
+        _follow(call, passed, want.follows)
         _take(part, call, passed)
     return part
 
@@ -110,21 +117,27 @@ def _search(call: Call, asked: Interaction, passed: Passed) -> None:
             passed.take(seen, decide_on(call, seen))
 
 
-def _take(part: Part, call: Call, passed: Passed) -> None:
-    including.include(call, passed)
+def _follow(call: Call, passed: Passed, kinds: Collection[str]) -> None:
+    """What the matches refer to, of these types; a few matches at a time, as the gate follows so many."""
+    matches = list(passed.matches.items())
+    for start in range(0, len(matches) if call.interaction.includes else 0, AT_ONCE):
+        some = Passed(matches=dict(matches[start : start + AT_ONCE]))
+        including.include(call, some)
+        passed.included |= {name: pair for name, pair in some.included.items() if pair[0].type in kinds}
     if call.interaction.provenance:
         including.include_provenance(call, passed)
+
+
+def _take(part: Part, call: Call, passed: Passed) -> None:
     for seen, decision in passed.all:
         asked = call.interaction if seen.type == call.interaction.resource_type else NOTHING_LEFT_OUT
-        part.lines[seen.type][seen.id] = answers.body_of(asked, seen, decision)
+        body = answers.body_of(asked, seen, decision)
+        part.lines[seen.type][seen.id] = inlined.attachments(call, seen.type, body)
         part.rules |= {*decision.policy_ids, *decision.provision_ids}
     if not passed.all and passed.withheld:
         part.reasons[call.interaction.resource_type] = passed.decision.reasons
     part.categories |= set(passed.categories)
     part.withheld += passed.withheld
-
-
-NOTHING_LEFT_OUT = Interaction("search-type", "Patient")
 
 
 def record_all(parts: Sequence[Part], again: Callable[[UUID], Part | None], *, target: str) -> list[Part]:

@@ -47,6 +47,15 @@ AUDIT_EVENT = {
 }
 PEOPLE = ("Practitioner", "PractitionerRole", "RelatedPerson")  # `fhirproxy.people_reads`
 PERSON = {"type": "Person", "interaction": [{"code": "read"}]}
+# Bulk Data Access 2.0.0, for backend services (`exports.bulk`, which stands above this room).
+BULK_DATA = "http://hl7.org/fhir/uv/bulkdata/CapabilityStatement/bulk-data"
+BULK_OPERATION = "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/"
+GROUP = {
+    "type": "Group",
+    "interaction": [{"code": "read"}, {"code": "search-type"}],
+    "searchParam": [{"name": "_id", "type": "token"}, {"name": "name", "type": "string"}],
+    "operation": [{"name": "export", "definition": BULK_OPERATION + "group-export"}],
+}
 OAUTH_URIS = "http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris"
 
 
@@ -70,7 +79,7 @@ def _statement(name: str, url: str, types: str, *, consents: bool = False) -> di
     resources = [entry for entry in _resources() if not served or entry["type"] in served]
     if served and "Provenance" not in served:
         resources = [{k: v for k, v in entry.items() if k != "searchRevInclude"} for entry in resources]
-    resources += _kept_here({entry["type"] for entry in resources}) if consents else []
+    resources += [*_kept_here({entry["type"] for entry in resources}), GROUP] if consents else []
     return {
         "resourceType": "CapabilityStatement",
         "status": "active",
@@ -79,13 +88,15 @@ def _statement(name: str, url: str, types: str, *, consents: bool = False) -> di
         "software": {"name": "Chartkey"},
         "implementation": {"description": name, "url": url},
         "fhirVersion": "4.0.1",
+        **({"instantiates": [BULK_DATA]} if consents else {}),
         "format": ["application/fhir+json"],
         "rest": [
             {
                 "mode": "server",
                 "security": _security(),
-                "resource": sorted(resources, key=lambda entry: str(entry["type"])),
+                "resource": sorted(map(_exported if consents else dict, resources), key=_type_of),
                 "interaction": [{"code": "batch"}, {"code": "transaction"}],
+                **({"operation": [_export("export")]} if consents else {}),
             }
         ],
     }
@@ -95,6 +106,20 @@ def _kept_here(listed: Collection[str]) -> list[dict[str, Any]]:
     """What we keep ourselves; of whoever signed in, and of helpers, also where the EHR has no such type."""
     people = [entry for entry in _resources() if entry["type"] in PEOPLE and entry["type"] not in listed]
     return [AUDIT_EVENT, CONSENT, PERSON, *people]
+
+
+def _type_of(entry: dict[str, Any]) -> str:
+    return str(entry["type"])
+
+
+def _exported(entry: dict[str, Any]) -> dict[str, Any]:
+    if entry["type"] != "Patient":
+        return entry
+    return entry | {"operation": [*entry["operation"], _export("patient-export")]}
+
+
+def _export(definition: str) -> dict[str, str]:
+    return {"name": "export", "definition": BULK_OPERATION + definition}
 
 
 def _security() -> dict[str, Any]:

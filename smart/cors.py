@@ -22,11 +22,11 @@ PER_CLIENT = re.compile(r"/fhir/|/api/|/o/(token|par|revoke_token|introspect|use
 METHODS = "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT"
 HEADERS = (
     "accept, authorization, content-type, dpop, idempotency-key, if-match, if-modified-since, if-none-exist, "
-    "if-none-match, prefer, x-client-version, x-request-id"
+    "if-none-match, if-range, prefer, range, x-client-version, x-request-id"
 )
 EXPOSED = (
-    "Content-Location, ETag, Idempotency-Replayed, Last-Modified, Location, Retry-After, WWW-Authenticate, "
-    "X-Audit-Receipt, X-Request-Id"
+    "Content-Location, Content-Range, ETag, Expires, Idempotency-Replayed, Last-Modified, Location, Retry-After, "
+    "WWW-Authenticate, X-Audit-Receipt, X-Progress, X-Request-Id"
 )
 MAX_AGE = "600"  # seconds that a browser keeps a preflight
 OUT = (Client.Status.SUSPENDED, Client.Status.BLOCKED, Client.Status.REMOVED)

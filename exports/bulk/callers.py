@@ -12,6 +12,7 @@ from consent.decision import Reason
 from fhirproxy import budgets, release
 from fhirproxy.interactions import NOT_SERVED
 from fhirproxy.outcomes import Refusal
+from fhirproxy.served import RECORD
 from fhirproxy.views import bearer, unauthorized
 from smart import dpop, identity, tokens
 from smart.jwts import BadToken
@@ -34,7 +35,8 @@ class Caller:
 
     def covers(self, scope: str, kind: str) -> bool:
         """Whether all of a type that these scopes let be exported is within the token's, too."""
-        parts = [s.intersect(Scope("system", kind, "s")) for s in Scope.parse_all(scope)]
+        letter = "s" if kind in RECORD else "r"
+        parts = [s.intersect(Scope("system", kind, letter)) for s in Scope.parse_all(scope)]
         wanted = [part for part in parts if part]
         return bool(wanted) and all(is_covered(part, self.scopes) for part in wanted)
 

@@ -40,8 +40,8 @@ def answer(request: HttpRequest, job: ExportJob, file: ExportFile) -> HttpRespon
         content = _pieces(writing.Reader(file, job.wrapped_key), start, end)
     except Destroyed:
         raise Refusal(410, GONE) from None
-    said = {"count": file.count, "from": start, "to": end}
-    detail = {"file": str(file.pk), "type": file.resource_type, **said}
+    detail: dict[str, str | int] = {"file": str(file.pk), "type": file.resource_type}
+    detail |= {"count": file.count, "from": start, "to": end}
     commands.log(EventType.EXPORT_DOWNLOAD, job, by=job.client, detail=detail)
     body = _gzip(content) if zipped else content
     return StreamingHttpResponse(body, status=code, headers=headers, content_type=NDJSON)

@@ -20,7 +20,9 @@ from fhirproxy.served import RECORD, SHAPING
 from smart.scopes import Scope
 
 PROVENANCE = "Provenance"  # comes with what it tells of; nobody searches it
-TYPES = (*RECORD, PROVENANCE)
+# Come where an exported record refers to them: by themselves they are nobody's.
+REFERRED = ("Location", "Medication", "Organization", "Practitioner", "PractitionerRole")
+TYPES = (*RECORD, *REFERRED, PROVENANCE)
 FORMATS = frozenset({"application/fhir+ndjson", "application/ndjson", "ndjson"})
 ASSOCIATED = frozenset({"RelevantProvenanceResources"})
 INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)")
@@ -179,14 +181,15 @@ def _types(asked: Mapping[str, list[str]], scopes: Collection[Scope], reading: _
         elif not reaches(scopes, kind):
             reading.wrong(f"scope-not-granted: {kind}", 403)
     types = tuple(kind for kind in TYPES if kind in wanted and reaches(scopes, kind))
-    if not types:
-        raise Refusal(400, "_type names nothing that can be exported.")
+    if not set(types) & set(RECORD):
+        raise Refusal(400, "_type names no type of a patient's own that can be exported.")
     return types
 
 
 def reaches(scopes: Collection[Scope], kind: str) -> bool:
-    """Whether a system scope lets resources of this type be searched, or some of them."""
-    return any(scope.level == "system" and scope.allows("search-type", kind, None) for scope in scopes)
+    """Whether a system scope lets resources of this type out, or some of them."""
+    interaction = "search-type" if kind in RECORD else "read"
+    return any(scope.level == "system" and scope.allows(interaction, kind, None) for scope in scopes)
 
 
 def _with_provenance(
@@ -209,7 +212,7 @@ def _filters(asked: Mapping[str, list[str]], types: tuple[str, ...], reading: _R
     kept = []
     for text in _listed(asked, "_typeFilter"):
         kind, mark, query = text.partition("?")
-        if not mark or kind not in types or kind == PROVENANCE:
+        if not mark or kind not in types or kind not in RECORD:
             reading.wrong(f"_typeFilter: {_plain(kind)} is not among the types of this export.")
             continue
         try:

@@ -15,14 +15,15 @@ from accounts.models import Patient
 from consent import authority
 from consent.requester import Requester
 from exports.bulk import approvals, groups, messages
-from exports.bulk.kickoff import PROVENANCE
+from exports.bulk.kickoff import PROVENANCE, REFERRED
 from exports.formats.about import Why
-from exports.models import ExportFile, ExportJob, GroupApproval
+from exports.models import ExportFile, ExportJob, GroupApproval, SharedLine
 from exports.sources import Blocked, Chunk, Gap, Place, Position, Unanswered
 from fhirproxy import exporting
 from fhirproxy.exporting import Part, Wanted
 from fhirproxy.models import Source
 from fhirproxy.outcomes import EhrFailure
+from fhirproxy.served import RECORD
 from smart.scopes import Scope
 
 BATCH = 20  # patients whose records are in memory at once
@@ -42,6 +43,7 @@ class Bulk:
 
     def prepare(self) -> Position:
         self._check()
+        SharedLine.objects.filter(job=self.job).delete()
         return {"after": str(NOBODY), "done": 0, "missing": 0, "of": self._members.count()}
 
     def chunks(self) -> Iterator[Chunk]:
@@ -63,6 +65,7 @@ class Bulk:
 
     def package(self) -> Sequence[ExportFile]:
         """The files as they are."""
+        SharedLine.objects.filter(job=self.job).delete()
         return list(self.job.files.all())
 
     def _check(self) -> None:
@@ -91,12 +94,29 @@ class Bulk:
         read = [self._part(pk) for pk in ids]
         parts = [part for part in read if part]
         kept = exporting.record_all(parts, self._part, target=self._target)
-        found: dict[Place, list[bytes]] = {}
+        found: dict[str, dict[str, bytes]] = {}
         for part in kept:
             for kind, bodies in part.lines.items():
-                lines = (body.replace(b"\n", b" ") for body in bodies.values())
-                found.setdefault(Place(Kind.OUTPUT, kind), []).extend(lines)
-        return found
+                found.setdefault(kind, {}).update(bodies)
+        for kind in set(found) & set(REFERRED):
+            found[kind] = self._new(kind, found[kind])
+        return {
+            Place(Kind.OUTPUT, kind): [body.replace(b"\n", b" ") for body in bodies.values()]
+            for kind, bodies in found.items()
+            if bodies
+        }
+
+    def _new(self, kind: str, bodies: Mapping[str, bytes]) -> dict[str, bytes]:
+        """Those that no batch before this one had: many patients have one practitioner."""
+        batch = self.job.position["after"]
+        shared = SharedLine.objects.filter(job=self.job, resource_type=kind)
+        shared.filter(batch=batch).delete()  # of a run that was killed before they were on disk
+        known = set(shared.filter(fhir_id__in=list(bodies)).values_list("fhir_id", flat=True))
+        new = {fhir_id: body for fhir_id, body in bodies.items() if fhir_id not in known}
+        SharedLine.objects.bulk_create(
+            SharedLine(job=self.job, resource_type=kind, fhir_id=fhir_id, batch=batch) for fhir_id in new
+        )
+        return new
 
     def _requester(self, patient_id: UUID) -> Requester:
         approval = self._approval
@@ -128,11 +148,11 @@ class Bulk:
 
     @cached_property
     def _wanted(self) -> list[Wanted]:
-        with_provenance = PROVENANCE in self._types
+        provenance, follows = PROVENANCE in self._types, frozenset(REFERRED) & set(self._types)
         return [
-            Wanted(kind, self._searches(kind), self._elements(kind), provenance=with_provenance)
+            Wanted(kind, self._searches(kind), self._elements(kind), provenance, follows)
             for kind in self._types
-            if kind != PROVENANCE
+            if kind in RECORD
         ]
 
     def _searches(self, kind: str) -> tuple[tuple[tuple[str, str], ...], ...]:

@@ -1,6 +1,6 @@
 """Bulk Data Access 2.0.0 over HTTP: kick-off, status, deletion and files, for backend services."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from functools import wraps
 from uuid import UUID
@@ -77,7 +77,13 @@ def start(caller: Caller, request: HttpRequest, level: Level, group_id: str = ""
     url = settings.BASE_URL + (request.get_full_path() if request.method == "GET" else request.path)
     job = jobs.kickoff(caller, approval, asked, url=url, lenient=preference.lenient)
     place = settings.BASE_URL + reverse("exports:bulk-status", args=[job.pk])
-    return HttpResponse(status=202, headers={"Content-Location": place})
+    return _accepted({"Content-Location": place})
+
+
+def _accepted(headers: Mapping[str, str]) -> HttpResponse:
+    response = HttpResponse(status=202, headers=dict(headers))
+    del response["Content-Type"]  # Django's own: there is no content to have a type
+    return response
 
 
 def _given(request: HttpRequest) -> Sequence[tuple[str, str]]:
@@ -92,12 +98,12 @@ def status(caller: Caller, request: HttpRequest, job_id: UUID) -> HttpResponse:
     job = jobs.of_client(caller, job_id)
     if request.method == "DELETE":
         commands.cancel(job, by=caller.client)
-        return HttpResponse(status=202)
+        return _accepted({})
     budgets.admit_export(caller.name, "job.polls", str(job.pk))
     for kind in job.resource_types:
         _covered(caller, job, kind)
     if job.status in states.LIVING:
-        return HttpResponse(status=202, headers={"X-Progress": _progress(job), "Retry-After": _wait(job)})
+        return _accepted({"X-Progress": _progress(job), "Retry-After": _wait(job)})
     _ready(job)
     ends = {"Expires": http_date(job.expires_at.timestamp())} if job.expires_at else {}
     return JsonResponse(manifest.of(job), headers=ends)

@@ -18,6 +18,7 @@ SMART = "/fhir/r4/.well-known/smart-configuration"
 PAIRS = [
     ("smart-app-launch-2.2.0.csv", "smart_app_launch_2.2.0_server.csv"),
     ("onc-g10.csv", "onc_g10.csv"),
+    ("bulk-data-2.0.0.csv", "bulk_data_2.0.0_server.csv"),
 ]
 
 

@@ -71,6 +71,11 @@ AUDIT_EVENTS = (
     *(("GET", "AuditEvent/nobody"), ("POST", "AuditEvent"), ("PUT", "AuditEvent/nobody")),
     *(("DELETE", "AuditEvent/nobody"), ("GET", "AuditEvent/nobody/_history")),
 )
+JOB = "bulk/00000000-0000-4000-8000-000000000000"
+SERVICES = (  # for backend services, and so for nobody here
+    *(("GET", "Group"), ("POST", "Group/_search"), ("GET", "Group/1"), ("POST", "Group/1/$export")),
+    *(("GET", JOB), ("DELETE", JOB), ("GET", f"{JOB}/Patient.1.ndjson")),
+)
 PEOPLE = tuple(("GET", f"{kind}/nobody") for kind in ("Person", "PractitionerRole", "RelatedPerson"))
 PEOPLE = (*PEOPLE, ("GET", "RelatedPerson"), ("POST", "RelatedPerson/_search"))
 RECEIPTS = (("GET", "Task/{task}"), ("DELETE", "Task/{task}"), ("PUT", "Task/{task}"), ("GET", "Task"))
@@ -91,7 +96,7 @@ class Row:
 
 def asked(base: str) -> Iterator[tuple[str, str, str]]:
     """Method, pattern and body."""
-    for one in (*OF_ALL, *CONSENTS, *AUDIT_EVENTS, *PEOPLE, *RECEIPTS):
+    for one in (*OF_ALL, *CONSENTS, *AUDIT_EVENTS, *PEOPLE, *RECEIPTS, *SERVICES):
         method, path, *body = one
         yield method, f"{base}{path}", body[0] if body else ""
     for group in GROUPS:
