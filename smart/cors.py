@@ -25,8 +25,8 @@ HEADERS = (
     "if-none-match, if-range, prefer, range, x-client-version, x-request-id"
 )
 EXPOSED = (
-    "Content-Location, Content-Range, ETag, Expires, Idempotency-Replayed, Last-Modified, Location, Retry-After, "
-    "WWW-Authenticate, X-Audit-Receipt, X-Progress, X-Request-Id"
+    "Content-Location, Content-Range, ETag, Expires, Idempotency-Replayed, Last-Modified, Location, "
+    "Retry-After, WWW-Authenticate, X-Audit-Receipt, X-Progress, X-Request-Id"
 )
 MAX_AGE = "600"  # seconds that a browser keeps a preflight
 OUT = (Client.Status.SUSPENDED, Client.Status.BLOCKED, Client.Status.REMOVED)
