@@ -43,16 +43,16 @@ class Belonging:
         return any(fhir.text(each, "reference") == self.reference for each in named)
 
 
-def about_visit(resource: Any) -> list[Line]:
-    """Encounter (FHIR R4) in lines; those of which it says nothing are left out."""
-    reasons = fhir.objects(resource, "reasonCode")
+def about_visit(resource: Any, heading: str) -> list[Line]:
+    """Encounter (FHIR R4) in lines; those of which it says nothing, or only what `heading` says, are left out."""
+    reasons = _joined(fhir.words(each) for each in fhir.objects(resource, "reasonCode"))
     diagnoses = [fhir.display(each) for each in fhir.objects(resource, "diagnosis", "condition")]
     people = [fhir.display(each) for each in fhir.objects(resource, "participant", "individual")]
     places = [fhir.display(each) for each in fhir.objects(resource, "location", "location")]
     place = _joined([*places, fhir.display(fhir.first(resource, "serviceProvider"))])
     left = fhir.words(fhir.first(resource, "hospitalization", "dischargeDisposition"))
     return _said(
-        (WHY, _joined(fhir.words(each) for each in reasons)),
+        (WHY, reasons if reasons != heading else ""),
         (WHO, _joined(people)),
         (WHERE, place),
         (FOUND, _joined(diagnoses)),
@@ -60,13 +60,15 @@ def about_visit(resource: Any) -> list[Line]:
     )
 
 
-def about_appointment(resource: Any) -> list[Line]:
+def about_appointment(resource: Any, heading: str) -> list[Line]:
     """Appointment (FHIR R4): with whom, where and why."""
     actors = fhir.objects(resource, "participant", "actor")
     people = [fhir.display(a) for a in actors if not fhir.text(a, "reference").startswith(NOT_PLACES)]
     places = [fhir.display(a) for a in actors if fhir.text(a, "reference").startswith("Location/")]
     reasons = _joined(fhir.words(each) for each in fhir.objects(resource, "reasonCode"))
-    return _said((WITH, _joined(people)), (WHERE, _joined(places)), (WHY, reasons))
+    return _said(
+        (WITH, _joined(people)), (WHERE, _joined(places)), (WHY, reasons if reasons != heading else "")
+    )
 
 
 def instructions(resource: Any) -> list[str]:

@@ -38,7 +38,7 @@ def visit(request: PatientRequest, visit_id: str) -> HttpResponse:
     results = observations.read_all(belonging.of(loaded.found[1]))
     context = {
         "row": row,
-        "lines": visits.about_visit(item.resource),
+        "lines": visits.about_visit(item.resource, str(row.name)),
         "documents": rows.rows_of(belonging.of(loaded.found[0]), rows.document),
         "results": list_rows(results, observations.read_all(loaded.found[1])),
         "state": state_of_item(request, item, at) or loaded.state,
@@ -59,7 +59,7 @@ def appointment(request: PatientRequest, appointment_id: str) -> HttpResponse:
         raise Http404
     context = {
         "row": found[0],
-        "lines": visits.about_appointment(item.resource),
+        "lines": visits.about_appointment(item.resource, str(found[0].name)),
         "instructions": visits.instructions(item.resource),
         "bring": visits.to_bring(),
         "state": state_of_item(request, item, at),

@@ -61,6 +61,6 @@ def test_what_belongs_to_a_visit_is_of_the_same_ehr_and_names_it():
 
 @pytest.mark.parametrize("resource", [{}, {"participant": 3, "reasonCode": "x", "location": [None]}, 7])
 def test_what_a_visit_does_not_say_is_left_out(resource):
-    assert visits.about_visit(resource) == []
-    assert visits.about_appointment(resource) == []
+    assert visits.about_visit(resource, "") == []
+    assert visits.about_appointment(resource, "") == []
     assert visits.instructions(resource) == []
