@@ -14,7 +14,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from fhirproxy.models import Source, WriteCommand
 from fhirproxy.writes import commands
-from portal import records
+from portal import proposed, records
 from portal.forms import BloodPressureForm
 from portal.guards import PatientRequest, patient_required
 from portal.pages import page
@@ -85,7 +85,10 @@ def _submit(request: PatientRequest, form: BloodPressureForm) -> WriteCommand:
 
 
 def _facts(command: WriteCommand) -> dict[str, object]:
-    systolic, diastolic = pressures_of(json.loads(command.resource))
+    resource = json.loads(command.resource)
+    systolic, diastolic = pressures_of(resource)
     is_recent = timezone.now() - command.created_at < timedelta(days=1)
     very_high = is_recent and is_very_high(systolic, diastolic)
-    return {"command": command, "systolic": systolic, "diastolic": diastolic, "very_high": very_high}
+    return {"command": command, "systolic": systolic, "diastolic": diastolic, "very_high": very_high} | {
+        "what": proposed.name_of(resource)
+    }

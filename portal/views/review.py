@@ -21,9 +21,9 @@ from consent.requester import Requester
 from consent.vocabulary import categories_of
 from fhirproxy import treating
 from fhirproxy.models import WriteCommand
-from fhirproxy.writes import commands, dispatch
+from fhirproxy.writes import commands, dispatch, why
 from fhirproxy.writes.states import WrongState
-from portal import records
+from portal import proposed, records
 from portal.forms import SendBackForm
 from portal.guards import StaffRequest, clinician_required
 from portal.pages import page
@@ -140,7 +140,10 @@ def _facts(command: WriteCommand) -> dict[str, Any]:
         "systolic": systolic,
         "diastolic": diastolic,
         "taken_at": _when(resource),
-        "record_number": resource["subject"]["reference"].removeprefix("Patient/"),
+        "what": proposed.name_of(resource),
+        "lines": proposed.lines(resource, json.loads(command.base) if command.base else None),
+        "why": why.sentences(command),
+        "record_number": proposed.owner_of(resource),
         "age": command.patient.age_on(timezone.localdate()),
     }
 
