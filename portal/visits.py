@@ -44,7 +44,7 @@ class Belonging:
 
 
 def about_visit(resource: Any, heading: str) -> list[Line]:
-    """Encounter (FHIR R4) in lines; those of which it says nothing, or only what `heading` says, are left out."""
+    """Encounter (FHIR R4) in lines; what it does not say, or `heading` says already, is left out."""
     reasons = _joined(fhir.words(each) for each in fhir.objects(resource, "reasonCode"))
     diagnoses = [fhir.display(each) for each in fhir.objects(resource, "diagnosis", "condition")]
     people = [fhir.display(each) for each in fhir.objects(resource, "participant", "individual")]
