@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from django.db import connection
+from django.test import Client as Browser
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
@@ -12,7 +13,9 @@ from audit.models import AuditEvent
 from consent import authority, bearers, sign_in_rules
 from consent.files import BadFile
 from consent.sign_in_rules import Rule, lacking, rules
-from fhirproxy.writes import commands as writes
+from consent.vocabulary import Category
+from fhirproxy.models import WriteCommand
+from portal.readings import blood_pressure
 from smart import identity
 from smart.models import AccessToken, SignIn
 from tests import factories
@@ -86,22 +89,22 @@ def test_a_session_on_our_own_pages_is_asked_there(alice):
     assert authority.for_own_record(alice.user, alice, timezone.now()).lacks("create", {"SUD"}) is None
 
 
-def test_a_proposal_asks_for_a_sign_in_that_is_not_old(alice, consent):
-    requester = bearers.from_bearer(issue(consent, "patient/*.cruds", signed_in=timedelta(days=31)))
-    reading = factories.lab_result(alice, "new")
+def test_a_proposal_asks_for_a_sign_in_that_is_not_old(alice):
+    consent = factories.create_consent(alice, categories=list(Category), can_write=True)
+    patient = factories.fhir_id(alice)
+    reading = blood_pressure(systolic=128, diastolic=82, taken_at=timezone.now(), patient_id=patient)
 
-    with pytest.raises(writes.NotAllowed) as refused:
-        writes.submit(
-            reading,
-            requester=requester,
-            patient=alice,
-            author=alice.user,
-            channel="app",
-            idempotency_scope="test",
-            idempotency_key="1",
-        )
+    def send(days: int):
+        token = issue(consent, "patient/*.cruds", signed_in=timedelta(days=days))
+        headers = {"authorization": f"Bearer {token}"}
+        path = "/fhir/r4/Observation"
+        return Browser().post(path, reading, content_type="application/fhir+json", headers=headers)
 
-    assert refused.value.decision.reasons == ("sign-in.too-old",)
+    asked = send(31)
+    assert asked.status_code == 401
+    assert 'error="insufficient_user_authentication"' in asked.headers["WWW-Authenticate"]
+    assert not WriteCommand.objects.exists()
+    assert send(1).status_code == 202
 
 
 def test_a_class_that_the_table_asks_for_is_asked_for(consent, get, monkeypatch):
