@@ -1,4 +1,4 @@
-"""`python -m tests.bench [--smoke] [P1 P3 P5 P6 P7 P8 P11 P12 P14 S1]`.
+"""`python -m tests.bench [--smoke] [P1 P3 P5 P6 P7 P8 P9 P11 P12 P14 S1]`.
 
 The exit code is 1 where a count or an invariant is broken, or a ratio is over its bar by half.
 """
@@ -24,6 +24,7 @@ PARTS = {
     "P14": "write_back",
     "P8": "audit_seal",  # from here on the log is not the one of its anchors: what starts then holds it
     "S1": "store",
+    "P9": "exports",  # and P10
     "P7": "audit_writes",  # events of this and of the next are none that verify
     "P11": "activity",
 }  # in this order

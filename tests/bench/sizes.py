@@ -21,6 +21,8 @@ class Sizes:
     writers: int  # connections that insert events
     events: int  # that are recorded, sealed and verified
     resources: int  # that are imported into the embedded EHR
+    exported: int  # resources of a bulk export
+    attachment: int  # bytes
     slow: float  # seconds until an EHR answers
     hung: float
 
@@ -42,6 +44,8 @@ FULL = Sizes(
     writers=32,
     events=50_000,
     resources=20_000,
+    exported=50_000,
+    attachment=50 * 2**20,
     slow=5.0,
     hung=30.0,
 )
@@ -62,6 +66,8 @@ SMOKE = Sizes(
     writers=4,
     events=600,
     resources=300,
+    exported=600,
+    attachment=2**20,
     slow=3.0,
     hung=5.0,
 )
