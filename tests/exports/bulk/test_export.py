@@ -110,13 +110,11 @@ def test_a_patient_who_is_not_in_the_group_is_refused_and_lenient_leaves_them_ou
 def test_since_and_until_are_about_the_last_change(export):
     long_ago = (timezone.now() - timedelta(days=1)).isoformat()
     later = (timezone.now() + timedelta(days=1)).isoformat()
-    get = {"data": None}
 
     assert len(export(f"{GROUP}?_since={long_ago.replace('+', '%2B')}")[1]["Patient"]) == 2
     assert export(f"{GROUP}?_since={timezone.now().isoformat().replace('+', '%2B')}")[0]["output"] == []
     assert export(f"{GROUP}?_until={long_ago.replace('+', '%2B')}")[0]["output"] == []
     assert len(export(f"{GROUP}?_until={later.replace('+', '%2B')}")[1]["Patient"]) == 2
-    assert get
 
 
 def test_filters_and_elements_narrow_what_comes(export, alice):
