@@ -40,7 +40,7 @@ def _values(node: Any, path: str) -> Iterator[tuple[str, str]]:
     if isinstance(node, Mapping):
         for name, value in node.items():
             if path or name not in NOT_SHOWN:
-                yield from _values(value, f"{path}.{name}" if path else name)
+                yield from _values(value, f"{path}, {name}" if path else name)
     elif isinstance(node, list):
         for position, value in enumerate(node, 1):
             yield from _values(value, f"{path} {position}" if len(node) > 1 else path)

@@ -67,4 +67,4 @@ def test_lines_tell_what_an_update_changes():
     before = {"resourceType": "X", "id": "1", "status": "a", "note": [{"text": "x"}]}
 
     assert proposed.lines(before | {"status": "b"}, before) == [("status", "b", "a")]
-    assert proposed.lines({"resourceType": "X"}, before) == [("status", "", "a"), ("note.text", "", "x")]
+    assert proposed.lines({"resourceType": "X"}, before) == [("status", "", "a"), ("note, text", "", "x")]
