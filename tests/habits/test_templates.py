@@ -14,12 +14,12 @@ PAGES = [(name, path) for name, path in TEMPLATES if not name.startswith(NOT_TRA
 
 # What is not text: comments, texts of the catalogue, CSS classes in a block, code, mark-up, entities.
 NOT_TEXT = re.compile(
-    r"{% comment.*?endcomment %}|{#.*?#}|<!--.*?-->|<(style|script)\b.*?</\1>"
+    r"{% comment.*?endcomment %}|{#.*?#}|<!--.*?-->|<(style|script|code)\b.*?</\1>"
     r"|{% blocktrans(?:late)?\b.*?{% endblocktrans(?:late)? %}"
     r"|{% block \w*class %}.*?{% endblock %}|{%.*?%}|{{.*?}}|<[^>]*>|&#?\w+;",
     re.DOTALL,
 )
-SAME_IN_EVERY_LANGUAGE = {"Chartkey", "Design", "mmHg"}
+SAME_IN_EVERY_LANGUAGE = {"Chartkey", "Design", "mmHg", "ZIP"}
 
 
 def words_outside(text: str) -> set[str]:
