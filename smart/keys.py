@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from http.client import HTTPException
 from typing import Any
 from urllib.parse import urlsplit
@@ -26,10 +26,12 @@ from smart.models import Client, KeySet
 
 LARGEST = 64 * 1024  # bytes of an answer
 DEADLINE = 3.0  # seconds for all of it
-LEAST_FRESH, MOST_FRESH = timedelta(minutes=1), timedelta(hours=24)
-STALE_FOR = timedelta(hours=24)  # after its last reading, while the address fails
-PAUSE = timedelta(seconds=30)  # between two readings of one address, whoever asks
-MAX_AGE = re.compile(r"(?:^|[\s,])max-age=(\d{1,9})")
+UNSAID, MOST_FRESH = timedelta(minutes=1), timedelta(hours=24)
+STALE_FOR = timedelta(hours=24)  # after its last reading, while the address fails, and named no time
+PAUSE = timedelta(seconds=30)  # between two readings of one address that failed, or for an unknown kid
+TOGETHER = timedelta(seconds=1)  # who ask at the same time share one reading, even of `no-store`
+NOT_KEPT = re.compile(r"(?:^|[\s,])no-(?:store|cache)\b")
+MAX_AGE = re.compile(r"(?:^|[\s,])max-age=\"?(\d{1,9})")
 MOST_KEYS = 20
 log = structlog.get_logger("chartkey.keys")
 
@@ -192,22 +194,18 @@ def _listed(keys: Any) -> list[dict[str, Any]]:
 def refresh(client: Client, kid: str = "", fetcher: Fetcher | None = None) -> None:
     """Read `jwks_uri` again where what is kept is old or lacks `kid`. To be called outside a transaction.
 
-    An address that fails leaves what is kept, which holds for STALE_FOR; nobody makes us
-    ask more than once in PAUSE.
+    Nothing is kept longer than its Cache-Control says (SMART 2.2, row 341). Where that says nothing, an
+    address that fails leaves what is kept, which holds for STALE_FOR.
     """
     if not client.jwks_uri:
         return
     now = timezone.now()
     kept = KeySet.objects.filter(client=client, uri=client.jwks_uri).first()
-    if kept is not None:
-        known = not kid or any(key.get("kid") == kid for key in _listed(kept.keys))
-        fresh = kept.fresh_until is not None and now < kept.fresh_until
-        if (fresh and known) or now < kept.tried_at + PAUSE:
-            return
+    if kept is not None and not _wants_reading(kept, kid, now):
+        return
     KeySet.objects.update_or_create(
         client=client,
-        defaults={"tried_at": now, "uri": client.jwks_uri}
-        | ({"keys": {}, "fetched_at": None, "fresh_until": None} if kept is None else {}),
+        defaults={"tried_at": now, "uri": client.jwks_uri} | (NO_KEYS if kept is None else {}),
     )
     try:
         body, headers = (fetcher or FETCHER).get(client.jwks_uri)
@@ -216,15 +214,38 @@ def refresh(client: Client, kid: str = "", fetcher: Fetcher | None = None) -> No
             raise Unfetched("there are no keys in it")
     except (Unfetched, ValueError, RecursionError) as error:
         log.warning("keys_unread", client_id=client.client_id, reason=type(error).__name__)
+        if kept is not None and _is_over(kept, now):
+            KeySet.objects.filter(client=client).update(**NO_KEYS)
         return
+    said = lifetime_of(headers.get("cache-control", ""))
     KeySet.objects.filter(client=client).update(
-        keys=found, fetched_at=now, fresh_until=now + lifetime_of(headers.get("cache-control", ""))
+        keys=found,
+        fetched_at=now,
+        fresh_until=now + (UNSAID if said is None else said),
+        may_be_stale=said is None,
     )
 
 
-def lifetime_of(cache_control: str) -> timedelta:
-    """How long an answer may be kept (RFC 9111, 5.2.2), within our own bounds."""
-    said = MAX_AGE.search(cache_control.lower())
-    if "no-store" in cache_control.lower() or "no-cache" in cache_control.lower() or said is None:
-        return LEAST_FRESH
-    return min(max(timedelta(seconds=int(said[1])), LEAST_FRESH), MOST_FRESH)
+NO_KEYS: dict[str, Any] = {"keys": {}, "fetched_at": None, "fresh_until": None}
+
+
+def _wants_reading(kept: KeySet, kid: str, now: datetime) -> bool:
+    if kept.fresh_until is not None and now < kept.fresh_until:
+        known = not kid or any(key.get("kid") == kid for key in _listed(kept.keys))
+        return not known and now >= kept.tried_at + PAUSE
+    failed = kept.fetched_at is None or kept.fetched_at < kept.tried_at
+    return now >= kept.tried_at + (PAUSE if failed else TOGETHER)
+
+
+def _is_over(kept: KeySet, now: datetime) -> bool:
+    """Whether its server let nobody keep it until now."""
+    return not kept.may_be_stale and (kept.fresh_until is None or now >= kept.fresh_until)
+
+
+def lifetime_of(cache_control: str) -> timedelta | None:
+    """How long an answer may be kept (RFC 9111, 5.2.2), a day at most; None where that is not said."""
+    said = cache_control.lower()
+    if NOT_KEPT.search(said):
+        return timedelta(0)
+    age = MAX_AGE.search(said)
+    return min(timedelta(seconds=int(age[1])), MOST_FRESH) if age else None

@@ -361,11 +361,12 @@ class KeySet(models.Model):
     keys = models.JSONField(default=dict)
     fetched_at = models.DateTimeField(null=True)
     fresh_until = models.DateTimeField(null=True)
+    may_be_stale = models.BooleanField(default=False, db_default=False)  # its server named no time
     tried_at = models.DateTimeField()
 
     class Phi:
         fields: tuple[str, ...] = ()
-        safe = ("id", "client", "uri", "keys", "fetched_at", "fresh_until", "tried_at")
+        safe = ("id", "client", "uri", "keys", "fetched_at", "fresh_until", "may_be_stale", "tried_at")
 
     def __str__(self) -> str:
         return f"KeySet/{self.pk}"

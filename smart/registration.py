@@ -105,4 +105,7 @@ def managed(client_id: str, token: str) -> Client | None:
     """The client whose registration access token this is (RFC 7592, 1.3); None for any other pair."""
     client = Client.objects.filter(client_id=client_id).first() if "\x00" not in client_id else None
     known = client.registration_token if client else ""
-    return client if known and constant_time_compare(known, digest_of(token)) else None
+    is_its = constant_time_compare(
+        known, digest_of(token)
+    )  # the same work for a client that is not there (A22)
+    return client if known and is_its else None

@@ -46,13 +46,24 @@ def named_client(request: HttpRequest) -> str:
     said = request.POST.get("client_id", "")
     if not said and (assertion := request.POST.get("client_assertion", "")):
         said = assertions.subject_of(assertion)
+    return said or _basic(request)[0]
+
+
+def shown_secret(request: HttpRequest) -> str:
+    """The secret that stands in the header, or else in the body; empty if there is none."""
+    return _basic(request)[1] or request.POST.get("client_secret", "")
+
+
+def _basic(request: HttpRequest) -> tuple[str, str]:
+    """Name and secret of RFC 6749, 2.3.1; both empty where they are not there, or cannot be read."""
     scheme, _, value = request.headers.get("Authorization", "").partition(" ")
-    if not said and scheme.lower() == "basic":
-        try:
-            said = unquote_plus(base64.b64decode(value, validate=True).decode().partition(":")[0])
-        except ValueError:
-            return ""
-    return said
+    if scheme.lower() != "basic":
+        return "", ""
+    try:
+        name, _, secret = base64.b64decode(value, validate=True).decode().partition(":")
+    except ValueError:
+        return "", ""
+    return unquote_plus(name), unquote_plus(secret)
 
 
 def fault_of_body(request: HttpRequest) -> JsonResponse | None:

@@ -148,6 +148,18 @@ def icon(name: str) -> SafeString:
     )
 
 
+@register.simple_tag
+def app_mark(name: str) -> SafeString:
+    """An app's initials instead of a logo (a picture can pretend to be another app), for the eye alone."""
+    words = ["".join(filter(str.isalnum, word)) for word in name.split()]
+    initials = "".join(word[0] for word in words if word).upper()[:2]
+    return format_html(
+        '<svg class="mark" viewBox="0 0 40 40" aria-hidden="true"><rect width="40" height="40" rx="8"/>'
+        '<text x="20" y="20" text-anchor="middle" dominant-baseline="central">{}</text></svg>',
+        initials or "?",
+    )
+
+
 @register.inclusion_tag("portal/session_left.html", takes_context=True)
 def session_watch(context: template.Context) -> dict[str, object]:
     """Asks, when it could be time, whether the session ends; says nothing before."""

@@ -5,13 +5,12 @@ from functools import wraps
 from typing import Any
 
 from django.conf import settings
-from django.contrib.auth.hashers import check_password
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_POST
 
-from smart import commands, jwts, metadata, registration
+from smart import commands, jwts, metadata, registration, secrets
 from smart.commands import InvalidClient
 from smart.models import Client
 from smart.server import NO_STORE, error
@@ -106,7 +105,7 @@ def _changed(request: HttpRequest, client: Client, token: str) -> HttpResponse:
 
 
 def _is_its_secret(client: Client, value: object) -> bool:
-    return isinstance(value, str) and check_password(value, client.client_secret)
+    return isinstance(value, str) and secrets.is_right(value, client.client_secret)
 
 
 def _told(

@@ -5,6 +5,7 @@ from django.urls import reverse
 
 from audit.models import AuditEvent
 from consent.models import Consent
+from portal.templatetags.portal import app_mark
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -89,3 +90,36 @@ def test_A17_an_app_with_a_hostile_name_is_only_text(alice, client):
         assert "&lt;script&gt;" in page
         assert "<script>alert" not in page
         assert "<img src=x" not in page
+
+
+@pytest.mark.parametrize(
+    ("name", "initials"),
+    [
+        ("GlucoTrack", "G"),
+        ("my sugar diary", "MS"),
+        ("ß", "SS"),
+        ("\u202eevil app", "EA"),
+        ("<b>", "B"),
+        ("💉 !", "?"),
+        ("", "?"),
+    ],
+)
+def test_A17_an_app_has_its_initials_and_no_picture_of_its_own(name, initials):
+    drawn = app_mark(name)
+
+    assert f">{initials}</text>" in drawn
+    assert 'aria-hidden="true"' in drawn
+
+
+def test_the_initials_stand_wherever_an_app_is_named_first(alice, client):
+    consent = factories.create_consent(alice)
+    consent.client.user = alice.user
+    consent.client.save()
+    name = consent.client.client_id
+    for page in (
+        reverse("portal:apps"),
+        reverse("portal:app", args=[consent.id]),
+        reverse("portal:developers"),
+        reverse("portal:developer-app", args=[name]),
+    ):
+        assert app_mark("Acme") in client.get(page).content.decode(), page

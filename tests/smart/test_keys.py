@@ -219,13 +219,49 @@ def test_a_client_whose_keys_are_elsewhere_proves_itself(acme, client, site):
 @pytest.mark.parametrize(
     ("said", "seconds"),
     [
-        ("", 60),
-        ("no-store", 60),
-        ("max-age=5", 60),
+        ("no-store", 0),
+        ("max-age=600, no-cache", 0),
+        ('private, NO-CACHE="set-cookie"', 0),
+        ("max-age=0", 0),
+        ("max-age=5", 5),
         ("public, max-age=600", 600),
         ("max-age=99999999", 86400),
-        ("s-maxage=7", 60),
     ],
 )
 def test_how_long_an_answer_is_kept(said, seconds):
     assert keys.lifetime_of(said) == timedelta(seconds=seconds)
+
+
+@pytest.mark.parametrize("said", ["", "public", "s-maxage=7", "max-age=soon"])
+def test_an_answer_that_names_no_time(said):
+    assert keys.lifetime_of(said) is None
+
+
+@pytest.mark.parametrize(("said", "kept_for"), [("no-store", 0), ("max-age=5", 5), ("max-age=600", 600)])
+def test_341_keys_are_kept_no_longer_than_their_server_says(acme, site, said, kept_for):
+    site.answer = lambda handler: site.send(handler, KEYS, Cache_Control=said)
+    keys.refresh(acme)
+    new = json.dumps(public(ec("key-2"))).encode()
+    site.answer = lambda handler: site.send(handler, new, Cache_Control=said)
+
+    later(seconds=kept_for - 2 if kept_for else 0)
+    keys.refresh(acme)
+    assert [key["kid"] for key in keys.keys_of(acme)] == ["key-1"]
+
+    later(seconds=3)
+    keys.refresh(acme)
+    assert [key["kid"] for key in keys.keys_of(acme)] == ["key-2"]
+
+
+@pytest.mark.parametrize("said", ["no-store", "max-age=5"])
+def test_341_an_address_that_fails_keeps_no_keys_alive_beyond_that(acme, site, said):
+    site.answer = lambda handler: site.send(handler, KEYS, Cache_Control=said)
+    keys.refresh(acme)
+    site.answer = lambda handler: site.send(handler, b"", 500)
+
+    later(seconds=6)
+    keys.refresh(acme)
+    assert keys.keys_of(acme) == []
+
+    keys.refresh(acme)
+    assert site.asked == 2  # a server that fails is left alone for a while
