@@ -170,7 +170,7 @@ def bearer(request: HttpRequest) -> Requester:
     except BadToken as bad:
         release.refuse_unserved(requester, 401, Reason.TOKEN)
         said = f"The access token needs a proof of its key: {bad}."
-        raise Refusal(401, said, {"WWW-Authenticate": dpop.CHALLENGE}) from bad
+        raise Refusal(401, said, {"WWW-Authenticate": dpop.challenge(bad)}) from bad
     return requester
 
 

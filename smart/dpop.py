@@ -17,9 +17,22 @@ from smart.jwts import BadToken
 
 ALGORITHMS = ("ES256", "ES384", "RS256", "PS256")
 WINDOW = 60  # seconds that `iat` may be away from now, to either side
-CHALLENGE = f'DPoP error="invalid_token", algs="{" ".join(ALGORITHMS)}"'
 NEEDED = "This client sends a proof with each request."
 KEY = "smart.jkt"  # where META keeps what a proof showed; no header of HTTP has this name
+
+
+class BadProof(BadToken):
+    """The proof itself is not one (RFC 9449, 4.3), whatever token it comes with."""
+
+
+def error_of(bad: BadToken) -> str:
+    """The code at a record or userinfo (RFC 9449, 7.1)."""
+    return "invalid_dpop_proof" if isinstance(bad, BadProof) else "invalid_token"
+
+
+def challenge(bad: BadToken) -> str:
+    """`WWW-Authenticate` of a record or userinfo."""
+    return f'DPoP error="{error_of(bad)}", algs="{" ".join(ALGORITHMS)}"'
 
 
 def jkt_of(request: Request) -> str:
@@ -53,12 +66,15 @@ def check_binding(request: HttpRequest, scheme: str, token: str, jkt: str) -> No
 
 
 def at_resource(request: HttpRequest, token: str, jkt: str) -> None:
-    """Check the proof that comes with a bound access token. Raises BadToken.
+    """Check the proof that comes with a bound access token. Raises BadToken, BadProof for the proof alone.
 
     Valkey remembers it. Where Valkey is silent the proof still holds for this token, method
     and address alone, and for a minute.
     """
-    shown, jti = _proved(request, token=token)
+    try:
+        shown, jti = _proved(request, token=token)
+    except BadToken as bad:
+        raise BadProof(str(bad)) from bad
     if not jkt or not constant_time_compare(shown, jkt):
         raise BadToken("the token is bound to another key")
     digest = hashlib.sha256(f"{shown}\0{jti}".encode()).hexdigest()
@@ -67,7 +83,7 @@ def at_resource(request: HttpRequest, token: str, jkt: str) -> None:
     except RedisError:
         return
     if not first:
-        raise BadToken("jti was used before")
+        raise BadProof("jti was used before")
 
 
 def _proved(request: HttpRequest, *, token: str) -> tuple[str, str]:

@@ -66,7 +66,7 @@ def _check(request: HttpRequest, caller: Caller, token: AccessToken, scheme: str
     except BadToken as bad:
         refused(caller, Reason.TOKEN)
         said = f"The access token needs a proof of its key: {bad}."
-        raise Refusal(401, said, {"WWW-Authenticate": dpop.CHALLENGE}) from bad
+        raise Refusal(401, said, {"WWW-Authenticate": dpop.challenge(bad)}) from bad
 
 
 def _stranger(request: HttpRequest) -> Caller:

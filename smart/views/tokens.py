@@ -240,8 +240,8 @@ def userinfo(request: HttpRequest) -> HttpResponse:
         request.cors_client = found.application.client_id  # type: ignore[attr-defined]
     try:
         dpop.check_binding(request, scheme, value, found.jkt if found else "")
-    except BadToken:
-        return error("invalid_token", status=401, **{"WWW-Authenticate": dpop.CHALLENGE})
+    except BadToken as bad:
+        return error(dpop.error_of(bad), status=401, **{"WWW-Authenticate": dpop.challenge(bad)})
     request.META["HTTP_AUTHORIZATION"] = f"Bearer {value}"
     _, headers, body, status = core().create_userinfo_response(request)
     return HttpResponse(body or "", status=status, headers=JSON | headers | NO_STORE)

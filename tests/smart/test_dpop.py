@@ -124,6 +124,22 @@ def test_A7_a_proof_is_taken_once(app, bound):
     assert read(app, bound["access_token"], made).status_code == 401
 
 
+@pytest.mark.parametrize(
+    ("key", "token", "code"),
+    [(KEY, "another", "invalid_dpop_proof"), (None, "", "invalid_dpop_proof"), (OTHER, "", "invalid_token")],
+)
+def test_a_bad_proof_and_a_token_of_another_key_have_the_codes_of_RFC_9449(app, bound, key, token, code):
+    value = bound["access_token"]
+    for url in (RECORDS, USERINFO):
+        made = {"DPoP": proof(key, "GET", url, token=token or value)} if key else {}
+        answer = app.machine.get(
+            url.removeprefix("http://testserver"), headers={"Authorization": f"DPoP {value}"} | made
+        )
+
+        assert answer.status_code == 401
+        assert answer["WWW-Authenticate"].startswith(f'DPoP error="{code}", algs="')
+
+
 def test_a_read_with_a_proof_is_as_few_statements_as_one_without(app, bound, django_assert_num_queries):
     with django_assert_num_queries(1):
         assert bearers.from_bearer(bound["access_token"]).jkt == JKT
