@@ -191,6 +191,7 @@ CELERY_BEAT_SCHEDULE = {
     "birthdays-tell": {"task": "consent.tasks.tell_of_birthdays", "schedule": 24 * 3600.0},
     "smart-sweep": {"task": "smart.tasks.sweep", "schedule": 3600.0},
     "sessions-sweep": {"task": "accounts.tasks.sweep_sessions", "schedule": 3600.0},
+    "drafts-sweep": {"task": "portal.tasks.sweep_drafts", "schedule": 3600.0},
     "sources-check": {"task": "fhirproxy.tasks.check_sources", "schedule": 60.0},
     "copies-sweep": {"task": "fhirproxy.tasks.sweep_copies", "schedule": 3600.0},
     "writes-sweep": {"task": "fhirproxy.tasks.sweep_writes", "schedule": 30.0},

@@ -82,7 +82,7 @@ def share(
     name: str = "",
 ) -> Consent:
     """Share with an organisation or a practitioner. `recipient` is their FHIR reference, `name` what they
-    are called where no EHR knows it."""
+    are called where no EHR knows it. A share that stands gets a new version."""
     terms = _terms(categories, labels, until, purposes=purposes)
     display = {"display": name} if name else {}
     provision = fhir.permit(terms, {"reference": recipient, **display})

@@ -5,7 +5,7 @@ There are no rules here. Whoever it may be gets the requester that the gate woul
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from functools import partial
@@ -153,6 +153,16 @@ def of_choice(patient: Patient, client: Client, terms: Terms, scopes: Sequence[S
     recipient = fhir.client_reference(client.client_id, client.name)
     rows = provisions.compile_consent({"provision": fhir.permit(terms, recipient)}, operational=False)
     return _client(patient, client, provisions.read_back(rows), scopes, terms.start, None)
+
+
+def of_share(patient: Patient, recipient: str, terms: Terms) -> Requester:
+    """Who an organisation or a practitioner would be by a share with these terms alone: without what they
+    see because they treat the patient. Nothing is written. Raises InvalidConsent."""
+    provision = fhir.permit(terms, {"reference": recipient})
+    rows = provisions.compile_consent({"provision": provision}, operational=False)
+    usual = authority.for_other_system(patient.pk, {recipient}, min(terms.purposes))
+    denied = [p for p in usual.provisions if p.type is ProvisionType.DENY]
+    return replace(usual, provisions=(*provisions.read_back(rows), *denied))
 
 
 def _client(

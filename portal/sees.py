@@ -85,6 +85,11 @@ def before(user: User, patient: Patient, asked: AuthorizationRequest, answer: An
     return _count(user, patient, explain.of_choice(patient, asked.client, terms, scopes))
 
 
+def of_share(user: User, patient: Patient, recipient: str, terms: Terms) -> Sees:
+    """What an organisation or a practitioner would see by a share with these terms alone."""
+    return _count(user, patient, explain.of_share(patient, recipient, terms))
+
+
 def _count(user: User, patient: Patient, other: Requester) -> Sees:
     try:
         own = authority.for_own_record(user, patient, timezone.now())

@@ -1,11 +1,13 @@
 """What there is to do, out of what each room knows: the things that Home orders by `next_action`. Pure."""
 
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
 
 from django.urls import reverse
-from django.utils.translation import npgettext, pgettext
+from django.utils.functional import Promise
+from django.utils.translation import npgettext, pgettext, pgettext_lazy
 
 from consent.emergency_models import EmergencyAccess
 from consent.models import Consent
@@ -14,10 +16,25 @@ from fhirproxy import reading as fhir
 from fhirproxy.dates import date_words, time_words
 from fhirproxy.models import WriteCommand
 from fhirproxy.reading import Moment
+from portal.models import Draft
 from portal.next_action import Action, Rule
 from portal.observations import Result
 from portal.rows import Row
 
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """What a draft is of, and the address that goes on with it, which takes its id."""
+
+    name: Promise
+    url_name: str
+
+
+FORMS: Mapping[str, Form] = {
+    Draft.Form.SHARE: Form(
+        pgettext_lazy("share.title", "Share with a doctor, clinic or person"), "portal:share-go-on"
+    )
+}
 NEW = timedelta(days=14)
 SOON = timedelta(days=7)
 READY = (ExportJob.Status.COMPLETED, ExportJob.Status.COMPLETED_WITH_GAPS)
@@ -157,6 +174,25 @@ def from_commands(commands: Iterable[WriteCommand]) -> list[Action]:
         )
         for command in commands
         if command.status == WriteCommand.Status.SENT_BACK
+    ]
+
+
+def from_drafts(waiting: Iterable[Draft]) -> list[Action]:
+    """What somebody began and did not finish, oldest first."""
+    return [
+        Action(
+            rule=Rule.DRAFT,
+            at=draft.saved_at,
+            heading=pgettext("home.draft", "You did not finish this"),
+            text=pgettext("home.draft.saved", "{what}. Saved on {date}. Not sent yet.").format(
+                what=FORMS[draft.form].name, date=date_words(Moment(draft.saved_at, "time"))
+            ),
+            url=reverse(FORMS[draft.form].url_name, args=[draft.id]),
+            link=pgettext("home.draft.link", "Go on"),
+            chip=pgettext("home.draft.chip", "Not finished"),
+            chip_kind="info",
+        )
+        for draft in waiting
     ]
 
 

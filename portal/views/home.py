@@ -18,7 +18,7 @@ from consent import helper_rights
 from consent.models import Consent
 from consent.vocabulary import Category
 from exports.models import ExportJob
-from portal import acting, helper_words, observations, recipients, rows, todo
+from portal import acting, drafts, helper_words, observations, recipients, rows, todo
 from portal.consent_facts import OPEN, SHARED, name_of
 from portal.guards import PatientRequest, anyone, record_required, roles_of
 from portal.loading import Loaded, Wanted, load
@@ -35,7 +35,7 @@ MOST_TASKS, MOST_SHARES = 4, 3
 
 @page(
     "home",
-    reads=("Appointment", "Observation", "Consent", "ExportJob", "WriteCommand"),
+    reads=("Appointment", "Observation", "Consent", "ExportJob", "WriteCommand", "Draft"),
     states=(Kind.FRESH, Kind.STALE, Kind.PARTIAL, Kind.EMPTY, Kind.ERROR),
 )
 @require_GET
@@ -132,6 +132,7 @@ def _actions(request: PatientRequest, loaded: Loaded, consents: list[Consent]) -
         *todo.from_consents([c for c in consents if c.period_end and c.is_active], now),
         *todo.from_jobs(ready, now, _saved(request, ready)),
         *todo.from_commands(request.patient.write_commands.filter(status="sent_back")),
+        *todo.from_drafts(drafts.unfinished(request.user, request.patient)),
         *todo.from_appointments(rows.rows_of(booked, partial(rows.appointment, now=now))),
     ]
 

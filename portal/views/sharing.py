@@ -27,7 +27,7 @@ from fhirproxy import preview
 from fhirproxy.interactions import FHIR_ID
 from fhirproxy.outcomes import Refusal
 from fhirproxy.served import RECORD
-from portal import consent_facts, helper_words, limits, recipients, records, viewers
+from portal import consent_facts, helper_words, limits, recipients, records, share_steps, viewers
 from portal.authorization import text_of
 from portal.consent_facts import OPEN, SHARED, facts
 from portal.guards import PatientRequest, patient_required
@@ -102,7 +102,11 @@ def share(request: PatientRequest, consent_id: UUID) -> HttpResponse:
         return redirect("portal:health-link", link.pk)
     shown = facts(consent)
     name = recipients.names_of(request, [consent]).get(consent.recipient) or shown.name
-    return render(request, "portal/sharing_share.html", {"facts": shown, "name": name})
+    return render(
+        request,
+        "portal/sharing_share.html",
+        {"facts": shown, "name": name, "can_change": share_steps.can_change(consent)},
+    )
 
 
 @require_POST

@@ -16,6 +16,7 @@ from exports.shl import commands as health_links
 from exports.shl import payload
 from fhirproxy.models import Source, WriteCommand
 from notices import commands as notices
+from portal import drafts
 from smart.models import AuthorizationRequest, Client
 
 REDIRECT = "http://127.0.0.1:8001/callback"
@@ -129,6 +130,9 @@ def create_things(alice: User, client_id: str = "walk-app") -> dict[str, str]:
     link = health_links.make(
         patient=patient, by=alice, terms=health_links.Terms(until=a_week, is_live=True, label=MARKER), act=act
     ).link
+    draft = drafts.start(
+        owner=alice, patient=patient, form="share", answers={"recipient": "Practitioner/1", "name": MARKER}
+    )
     asked = create_request(create_client(f"asking-{client_id}", "An app that asks"))
     return {
         "patient_id": str(patient.pk),
@@ -144,6 +148,8 @@ def create_things(alice: User, client_id: str = "walk-app") -> dict[str, str]:
             link.sealed
         ).address,  # of the link: that, and no session, opens it
         "command_id": str(write.pk),
+        "draft_id": str(draft.pk),
+        "step": "what",
         "helper_id": str(helper.pk),
         "notice_id": str(notice.pk),
         "request_id": str(asked.pk),

@@ -17,6 +17,7 @@ NO_PAGES = {
     *("support-end", "support-reset", "provider-begin", "provider-change", "step-up-provider"),
     *("sharing-pause", "sharing-resume", "sharing-stop", "sharing-answer"),
     *("health-link-show", "health-link-stop"),
+    *("share-again", "share-go-on", "share-throw-away"),
     *("developer-secret", "developer-move"),
     *(
         "app-stop",
