@@ -88,7 +88,7 @@ class LeaveOutForm(forms.Form):
         label=pgettext_lazy("share.private", "Your private topics"),
         choices=[
             ("none", pgettext_lazy("share.private.none", "Leave all private topics out")),
-            ("some", pgettext_lazy("share.private.some", "Share some private topics too")),
+            ("choose", pgettext_lazy("share.private.some", "Share some private topics too")),
         ],
         widget=forms.RadioSelect,
         error_messages={
@@ -111,7 +111,7 @@ class LeaveOutForm(forms.Form):
         elif Category.DEMOGRAPHICS in without and Category.CONTACT not in without:
             text = pgettext_lazy("share.without.contact", "Leave your address, phone and e-mail out too.")
             self.add_error("without", text)
-        if data.get("private") == "some" and not data.get("topics"):
+        if data.get("private") == "choose" and not data.get("topics"):
             text = pgettext_lazy("share.topics.missing", "Choose at least one private topic.")
             self.add_error("topics", text)
         return data

@@ -1,7 +1,7 @@
 """Share with a doctor, a clinic or a person: the questions, one a page, and what the answers make.
 
 Answers are those of a draft (`portal.drafts`), as JSON: `recipient` (FHIR reference) and `name`; `what`
-("all" or "choose") and `categories`; of all kinds those `without` which it is; `private` ("none" or "some")
+("all" or "choose") and `categories`; of all kinds those `without` which it is; `private` ("none" or "choose")
 and the `topics` that go along; `days` (a number, or "keep"); `consent`, the sharing that is changed; and
 `shown`, what the last page said when it was last looked at.
 """
@@ -73,7 +73,7 @@ def choice_of(answers: Mapping[str, Any], now: datetime, kept_until: datetime | 
     chosen = categories_of(answers)
     if end is None or end <= now or not chosen:
         return None
-    topics = answers.get("topics", ()) if answers["private"] == "some" else ()
+    topics = answers.get("topics", ()) if answers["private"] == "choose" else ()
     labels = frozenset().union(*(t.labels for t in TOPICS if t.code in topics))
     terms = Terms(
         categories=[category for category in Category if category in chosen],
@@ -114,7 +114,7 @@ def answers_of(consent: Consent, name: str) -> dict[str, Any]:
         "name": name,
         "what": "choose",
         "categories": [category for category in ALL if category in permit.categories],
-        "private": "some" if topics else "none",
+        "private": "choose" if topics else "none",
         "topics": topics,
         "consent": str(consent.pk),
     }

@@ -103,14 +103,12 @@ def _rows(draft: Draft, choice: Choice) -> list[tuple[str, str, str]]:
     """(question, answer, where it is changed)"""
     topics = [str(TOPIC[t.code]) for t in TOPICS if t.labels <= frozenset(choice.terms.labels)]
     date = date_format(timezone.localtime(choice.terms.until), "DATE_FORMAT")
-    whole = set(choice.terms.categories) >= set(share_steps.ALL)
-    kinds = [str(CATEGORY[category]) for category in choice.terms.categories]
     nothing = pgettext("share.private.no", "None of them")
     return [
         (pgettext("share.row.who", "Who"), choice.name, address_of(draft, Step.WHO)),
         (
             pgettext("share.row.what", "What"),
-            str(consent_facts.ALL_RECORDS) if whole else ", ".join(kinds),
+            _what(choice, from_all=drafts.answers_of(draft)["what"] == "all"),
             address_of(draft, Step.WHAT),
         ),
         (
@@ -120,6 +118,18 @@ def _rows(draft: Draft, choice: Choice) -> list[tuple[str, str, str]]:
         ),
         (pgettext("share.row.until", "Until"), date, address_of(draft, Step.HOW_LONG)),
     ]
+
+
+def _what(choice: Choice, *, from_all: bool) -> str:
+    """The kinds of record, or what of all of them is left out."""
+    chosen = set(choice.terms.categories)
+    left_out = [str(CATEGORY[code]) for code in share_steps.ALL if code not in chosen]
+    if from_all and left_out:
+        said = pgettext("share.all_but", "All your records, but not: {list}")
+        return said.format(list=", ".join(left_out))
+    if from_all:
+        return str(consent_facts.ALL_RECORDS)
+    return ", ".join(str(CATEGORY[category]) for category in choice.terms.categories)
 
 
 @transaction.atomic

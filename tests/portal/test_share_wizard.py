@@ -118,7 +118,7 @@ def test_a_name_is_found_by_a_part_of_it(alice, client):
         ("what", {"what": "choose"}, "Choose at least one kind of record."),
         ("what", {"what": "choose", "categories": ["contact"]}, "share your name and age too"),
         ("leave-out", {}, "Choose what happens with private topics."),
-        ("leave-out", {"private": "some"}, "Choose at least one private topic."),
+        ("leave-out", {"private": "choose"}, "Choose at least one private topic."),
         ("how-long", {"days": "9999"}, "Choose how long."),
         ("how-long", {"days": "keep"}, "Choose how long."),
     ],
@@ -168,6 +168,12 @@ def test_the_check_counts_what_they_would_see(alice, client):
     assert "Medicines" not in other
 
 
+def test_the_check_names_what_is_left_out_of_all(alice, client):
+    page = client.get(at(answered(client, what="all", without=["notes", "imaging"]), "check")).text
+
+    assert "All your records, but not: Notes and letters, Scans and X-rays" in page
+
+
 def test_each_answer_has_a_way_to_change_it(alice, client):
     draft = answered(client)
     page = client.get(at(draft, "check")).text
@@ -179,7 +185,7 @@ def test_each_answer_has_a_way_to_change_it(alice, client):
 
 
 def test_what_the_page_said_is_kept_word_for_word(alice, client):
-    draft = answered(client, private="some", topics=["mental-health"])
+    draft = answered(client, private="choose", topics=["mental-health"])
     send(client, draft)
     version = shares(alice)[0].current
 
@@ -372,7 +378,7 @@ def test_answers_of_a_sharing_make_the_same_sharing(alice):
 @pytest.mark.parametrize("language", ["en", "es"])
 def test_every_page_is_accessible(alice, client, language):
     client.post("/language/", {"language": language})
-    draft = answered(client, what="all", private="some", topics=["mental-health"])
+    draft = answered(client, what="all", private="choose", topics=["mental-health"])
     paths = [NEW, *(at(draft, step) for step in ("what", "leave-out", "how-long", "check"))]
     pages = {path.replace(str(draft.pk), "draft"): client.get(path) for path in paths}
     pages["/wrong/"] = client.post(at(draft, "what"), {"what": "choose", "do": "next"})
