@@ -98,6 +98,7 @@ def test_whom_the_record_names_can_be_chosen_the_care_team_first(alice, client):
 
     assert 0 < page.index("Dr. Ngozi Osei") < page.index("Riverside Clinic</label>")
     assert "/helpers/invite/" in page
+    assert "/sharing/links/new/" in page
 
 
 def test_a_name_is_found_by_a_part_of_it(alice, client):
