@@ -94,6 +94,11 @@ class App:
     client: Client
     last_used: datetime | None
 
+    @property
+    def is_out(self) -> bool:
+        """Whether it gets nothing because the clinic suspended or blocked it, whatever the person shares."""
+        return self.facts.is_open and not self.client.is_usable(None)
+
 
 def _app(consent: Consent) -> App:
     client = consent.client

@@ -123,3 +123,17 @@ def test_the_initials_stand_wherever_an_app_is_named_first(alice, client):
         reverse("portal:developer-app", args=[name]),
     ):
         assert app_mark("Acme") in client.get(page).content.decode(), page
+
+
+@pytest.mark.parametrize("status", ["suspended", "blocked"])
+def test_an_app_that_the_clinic_stopped_is_not_shown_as_working(alice, client, status):
+    consent = factories.create_consent(alice)
+    chip = '<span class="chip good">'
+    pages = (reverse("portal:apps"), reverse("portal:app", args=[consent.id]))
+    assert all(chip in client.get(page).content.decode() for page in pages)
+    type(consent.client).objects.update(status=status)
+
+    for page in pages:
+        shown = client.get(page).content.decode()
+        assert "It can see nothing now" in shown
+        assert chip not in shown
