@@ -16,6 +16,7 @@ import secrets
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 from uuid import UUID
@@ -119,9 +120,21 @@ def files() -> list[Path]:
     return sorted(settings.AUDIT_JOURNAL_FOLDER.glob(f"*{SUFFIX}"))
 
 
-def read(path: Path) -> Iterator[Line]:
-    """The lines of one file; half a line at its end is no line. Raises `BadJournal`."""
-    content = path.read_bytes()  # a file is bounded
+def sizes() -> dict[str, int]:
+    """How long each journal is now, by its name."""
+    found = {}
+    for path in files():
+        with suppress(FileNotFoundError):  # it was pruned just now
+            found[path.stem] = path.stat().st_size
+    return found
+
+
+def read(path: Path, size: int | None = None) -> Iterator[Line]:
+    """The lines of one file, or of its first so many bytes; half a line at the end is no line.
+
+    Raises `BadJournal`.
+    """
+    content = path.read_bytes()[:size]  # a file is bounded
     content = content[: content.rfind(b"\n") + 1]
     lines, name = LINE.findall(content), f"journal {path.stem} ".encode()
     if sum(len(signed) for signed, *_ in lines) + 34 * len(lines) != len(content):

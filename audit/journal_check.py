@@ -1,7 +1,7 @@
 """Is every line of the journals in the log? Finds the newest rows, deleted before they had their place."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import islice
 from pathlib import Path
@@ -51,12 +51,15 @@ def acknowledged() -> list[Lost]:
     ]
 
 
-def missing(known: Sequence[str], lost: Sequence[Lost]) -> Iterator[Missing]:
-    """Every line of these journals that has no event. Raises `journal.BadJournal`."""
+def missing(sizes: Mapping[str, int], lost: Sequence[Lost]) -> Iterator[Missing]:
+    """Every line of these journals, as far as their first so many bytes, that has no event.
+
+    Raises `journal.BadJournal`.
+    """
     for path in journal.files():
-        if path.stem not in known:
+        if path.stem not in sizes:
             continue
-        lines = journal.read(path)
+        lines = journal.read(path, sizes[path.stem])
         while batch := list(islice(lines, BATCH)):
             batch = _not_placed(batch)
             there = _there([line.event_id for line in batch]) if batch else {}
@@ -88,7 +91,7 @@ def _there(ids: list[UUID]) -> dict[UUID, bytes]:
 
 def missing_now() -> int:
     """How many events the journals know that the log does not."""
-    return sum(1 for _ in missing([path.stem for path in journal.files()], acknowledged()))
+    return sum(1 for _ in missing(journal.sizes(), acknowledged()))
 
 
 def deleted() -> list[str]:

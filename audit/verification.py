@@ -4,7 +4,7 @@ Events and leaves are read side by side, both in the log's order and in one snap
 memory does not grow with the log.
 """
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,7 +70,7 @@ def verify(
     path = Path(settings.AUDIT_ANCHOR_FILE)
     # Before the snapshot: what is anchored or journalled by now was committed before, so the snapshot has it.
     length = path.stat().st_size if path.exists() else 0
-    journals = [each.stem for each in journal.files()]
+    journals = journal.sizes()
     report = Report()
     # Streams are closed here, not by the garbage collector: it may come while the connection is locked.
     with transaction.atomic(), ExitStack() as streams:
@@ -203,15 +203,17 @@ def _stream(sql: str, parameters: tuple[Any, ...]) -> Generator[tuple[Any, ...],
             yield from rows
 
 
-def _check_journals(names: list[str]) -> int:
-    if gone := journal_check.deleted():
+def _check_journals(sizes: Mapping[str, int]) -> int:
+    """`sizes`: how long each journal was before the snapshot. What was written later may be of events that
+    the snapshot does not have, and what is pruned since is no loss."""
+    if gone := [name for name in journal_check.deleted() if name not in sizes]:
         raise Tampered(f"the journal {gone[0]} was deleted")
     try:
-        for line, name in journal_check.missing(names, journal_check.acknowledged()):
+        for line, name in journal_check.missing(sizes, journal_check.acknowledged()):
             raise Tampered(
                 f"line {line.number + 1} of the journal {name} knows it; it was deleted",
                 event_id=line.event_id,
             )
     except journal.BadJournal as error:
         raise Tampered(str(error)) from None
-    return len(names)
+    return len(sizes)

@@ -1,12 +1,14 @@
 """verify_audit of a range, from where it stopped, and against a checkpoint from elsewhere."""
 
 import json
+import threading
 from io import StringIO
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connection
 
-from audit import chunks, merkle, notes
+from audit import chunks, journal, journal_check, merkle, notes, tree_check, verification
 from audit.log import record
 from audit.management.commands import verify_audit
 from audit.models import Checkpoint
@@ -104,3 +106,32 @@ def test_a_stored_node_of_another_tree_is_found():
 
     with pytest.raises(CommandError, match="the stored node 8/0 is not of the log"):
         verify()
+
+
+@pytest.mark.usefixtures("ids")
+def test_what_is_written_while_it_looks_is_no_loss():
+    """Its snapshot does not have the event, whose line stands in a journal that it reads later."""
+
+    def somebody_signs_in(done: int, total: int) -> None:
+        def write() -> None:
+            record(entry())
+            connection.close()
+
+        thread = threading.Thread(target=write)
+        thread.start()
+        thread.join()
+
+    assert verification.verify(somebody_signs_in).entries == 8
+
+
+@pytest.mark.usefixtures("ids")
+def test_a_journal_that_is_pruned_while_it_looks_is_no_loss():
+    journal_check.register()
+
+    def prune(done: int, total: int) -> None:
+        for path in journal.files():
+            path.unlink()
+
+    assert verification.verify(prune).entries == 8
+    with pytest.raises(tree_check.Tampered, match="was deleted"):
+        verification.verify()
