@@ -264,6 +264,8 @@ OAUTH2_PROVIDER = {
     "ROTATE_REFRESH_TOKEN": True,
     "REFRESH_TOKEN_REUSE_PROTECTION": True,
     "REFRESH_TOKEN_GRACE_PERIOD_SECONDS": 0,  # must be 0 where tokens are hashed at rest
+    "ACCESS_TOKEN_GENERATOR": "smart.secrets.new_token",
+    "REFRESH_TOKEN_GENERATOR": "smart.secrets.new_token",
     "ACCESS_TOKEN_EXPIRE_SECONDS": 300,
     "ID_TOKEN_EXPIRE_SECONDS": 300,
     "AUTHORIZATION_CODE_EXPIRE_SECONDS": 60,

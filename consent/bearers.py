@@ -9,7 +9,6 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import connection
-from django.db.models import Q
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
@@ -43,6 +42,11 @@ SELECT t.id, t.scope, t.patient_id, t.jkt, t.expires > clock_timestamp(), clock_
  WHERE t.token_checksum = %s
 """.format(patient="t.patient_id", kinds=LIMITS)  # noqa: S608  our own words only
 
+IN_FORCE = """
+SELECT 1 FROM consent_consent
+ WHERE id = %s AND status = 'active' AND (period_end IS NULL OR period_end > %s)
+"""
+
 
 def from_bearer(token: str) -> Requester | None:
     """The requester behind an access token; None for a token that we never gave.
@@ -68,7 +72,7 @@ def from_bearer(token: str) -> Requester | None:
     missing = authority.why_missing(consent_id, status, period_end, revoked_at, now)
     if not alive and missing is None:
         missing = Reason.TOKEN
-    allowed = () if missing else provisions.read_back(as_json(rows))
+    allowed = () if missing else provisions.read_text(rows)
     return Requester(
         actor=f"Client/{client_id}",
         role="client",
@@ -174,9 +178,10 @@ def overtaken(requester: Requester) -> Reason:
 
 def is_in_force(authorization_id: UUID) -> bool:
     """Whether tokens may still be given for a consent, or a clinician's yes; `smart` asks."""
-    open_end = Q(period_end=None) | Q(period_end__gt=timezone.now())
-    if Consent.objects.filter(open_end, id=authorization_id, status="active").exists():
-        return True
+    with connection.cursor() as cursor:
+        cursor.execute(IN_FORCE, [authorization_id, timezone.now()])
+        if cursor.fetchone():
+            return True
     staff = (
         StaffAuthorization.in_force().filter(pk=authorization_id).select_related("helper__patient").first()
     )

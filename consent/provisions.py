@@ -5,9 +5,11 @@ are the exceptions. What a person lets in starts from a root that denies, which 
 an operational choice may deny what the organisation otherwise does, so its root is compiled too.
 """
 
+import json
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from consent import contents
@@ -246,6 +248,13 @@ def _redacts(extension: Mapping[str, Any], at: str) -> str:
 def read_back(rows: Collection[Mapping[str, Any]]) -> tuple[Provision, ...]:
     """Raises KeyError, TypeError or ValueError for what `compile_consent` does not write: never guess."""
     return tuple(Provision(**dict(_fields(row))) for row in rows)
+
+
+@lru_cache(maxsize=2048)
+def read_text(text: str) -> tuple[Provision, ...]:
+    """The same from JSON, as a version holds it. What it says is a matter of the text alone, and nothing of
+    it can be changed: the same text is read once."""
+    return read_back(json.loads(text))
 
 
 def _fields(row: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:

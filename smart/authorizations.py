@@ -9,9 +9,14 @@ from datetime import datetime
 from uuid import UUID
 
 from django.conf import settings
+from django.db import connection
 from django.utils.module_loading import import_string
 
 from accounts.models import Patient, User
+
+FIRST_ID = """
+SELECT fhir_id FROM accounts_patientidentity WHERE patient_id = %s AND ended_at IS NULL ORDER BY id LIMIT 1
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +55,10 @@ def fhir_id_of(patient: Patient) -> str:
 
     A patient who is known to several EHRs appears under the id of the first.
     """
-    return patient.identities.order_by("pk").values_list("fhir_id", flat=True).first() or ""
+    with connection.cursor() as cursor:
+        cursor.execute(FIRST_ID, [patient.pk])
+        found = cursor.fetchone()
+    return str(found[0]) if found else ""
 
 
 def fhir_user_of(user: User) -> str:

@@ -11,8 +11,22 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
+from accounts.models import Patient, User
 from smart import authorizations, events
 from smart.models import AccessToken, Client, Grant, RefreshToken
+
+# The one that is honoured, with what is asked of its person and patient. As text: Django needs longer to
+# write it anew for each request than PostgreSQL to answer it.
+TO_USE = """
+SELECT r.*, u.is_active AS person_is_active, p.user_id AS patient_user_id
+  FROM smart_refreshtoken r
+  LEFT JOIN accounts_user u ON u.id = r.user_id
+  LEFT JOIN accounts_patient p ON p.id = r.patient_id
+ WHERE r.token_checksum = %s
+ ORDER BY r.revoked DESC NULLS FIRST
+ LIMIT 1
+   FOR UPDATE OF r SKIP LOCKED
+"""
 
 
 def checksum(token: str) -> str:
@@ -42,13 +56,28 @@ def find(token: str) -> AccessToken | None:
     )
 
 
-def find_refresh(token: str, *, lock: bool = False) -> RefreshToken | None:
-    """The refresh token with this value, revoked or not. `lock` it for the transaction; None then where
-    somebody else has it locked."""
+def find_refresh(token: str) -> RefreshToken | None:
+    """The refresh token with this value, revoked or not."""
     rows = RefreshToken.objects.select_related("application", "user", "patient")
-    if lock:
-        rows = rows.select_for_update(of=("self",), skip_locked=True)
     return rows.filter(token_checksum=checksum(token)).order_by(F("revoked").desc(nulls_first=True)).first()
+
+
+def lock_refresh(token: str, client: Client) -> RefreshToken | None:
+    """The same, locked for the transaction; None where somebody else has it locked. `client` is who asks.
+
+    Person and patient are there as far as a refresh needs them; more of them is read when it is asked for.
+    """
+    found = next(iter(RefreshToken.objects.raw(TO_USE, [checksum(token)])), None)
+    if found is None:
+        return None
+    if found.application_id == client.pk:
+        found.application = client
+    told, db = vars(found), found._state.db
+    if found.user_id:
+        found.user = User.from_db(db, ("id", "is_active"), (found.user_id, told["person_is_active"]))
+    if found.patient_id:
+        found.patient = Patient.from_db(db, ("id", "user_id"), (found.patient_id, told["patient_user_id"]))
+    return found
 
 
 def is_active(token: AccessToken | RefreshToken) -> bool:

@@ -83,7 +83,7 @@ class Grants(OAuth2Validator):
         The row stays locked until the new tokens are written. Of refreshes that run side by
         side the first wins, and the others are refused without that being taken for theft (G3).
         """
-        found = tokens.find_refresh(refresh_token, lock=True)
+        found = tokens.lock_refresh(refresh_token, client)
         if found is None:
             if raced := tokens.find_refresh(refresh_token):  # another holds it at this moment
                 trail.refused(raced, "token.raced")

@@ -33,6 +33,7 @@ from smart.server import NO_STORE, core, error, fault_of_body, named_client, oau
 log = structlog.get_logger()
 View = Callable[[HttpRequest], HttpResponse]
 
+NAMED = "SELECT * FROM smart_client WHERE client_id = %s"  # Django would need longer to write it
 CHALLENGE = {"WWW-Authenticate": 'Basic realm="clients"'}
 JSON = {"Content-Type": "application/json"}  # the toolkit leaves it out of some errors
 GRANT_TYPES = ("authorization_code", "refresh_token", "client_credentials", exchange.GRANT_TYPE)
@@ -51,7 +52,7 @@ def endpoint(view: View) -> View:
         if fault := fault_of_body(request):
             return fault
         name = named_client(request)
-        client = Client.objects.filter(client_id=name).first() if name and "\x00" not in name else None
+        client = next(iter(Client.objects.raw(NAMED, [name])), None) if name and "\x00" not in name else None
         if name and not _may_go_on(client, shown_secret(request)):
             return _nobody()  # before anything costs more (P13)
         request.META[rotation.ARRIVED] = timezone.now()

@@ -1,4 +1,4 @@
-"""`python -m tests.bench [--smoke] [P1 P3 P5 P6 P7 P8 P9 P11 P12 P14 S1]`.
+"""`python -m tests.bench [--smoke] [P1 P3 P4 P5 P6 P7 P8 P9 P11 P12 P13 P14 S1]`.
 
 The exit code is 1 where a count or an invariant is broken, or a ratio is over its bar by half.
 """
@@ -20,7 +20,9 @@ PARTS = {
     "P3": "counts",
     "P6": "revocation",
     "P5": "decisions",
+    "P4": "bearer_cost",
     "P12": "token_cost",
+    "P13": "stranger_cost",
     "P14": "write_back",
     "P8": "audit_seal",  # from here on the log is not the one of its anchors: what starts then holds it
     "S1": "store",

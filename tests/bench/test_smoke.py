@@ -11,7 +11,7 @@ import pytest
 
 from config.supervisor.children import ROOT
 
-PARTS = ["P1", "P3", "P5", "P6", "P7", "P8", "P9", "P11", "P12", "P14", "S1"]
+PARTS = ["P1", "P3", "P4", "P5", "P6", "P7", "P8", "P9", "P11", "P12", "P13", "P14", "S1"]
 Reports = Mapping[str, Mapping]
 
 

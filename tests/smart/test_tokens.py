@@ -196,14 +196,13 @@ def test_G4_A1_a_code_redeemed_side_by_side_gives_one_set_of_tokens_at_most(raci
 
 def test_G3_A5_refreshes_side_by_side_one_wins_and_keeps_its_tokens(racing_app, monkeypatch):
     refresh_token = racing_app.connect()["refresh_token"]
-    here, find = threading.Barrier(6), tokens.find_refresh
+    here, lock = threading.Barrier(6), tokens.lock_refresh
 
-    def find_together(value: str, *, lock: bool = False) -> RefreshToken | None:
-        if lock:
-            here.wait(30)  # each has arrived before any goes on
-        return find(value, lock=lock)
+    def lock_together(value: str, client: Client) -> RefreshToken | None:
+        here.wait(30)  # each has arrived before any goes on
+        return lock(value, client)
 
-    monkeypatch.setattr(tokens, "find_refresh", find_together)
+    monkeypatch.setattr(tokens, "lock_refresh", lock_together)
     statuses = at_once(6, lambda: racing_app.refresh(refresh_token))
 
     assert statuses == [200, 400, 400, 400, 400, 400]
