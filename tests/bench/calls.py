@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlencode, urlsplit
@@ -39,9 +40,15 @@ def host() -> str:
     return urlsplit(settings.BASE_URL).netloc
 
 
+@cache
+def _browser() -> Browser:
+    """One: each loads the middleware anew at its first request. It gets no cookie here."""
+    return Browser(HTTP_HOST=host())
+
+
 def post(path: str, body: Mapping[str, str], headers: dict[str, str] | None = None) -> HttpResponse:
     """As a client posts, through the whole middleware, in this process."""
-    return Browser(HTTP_HOST=host()).post(path, urlencode(body), content_type=FORM, headers=headers)
+    return _browser().post(path, urlencode(body), content_type=FORM, headers=headers)
 
 
 def costs(
