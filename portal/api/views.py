@@ -45,7 +45,11 @@ class View(APIView):
 class Consents(View):
     """Everyone and every use that a patient said yes or no to, newest first."""
 
-    @extend_schema(parameters=[shapes.ConsentQuery], responses=shapes.page_of(shapes.ConsentShape))
+    @extend_schema(
+        operation_id="consents_list",
+        parameters=[shapes.ConsentQuery],
+        responses=shapes.page_of(shapes.ConsentShape),
+    )
     def get(self, request: Request) -> Response:
         asked = self.asked(shapes.ConsentQuery)
         params = [("status", asked["status"])] if "status" in asked else []
@@ -89,7 +93,11 @@ class Pause(View):
 class Activity(View):
     """Who saw or changed the record: the lines of the log themselves, newest first."""
 
-    @extend_schema(parameters=[shapes.ActivityQuery], responses=shapes.page_of(shapes.EventShape))
+    @extend_schema(
+        operation_id="activity_list",
+        parameters=[shapes.ActivityQuery],
+        responses=shapes.page_of(shapes.EventShape),
+    )
     def get(self, request: Request) -> Response:
         asked = self.asked(shapes.ActivityQuery)
         params = [
