@@ -8,7 +8,6 @@ import hashlib
 import re
 import secrets
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +15,7 @@ from celery import current_app
 from kombu.exceptions import OperationalError
 
 from accounts.models import Patient, User
+from audit.keeping import faults
 from consent.decision import Reason
 from fhirproxy import budgets, release
 from fhirproxy.messages import FhirResponse
@@ -194,5 +194,7 @@ def _answer(call: Call, command: WriteCommand, said: _Said) -> FhirResponse:
 
 def _soon(command: WriteCommand) -> None:
     """The worker sends it; the sweep does where the queue is down."""
-    with suppress(OperationalError):
+    try:
         current_app.send_task("fhirproxy.tasks.send_write", [str(command.id)])
+    except OperationalError:
+        faults.report("System/queue", "queue.down")
