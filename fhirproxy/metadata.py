@@ -1,6 +1,6 @@
 """The CapabilityStatement, generated from the same allow-list that the gate parses by."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from functools import cache
 from typing import Any
 
@@ -45,8 +45,22 @@ AUDIT_EVENT = {
         {"name": "type", "type": "token"},
     ],
 }
-PEOPLE = ("Practitioner", "PractitionerRole", "RelatedPerson")  # `fhirproxy.people_reads`
-PERSON = {"type": "Person", "interaction": [{"code": "read"}]}
+READ = [{"code": "read"}]
+PERSON = {"type": "Person", "interaction": READ}
+# Whoever signed in, and helpers (`fhirproxy.people_reads`), where the EHR has no such type of its own.
+PEOPLE: Sequence[dict[str, Any]] = (
+    {"type": "Practitioner", "interaction": READ},
+    {"type": "PractitionerRole", "interaction": READ},
+    {
+        "type": "RelatedPerson",
+        "interaction": [*READ, {"code": "search-type"}],
+        "searchParam": [
+            {"name": "_id", "type": "token"},
+            {"name": "name", "type": "string"},
+            {"name": "patient", "type": "reference"},
+        ],
+    },
+)
 # Bulk Data Access 2.0.0, for backend services (`exports.bulk`, which stands above this room).
 BULK_DATA = "http://hl7.org/fhir/uv/bulkdata/CapabilityStatement/bulk-data"
 BULK_OPERATION = "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/"
@@ -103,9 +117,8 @@ def _statement(name: str, url: str, types: str, *, consents: bool = False) -> di
 
 
 def _kept_here(listed: Collection[str]) -> list[dict[str, Any]]:
-    """What we keep ourselves; of whoever signed in, and of helpers, also where the EHR has no such type."""
-    people = [entry for entry in _resources() if entry["type"] in PEOPLE and entry["type"] not in listed]
-    return [AUDIT_EVENT, CONSENT, PERSON, *people]
+    """What we keep ourselves; people also where the EHR has no such type."""
+    return [AUDIT_EVENT, CONSENT, PERSON, *(entry for entry in PEOPLE if entry["type"] not in listed)]
 
 
 def _type_of(entry: dict[str, Any]) -> str:

@@ -10,7 +10,7 @@ from tests import factories, proving
 from tests.factories import PASSWORD
 
 pytestmark = pytest.mark.django_db
-FORM = {"what": "choose", "categories": ["test-results"]}
+FORM = {"formats": ["ndjson"], "what": "choose", "categories": ["test-results"]}
 
 
 @pytest.fixture

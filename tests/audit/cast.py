@@ -58,7 +58,7 @@ def tamper(sql: str, *parameters: Any) -> int:
 def settle() -> None:
     """Wait until every event may get its place. Tests that run beside this one share the cluster's
     horizon: while one of them has written and not ended, nothing that came later is placed."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 180  # a browser may look at many pages in one transaction
     while True:
         with connection.cursor() as cursor:
             cursor.execute("SELECT max(xid) < pg_snapshot_xmin(pg_current_snapshot()) FROM audit_event")

@@ -19,14 +19,14 @@ PARTS = {
     "P1": "read_cost",
     "P3": "counts",
     "P6": "revocation",
+    "P14": "write_back",
+    "P9": "exports",  # and P10
     "P5": "decisions",
     "P4": "bearer_cost",
     "P12": "token_cost",
     "P13": "stranger_cost",
-    "P14": "write_back",
     "P8": "audit_seal",  # from here on the log is not the one of its anchors: what starts then holds it
     "S1": "store",
-    "P9": "exports",  # and P10
     "P7": "audit_writes",  # events of this and of the next are none that verify
     "P11": "activity",
 }  # in this order
