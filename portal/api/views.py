@@ -7,18 +7,21 @@ from uuid import UUID
 
 from django.utils.translation import get_language
 from drf_spectacular.utils import extend_schema
+from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import Serializer
 from rest_framework.views import APIView
 
+from accounts.models import User
 from audit.models import AuditEvent
 from consent import commands
 from consent.models import Consent
 from consent.requester import Requester
 from consent.versions import Act
-from fhirproxy import budgets
+from fhirproxy import budgets, release
 from fhirproxy.outcomes import NOT_FOUND, Refusal
+from fhirproxy.views import refusing
 from portal.activity_downloads import told
 from portal.api import access, shapes
 
@@ -32,13 +35,22 @@ class View(APIView):
     def requester(self) -> Requester:
         return cast(Requester, self.request.auth)
 
+    def person(self) -> User:
+        """The patient, in person. Raises Refusal, which stands in the log, for a client and for too much."""
+        person = refusing(self.requester(), lambda: access.person_of(self.requester()))
+        budgets.admit(self.requester())
+        return person
+
     def asked(self, shape: type[Serializer[Any]]) -> dict[str, Any]:
-        """The query as `shape` reads it. Raises ValidationError; a name that it does not have is one too."""
+        """The query as `shape` reads it. Raises ValidationError and Refusal, which stand in the log."""
         given = self.request.query_params
-        if unknown := set(given) - set(shape().fields):
-            raise Refusal(400, f"{min(unknown)} is not served here: {', '.join(shape().fields)} are.")
         query = shape(data=given)
-        query.is_valid(raise_exception=True)
+        if unknown := set(given) - set(query.fields):
+            release.refuse_unserved(self.requester(), 400)
+            raise Refusal(400, f"{min(unknown)} is not served here: {', '.join(query.fields)} are.")
+        if not query.is_valid():
+            release.refuse_unserved(self.requester(), 422)
+            raise ValidationError(query.errors)
         return dict(query.validated_data)
 
 
@@ -84,8 +96,7 @@ class Pause(View):
 
     @extend_schema(request=None, responses=shapes.ConsentShape(many=True))
     def post(self, request: Request) -> Response:
-        person = access.person_of(self.requester())
-        budgets.admit(self.requester())
+        person = self.person()
         act = Act(by=person, channel="api", language=get_language() or "")
         return Response(shapes.ConsentShape(commands.pause_all(person.patient, act=act), many=True).data)
 
@@ -125,12 +136,11 @@ class Preferences(View):
 
     @extend_schema(responses=shapes.PreferencesShape)
     def get(self, request: Request) -> Response:
-        return Response(shapes.PreferencesShape(access.person_of(self.requester())).data)
+        return Response(shapes.PreferencesShape(self.person()).data)
 
     @extend_schema(request=shapes.PreferencesShape(partial=True), responses=shapes.PreferencesShape)
     def patch(self, request: Request) -> Response:
-        person = access.person_of(self.requester())
-        budgets.admit(self.requester())
+        person = self.person()
         chosen = shapes.PreferencesShape(person, data=request.data, partial=True)
         chosen.is_valid(raise_exception=True)
         for name, value in chosen.validated_data.items():
@@ -142,6 +152,7 @@ class Preferences(View):
 class Nowhere(View):
     @extend_schema(exclude=True)
     def get(self, request: Request) -> Response:
+        release.refuse_unserved(self.requester(), 404)
         raise Refusal(404, NOT_FOUND)
 
     post = put = patch = delete = get

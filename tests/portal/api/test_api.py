@@ -244,3 +244,19 @@ def test_the_schema_is_open_and_names_every_address(db):
         *("/api/v1/consents/", "/api/v1/consents/{consent_id}/", "/api/v1/consents/{consent_id}/end/"),
         *("/api/v1/activity/", "/api/v1/activity/{event_id}/", "/api/v1/pause/", "/api/v1/preferences/"),
     }
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        *(("GET", "preferences/"), ("POST", "pause/"), ("GET", "nothing/")),
+        *(("GET", "consents/?color=red"), ("GET", "activity/?count=0")),
+    ],
+)
+def test_what_an_app_is_refused_stands_in_the_log(app, token, method, path):
+    response = ask(path, method=method, token=token)
+
+    event = AuditEvent.objects.filter(outcome="deny").latest("recorded_at")
+    assert (event.client, event.patient) == (f"Client/{app.client.client_id}", f"Patient/{app.patient_id}")
+    assert response.status_code in (400, 404, 422)
+    assert event.reasons
