@@ -45,9 +45,9 @@ END $$;
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("fhirproxy", "0006_write_facts"),
-        ("consent", "0005_on_trial"),
+        ("fhirproxy", "0002_write_events_only_grow"),
+        ("consent", "0002_in_force"),
         ("smart", "0001_initial"),
-        ("accounts", "0006_test_patients"),
+        ("accounts", "0001_initial"),
     ]
     operations = [migrations.RunSQL(WHY_NOT, "DROP FUNCTION fhirproxy_why_not_sent")]
