@@ -3,12 +3,14 @@
 Whoever asks proves first that it is them (`stepup.Action.ELEVATION`); the caller sees to that.
 """
 
+import math
 import re
 from datetime import timedelta
 
 from django.conf import settings
 from django.db import transaction
 from django.db.models.functions import Now
+from django.utils import timezone
 
 from accounts import endings
 from accounts.elevation_models import Elevation
@@ -46,6 +48,11 @@ def running(user: User) -> Elevation | None:
 
 def is_running(user: User) -> bool:
     return Elevation.objects.running().filter(user=user).exists()
+
+
+def minutes_left(elevation: Elevation) -> int:
+    """Whole ones, so that the last is 1."""
+    return max(1, math.ceil((elevation.ends_at - timezone.now()).total_seconds() / 60))
 
 
 @transaction.atomic

@@ -34,7 +34,7 @@ def page(request: HttpRequest) -> HttpResponse:
         try:
             if patient is None or patient.birth_date != form.cleaned_data["birth_date"]:
                 raise activation.Refused("There is no such patient of that birth date.")
-            check_age(patient)
+            ages.check_sign_in(patient, timezone.now())
             code = activation.issue(patient, by=request.user if isinstance(request.user, User) else None)
         except activation.Refused as error:
             form.add_error(None, str(error))
@@ -48,13 +48,6 @@ def page(request: HttpRequest) -> HttpResponse:
     }
     status = 422 if form.errors else 200
     return TemplateResponse(request, "admin/compliance/activation.html", context, status=status)
-
-
-def check_age(patient: Patient) -> None:
-    """A child has no account of their own until the age from which some records are theirs alone. Raises
-    activation.Refused."""
-    if not ages.may_sign_in(patient, timezone.now()):
-        raise activation.Refused("This patient is too young to sign in. A parent or guardian asks to help.")
 
 
 def _patient(said: str) -> Patient | None:

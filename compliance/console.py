@@ -16,6 +16,7 @@ from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils.module_loading import import_string
 
+from accounts import elevations
 from audit import health
 from audit.events import EventType, Outcome, Role
 from audit.log import REFERENCE, Entry, record
@@ -97,9 +98,14 @@ class Console(admin.AdminSite):
         return guarded
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
-        """With how the log stands, where that is not well: every page of the console says it."""
+        """With how the log stands, where that is not well, and until when this person sees more than each
+        day: every page of the console says it."""
         log = health.current()
-        return super().each_context(request) | {"log_state": log if log and log.state != "whole" else None}
+        may = self.may(request, Action.SUPPORT)
+        return super().each_context(request) | {
+            "log_state": log if log and log.state != "whole" else None,
+            "elevation": elevations.running(request.user) if may else None,  # type: ignore[arg-type]
+        }
 
     def get_urls(self) -> list[Any]:
         """Without the two pages that no table here has a use for."""

@@ -5,6 +5,7 @@ from datetime import date, datetime
 
 from django.conf import settings
 
+from accounts import activation
 from accounts.models import Patient
 from consent.jurisdictions import Jurisdiction, age_of, table
 
@@ -32,6 +33,12 @@ def is_minor(patient: Patient, now: datetime) -> bool:
 def may_sign_in(patient: Patient, now: datetime) -> bool:
     """Whether they may have an account of their own: from the age at which some of their record is."""
     return not is_minor(patient, now) or age_at(patient, now) >= law_of(patient).teen_from
+
+
+def check_sign_in(patient: Patient, now: datetime) -> None:
+    """To be asked before a code for an account is made. Raises `activation.Refused`."""
+    if not may_sign_in(patient, now):
+        raise activation.Refused("This patient is too young to sign in. A parent or guardian asks to help.")
 
 
 def is_teen(patient: Patient, now: datetime) -> bool:

@@ -14,13 +14,13 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import get_language, get_language_info, pgettext, pgettext_lazy
 
-from accounts import sessions
+from accounts import elevations, sessions
 from accounts.models import RelatedPerson, StaffRole, User
 from config.providers import IdentityProvider
 from fhirproxy import dates
 from portal import account_state, acting
 from portal.browsers import browser_words
-from portal.guards import roles_of
+from portal.guards import roles_of, time_zone_of
 from portal.states import State
 
 register = template.Library()
@@ -112,6 +112,19 @@ def acting_banner(context: template.Context) -> dict[str, object]:
     """For whom this session acts, on whatever page; nothing where it acts for nobody."""
     relation = _acting_for(context.get("request"))
     return {"name": relation.patient.name, "csrf_token": context.get("csrf_token")} if relation else {}
+
+
+@register.inclusion_tag("parts/elevation.html", takes_context=True)
+def elevation_banner(context: template.Context) -> dict[str, object]:
+    """That this person sees more than their daily work needs, on whatever page of theirs, until when."""
+    user = getattr(context.get("request"), "user", None)
+    support = user is not None and user.is_authenticated and StaffRole.Role.SUPPORT in roles_of(user)
+    elevation = elevations.running(user) if support else None
+    if elevation is None:
+        return {}
+    ends_at = elevation.ends_at.astimezone(time_zone_of(user))
+    left = elevations.minutes_left(elevation)
+    return {"ends_at": ends_at, "minutes_left": left, "csrf_token": context.get("csrf_token")}
 
 
 def _acting_for(request: HttpRequest | None) -> RelatedPerson | None:

@@ -3,7 +3,6 @@
 No page here asks the gate for a record, names a kind of record, or shows a value.
 """
 
-import math
 from typing import Any, cast
 from uuid import UUID
 
@@ -116,18 +115,12 @@ def account(request: StaffRequest) -> HttpResponse:
         "masked": account_state.masked(patient),
         "state": account_state.state_of(patient),
         "elevation": elevation if here else None,
-        "minutes_left": _minutes_left(elevation) if elevation else 0,
         "patient": patient if here and staff.may(request.user, Action.IDENTITY) else None,
         "form": ElevationForm(),
         "reference": reference,
         "seen": account_state.what_they_saw(patient, reference) if reference else (),
     }
     return render(request, "portal/support_account.html", context)
-
-
-def _minutes_left(elevation: Elevation) -> int:
-    """Whole ones, so that the last is 1."""
-    return max(1, math.ceil((elevation.ends_at - timezone.now()).total_seconds() / 60))
 
 
 @page("support-elevate", reads=("Patient",), purpose="HOPERAT", step_up=StepUp.FRESH)

@@ -214,6 +214,20 @@ def test_command_finds_a_patient_by_their_record(tom, capsys):
     assert tom.activation_codes.count() == 1
 
 
+@pytest.mark.parametrize(("age", "is_made"), [(3, False), (11, False), (15, True), (40, True)])
+def test_command_looks_at_the_age(db, age, is_made):
+    born = timezone.localdate() - timedelta(days=round((age + 0.5) * 365.25))
+    patient = factories.create_patient("Tim Moreno", birth_date=born, signs_in=False)
+
+    if is_made:
+        call_command("activation", str(patient.pk))
+    else:
+        with pytest.raises(CommandError, match="A parent or guardian asks to help"):
+            call_command("activation", str(patient.pk))
+
+    assert patient.activation_codes.exists() is is_made
+
+
 @pytest.mark.parametrize("whom", ["nobody", "00000000-0000-0000-0000-000000000000", "riverside/nobody"])
 def test_command_says_that_there_is_no_such_patient(db, whom):
     with pytest.raises(CommandError, match="no such patient"):

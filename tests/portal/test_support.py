@@ -212,6 +212,20 @@ def test_A14_elevation_for_one_patient_shows_no_other(opened, sam, alice):
     assert "Quinn" not in page
 
 
+def test_A14_elevation_is_seen_on_every_page_of_its_own_until_it_ends(opened, sam):
+    factories.StaffRole.objects.create(user=sam, role="compliance")
+    sam.is_staff = True
+    sam.save()
+    elevate(opened)
+
+    pages = "/support/", "/support/account/more/", "/settings/", "/help/", "/admin/", "/admin/cases/"
+    for path in pages:
+        assert "You see more until" in opened.get(path).text, path
+        assert 'action="/support/account/end/"' in opened.get(path).text
+    opened.post("/support/account/end/")
+    assert all("You see more until" not in opened.get(path).text for path in pages)
+
+
 def test_A14_elevation_twice_is_one(opened, sam):
     elevate(opened)
     again = opened.post("/support/account/more/", WHY | {"why": "fault"}, follow=True)

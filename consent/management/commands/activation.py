@@ -4,9 +4,11 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils import timezone
 
 from accounts import activation
 from accounts.models import Patient
+from consent import ages
 
 
 class Command(BaseCommand):
@@ -23,7 +25,9 @@ class Command(BaseCommand):
                 if source
                 else {"pk": patient}
             )
-            code = activation.issue(Patient.objects.get(**wanted), by=None)
+            found = Patient.objects.get(**wanted)
+            ages.check_sign_in(found, timezone.now())
+            code = activation.issue(found, by=None)
         except (Patient.DoesNotExist, ValidationError) as error:
             raise CommandError("There is no such patient.") from error
         except activation.Refused as error:
