@@ -113,6 +113,7 @@ PATTERNS: Mapping[EventType, Pattern] = {
     EventType.LINK_OPEN: DISCLOSURE,
     EventType.WRITE_SUBMIT: CREATE,
     EventType.WRITE_APPROVE: UPDATE,
+    EventType.WRITE_REVIEW: UPDATE,
     EventType.WRITE_SEND: CREATE,
     EventType.WRITE_APPLY: CREATE,
     EventType.WRITE_REJECT: UPDATE,

@@ -68,6 +68,7 @@ class EventType(StrEnum):
     LINK_OPEN = "link:open"  # somebody opened a SMART Health Link, or tried to
     WRITE_SUBMIT = "write:submit"
     WRITE_APPROVE = "write:approve"
+    WRITE_REVIEW = "write:review"  # a clinician passed it on, or took it up to what the chart says now
     WRITE_SEND = "write:send"  # let go to the EHR: what let it in was looked at for the last time
     WRITE_APPLY = "write:apply"
     WRITE_REJECT = "write:reject"
@@ -179,6 +180,7 @@ REQUIRED: Mapping[EventType, frozenset[str]] = {
     EventType.LINK_OPEN: frozenset({"purpose"}),
     EventType.WRITE_SUBMIT: _TARGET,
     EventType.WRITE_APPROVE: _TARGET,
+    EventType.WRITE_REVIEW: _TARGET | {"reasons"},
     EventType.WRITE_SEND: _TARGET,
     EventType.WRITE_APPLY: _TARGET,
     EventType.WRITE_REJECT: _TARGET,

@@ -384,6 +384,10 @@ PHRASES: Mapping[EventType, Phrase] = {
             "activity.write-approve.other-tried", "{who} tried to check something new for your record."
         ),
     ),
+    EventType.WRITE_REVIEW: _only(
+        pgettext_lazy("activity.write-review.you", "You worked on something new for your record."),
+        pgettext_lazy("activity.write-review.other", "{who} worked on what was sent for your record."),
+    ),
     EventType.WRITE_APPLY: Phrase(
         you=pgettext_lazy("activity.write-apply.you", "You added something new to your record."),
         other=pgettext_lazy("activity.write-apply.other", "Your clinic added something new to your record."),

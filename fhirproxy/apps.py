@@ -8,7 +8,7 @@ class FhirProxyConfig(AppConfig):
         from accounts import identities
         from consent import dependents
         from fhirproxy.upstream import kept
-        from fhirproxy.writes import commands
+        from fhirproxy.writes import steps
 
-        dependents.register("writes", commands.block_for_consent)
+        dependents.register("writes", steps.block_for_consent)
         identities.on_end["copies"] = kept.forget

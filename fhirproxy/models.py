@@ -195,6 +195,13 @@ class WriteCommand(models.Model):
         DEVICE = "device"
         SOFTWARE = "software"  # suggested by software, see `suggested_from`
 
+    class Risk(models.IntegerChoices):
+        """How soon a clinician has to look: kinds.toml says it of a kind, and of a measure beyond a limit."""
+
+        LOW = 1
+        MEDIUM = 2
+        HIGH = 3
+
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     patient = models.ForeignKey("accounts.Patient", models.PROTECT, related_name="write_commands")
     author = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
@@ -209,7 +216,9 @@ class WriteCommand(models.Model):
     schema = models.PositiveSmallIntegerField(default=1)  # and its version then
     interaction = models.CharField(max_length=10)  # FHIR restful-interaction: create, update
     resource_type = models.CharField(max_length=40)
+    risk = models.PositiveSmallIntegerField(choices=Risk, default=Risk.MEDIUM)
     resource = models.TextField()  # the proposed resource, as FHIR JSON
+    proposed = models.TextField(blank=True)  # as its author sent it, where a clinician changed it
     target = models.CharField(max_length=300, blank=True)  # of an update: Observation/1,
     base_version = models.CharField(max_length=100, blank=True)  # the version that its author saw,
     base = models.TextField(blank=True)  # and what it said
@@ -224,6 +233,9 @@ class WriteCommand(models.Model):
     body_sha256 = models.CharField(max_length=64)
     outcome = models.JSONField(null=True)  # the first answer to an app: {status, headers, body}
     status = models.CharField(max_length=16, choices=Status, default=Status.RECEIVED)
+    passed_to = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+", db_index=False
+    )
     reviewer = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
     reason = models.CharField(max_length=40, blank=True)  # code of why it was not added
     result = models.CharField(max_length=512, blank=True)  # Observation/1/_history/1, once applied
@@ -233,7 +245,7 @@ class WriteCommand(models.Model):
 
     class Phi:
         fields = (
-            *("resource", "result", "base", "target", "encounter", "suggested_from"),
+            *("resource", "proposed", "result", "base", "target", "encounter", "suggested_from"),
             *("outcome", "provenance"),
         )
         safe = (
@@ -241,7 +253,7 @@ class WriteCommand(models.Model):
             *("consent", "consent_number", "source", "channel", "kind", "schema", "interaction"),
             *("resource_type", "base_version", "origin", "transformations", "noted_at"),
             *("idempotency_scope", "idempotency_key", "has_key", "body_sha256"),
-            *("status", "reviewer", "reason", "undoes", "created_at"),
+            *("risk", "passed_to", "status", "reviewer", "reason", "undoes", "created_at"),
         )
 
     class Meta:

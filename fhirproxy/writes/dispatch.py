@@ -23,11 +23,12 @@ from fhirproxy.outcomes import EhrFailure
 from fhirproxy.upstream import FHIR_JSON, FhirRequest, FhirResponse
 from fhirproxy.upstream.http import wait_of
 from fhirproxy.writes import bodies, kinds
-from fhirproxy.writes.commands import Status, block, move, tell
 from fhirproxy.writes.deciding import log_by_system
 from fhirproxy.writes.proposals import IDENTIFIER, unmarked
 from fhirproxy.writes.provenance import provenance
-from fhirproxy.writes.states import WrongState
+from fhirproxy.writes.states import S as Status
+from fhirproxy.writes.states import WrongState, move
+from fhirproxy.writes.steps import WHY_NOT, block, step, why_ended
 
 STUCK = timedelta(seconds=60)
 LONGEST = timedelta(hours=1)  # between two tries; doubled each time until then
@@ -35,8 +36,6 @@ MOST_AT_ONCE = 200  # commands that one sweep looks at
 CONFLICTS = frozenset({409, 412})  # it stands against what is in the chart: for a person to look at
 GONE = frozenset({404, 410})  # what an update is to change is not there
 NOT_SENT = frozenset({Trouble.BUSY, Trouble.RESTING, Trouble.CREDENTIALS})  # so the EHR knows nothing of it
-NOT_YET = "write.order"  # another change of the same resource goes first
-WHY_NOT = "fhirproxy_why_not_sent(%s::uuid)"  # see migration 0007
 LOCK = "SELECT pg_advisory_xact_lock_shared(consent_lock_key(%s))"
 
 
@@ -157,10 +156,7 @@ def _take(command_id: UUID) -> tuple[WriteCommand, bool]:
     if released:
         move(command, Status.SUBMITTING, by=None)
         return command, True
-    with connection.cursor() as cursor:
-        cursor.execute(f"SELECT {WHY_NOT}", [command.id])
-        why = str(cursor.fetchone()[0])
-    if why and why != NOT_YET:
+    if why := why_ended(command):
         block(command, why)
     return command, False
 
@@ -170,19 +166,11 @@ def _finish(
     command: WriteCommand, status: str, *, reason: str = "", result: str = "", provenance_at: str = ""
 ) -> WriteCommand:
     command = WriteCommand.objects.select_for_update().get(id=command.id)
-    try:
-        move(command, status, by=None, reason=reason)
-    except WrongState:
-        return command  # somebody else found out first
-    if status == Status.APPLIED:
-        command.result, command.provenance = result, provenance_at
-        command.save(update_fields=["result", "provenance"])
-        log_by_system(EventType.WRITE_APPLY, command, Outcome.DONE)
-        tell(command, "write_added")
-    else:
-        command.reason = reason
-        command.save(update_fields=["reason"])
-        log_by_system(EventType.WRITE_APPLY, command, Outcome.FAILED, reason)
+    applied = status == Status.APPLIED
+    written = {"result": result, "provenance": provenance_at} if applied else {}
+    outcome = Outcome.DONE if applied else Outcome.FAILED
+    with suppress(WrongState):  # somebody else found out first
+        step(command, status, EventType.WRITE_APPLY, outcome=outcome, reason=reason, **written)
     return command
 
 

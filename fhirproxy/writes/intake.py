@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from uuid import UUID, uuid4, uuid5
 
 from django.db import IntegrityError, transaction
 
@@ -14,17 +15,18 @@ from consent.decision import Reason
 from consent.requester import Requester
 from fhirproxy import asking, budgets
 from fhirproxy.checks import see
-from fhirproxy.messages import FhirResponse
 from fhirproxy.models import Source, WriteCommand, WriteEvent
 from fhirproxy.release import Call
 from fhirproxy.writes import bodies, deciding, kinds, proposals
 from fhirproxy.writes.kinds import Kind
 from fhirproxy.writes.proposals import InvalidResource, Wrong
 from fhirproxy.writes.states import move
+from fhirproxy.writes.targets import NoTarget, version_of
 from smart.models import Client
 from smart.scopes import Scope
 
 Status, Channel, Origin = WriteCommand.Status, WriteCommand.Channel, WriteCommand.Origin
+NAMESPACE = UUID("0d1f5c0e-5e0b-4c0d-9d0e-6a7d7c1b2f34")  # of ids that are made of keys
 MOST_WAITING = 20  # proposals of one patient that no clinician has looked at
 
 
@@ -38,10 +40,6 @@ class TooManyWaiting(Exception):
 
 class ReadOnly(Exception):
     """Nobody, or not this kind of sender, may propose this."""
-
-
-class NoTarget(Exception):
-    """What is to be changed is not there, or not this patient's to see."""
 
 
 class StaleVersion(Exception):
@@ -193,19 +191,12 @@ def _base(call: Call, proposal: Proposal) -> bytes:
     return answer.body
 
 
-def version_of(answer: FhirResponse, resource: Mapping[str, Any]) -> str:
-    """The version of a resource that was read; empty where the EHR keeps none."""
-    headers = {name.lower(): value for name, value in answer.headers.items()}
-    tag = headers.get("etag", "").removeprefix("W/").strip('"')
-    meta = resource.get("meta")
-    return tag or (str(meta.get("versionId", "")) if isinstance(meta, dict) else "")
-
-
 def _keep(
     proposal: Proposal, checked: _Checked, digest: str, requester: Requester, source: Source
 ) -> WriteCommand:
     """Raises _Overtaken where what lets the sender in ended meanwhile."""
     command = WriteCommand.objects.create(
+        id=_id(proposal),
         patient=proposal.patient,
         author=proposal.author,
         on_behalf_of=requester.on_behalf_of if who(requester) == "helper" else "",
@@ -219,6 +210,7 @@ def _keep(
         schema=checked.kind.schema,
         interaction=proposal.interaction,
         resource_type=checked.kind.type,
+        risk=kinds.risk(checked.kind, checked.resource),
         resource=bodies.dump(checked.resource).decode(),
         target=proposal.target,
         base_version=proposal.base_version,
@@ -241,6 +233,14 @@ def _keep(
     if not deciding.log(EventType.WRITE_SUBMIT, command, requester, in_force=True):
         raise _Overtaken
     return command
+
+
+def _id(proposal: Proposal) -> UUID:
+    """Made of the key, where there is one. It goes to the EHR as an identifier: so even a sender who comes
+    again after our own row was lost writes nothing twice."""
+    if not proposal.has_key:
+        return uuid4()
+    return uuid5(NAMESPACE, f"{proposal.idempotency_scope} {proposal.idempotency_key}")
 
 
 def _encounter(resource: Mapping[str, Any]) -> str:

@@ -12,8 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from consent.files import BadFile, line_of, read_toml
-from consent.vocabulary import Category, categories_of, codings
+from consent.vocabulary import LOINC, Category, categories_of, codings
+from fhirproxy.models import WriteCommand
+from fhirproxy.reading import codes
+from fhirproxy.writes import bodies
 
+Risk = WriteCommand.Risk
 TABLE = Path(__file__).with_name("kinds.toml")
 
 
@@ -62,7 +66,9 @@ class Kind:
     others: OnConflict
     owner: str
     schema: int
+    risk: Risk
     text: str
+    bulk: bool = False  # low risk: may be accepted many at once
     one_identifier: bool = False
     deprecated: str = ""  # until when it is taken, and what takes its place
     groups: tuple[Group, ...] = ()
@@ -94,6 +100,7 @@ class Measure:
     code: str  # LOINC
     name: str
     units: Mapping[str, tuple[Decimal, Decimal]] = field(default_factory=dict)  # UCUM → from, to
+    soon: Mapping[str, tuple[Decimal, Decimal]] = field(default_factory=dict)  # from, to; beyond: high risk
 
 
 @cache
@@ -108,7 +115,10 @@ def measures() -> Mapping[str, Measure]:
         row["code"]: Measure(
             row["code"],
             row["name"],
-            {unit: (Decimal(str(low)), Decimal(str(high))) for unit, (low, high) in row["units"].items()},
+            *(
+                {unit: (Decimal(str(low)), Decimal(str(high))) for unit, (low, high) in limits.items()}
+                for limits in (row["units"], row.get("soon", {}))
+            ),
         )
         for row in read_toml(TABLE)["measure"]
     }
@@ -122,6 +132,24 @@ def of(resource: Mapping[str, Any]) -> Kind | None:
 def named(code: str) -> Kind | None:
     """None for a row that the table has no more."""
     return kinds().get(code)
+
+
+def risk(kind: Kind, resource: Mapping[str, Any]) -> Risk:
+    """That of its kind; high where a measure in it is beyond what can wait."""
+    return Risk.HIGH if any(_is_soon(node) for _, node in bodies.walk(resource, "")) else kind.risk
+
+
+def _is_soon(node: Mapping[str, Any]) -> bool:
+    quantity = node.get("valueQuantity")
+    if not isinstance(quantity, dict):
+        return False
+    for code in codes(node.get("code"), LOINC):
+        measure = measures().get(code)
+        limits = measure.soon.get(str(quantity.get("code"))) if measure else None
+        value = quantity.get("value")
+        if limits and value is not None and not limits[0] <= Decimal(value) <= limits[1]:
+            return True
+    return False
 
 
 def interactions(resource_type: str, who: str) -> list[str]:
@@ -138,6 +166,7 @@ def _kind(row: dict[str, Any]) -> Kind:
         )
         made: dict[str, Any] = {
             "policy": Policy(row.pop("policy")),
+            "risk": Risk[row.pop("risk").upper()],
             "others": OnConflict(row.pop("others")),
             "categories": frozenset(map(Category, row.pop("categories"))),
             "who": frozenset(row.pop("who")),
@@ -175,6 +204,7 @@ def _section(kind: Kind) -> str:
         *([f"- Of the kind: {_list(sorted(kind.categories))}"] if kind.categories else []),
         *([f"- With the category `{kind.coding}`"] if kind.coding else []),
         f"- Who says so: {_list(kind.author)}; at most {kind.largest} bytes",
+        f"- Risk: {kind.risk.name.lower()}{'; many can be accepted at once' if kind.bulk else ''}",
         f"- Owner: {kind.owner}; schema {kind.schema}",
         *([f"- Deprecated: {kind.deprecated}"] if kind.deprecated else []),
         "",
@@ -189,11 +219,16 @@ def _section(kind: Kind) -> str:
 
 def _measures() -> list[str]:
     rows = [
-        f"| {m.name} | {m.code} | {unit} | {low} to {high} |"
+        f"| {m.name} | {m.code} | {unit} | {low} to {high} | {_soon(m, unit)} |"
         for m in measures().values()
         for unit, (low, high) in m.units.items()
     ]
-    return ["## Measures", "", "| Measure | LOINC | Unit (UCUM) | Taken |", "|---|---|---|---|", *rows]
+    head = "| Measure | LOINC | Unit (UCUM) | Taken | High risk beyond |"
+    return ["## Measures", "", head, "|---|---|---|---|---|", *rows]
+
+
+def _soon(measure: Measure, unit: str) -> str:
+    return " to ".join(map(str, measure.soon[unit])) if unit in measure.soon else ""
 
 
 def _list(words: Any) -> str:

@@ -13,12 +13,15 @@ ENDED = (S.APPLIED, S.REJECTED, S.CANCELLED, S.BLOCKED)
 TRANSITIONS: Mapping[S, frozenset[S]] = {
     S.RECEIVED: frozenset({S.VALIDATED, S.REJECTED}),
     S.VALIDATED: frozenset({S.AWAITING_REVIEW, S.APPROVED, S.BLOCKED}),  # approved: where nobody has to look
-    S.AWAITING_REVIEW: frozenset({S.APPROVED, S.SENT_BACK, S.REJECTED, S.CANCELLED, S.BLOCKED}),
+    # To itself: a clinician did something with it, and it still waits.
+    S.AWAITING_REVIEW: frozenset(
+        {S.AWAITING_REVIEW, S.APPROVED, S.SENT_BACK, S.REJECTED, S.CANCELLED, S.BLOCKED}
+    ),
     S.SENT_BACK: frozenset({S.AWAITING_REVIEW, S.CANCELLED, S.BLOCKED}),
     S.APPROVED: frozenset({S.SUBMITTING, S.CANCELLED, S.BLOCKED}),
     S.SUBMITTING: frozenset({S.APPROVED, S.APPLIED, S.CONFLICT, S.REJECTED, S.FAILED, S.UNKNOWN}),
     S.UNKNOWN: frozenset({S.APPLIED, S.APPROVED, S.CONFLICT}),
-    S.CONFLICT: frozenset({S.AWAITING_REVIEW, S.SENT_BACK, S.CANCELLED, S.BLOCKED}),
+    S.CONFLICT: frozenset({S.CONFLICT, S.AWAITING_REVIEW, S.SENT_BACK, S.CANCELLED, S.BLOCKED}),
     S.FAILED: frozenset({S.APPROVED, S.CANCELLED, S.BLOCKED}),
     S.APPLIED: frozenset(),
     S.REJECTED: frozenset(),
@@ -35,12 +38,18 @@ def may_become(now: str, then: str) -> bool:
     return S(then) in TRANSITIONS[S(now)]
 
 
-def move(command: WriteCommand, status: str, *, by: User | None, reason: str = "") -> None:
-    """One step, in the caller's transaction. Raises WrongState for a step the table does not have."""
+def move(command: WriteCommand, status: str, *, by: User | None, reason: str = "", **changed: object) -> None:
+    """One step, in the caller's transaction; `changed` are fields of the command that change with it.
+
+    Raises WrongState for a step the table does not have.
+    """
     if not may_become(command.status, status):
         raise WrongState(f"{command.status} cannot become {status}")
-    command.status = status
-    command.save(update_fields=["status"])
+    if status != command.status:
+        changed |= {"status": status, "reason": reason}
+    for name, value in changed.items():
+        setattr(command, name, value)
+    command.save(update_fields=list(changed))
     WriteEvent.objects.create(command=command, status=status, by=by, reason=reason)
 
 

@@ -11,7 +11,7 @@ from accounts.models import Patient
 from fhirproxy import asking, upstream
 from fhirproxy.messages import FhirRequest, FhirResponse, Upstream, UpstreamUnavailable
 from fhirproxy.models import WriteCommand
-from fhirproxy.writes import commands, dispatch, intake
+from fhirproxy.writes import commands, dispatch, targets
 from fhirproxy.writes.proposals import IDENTIFIER
 from portal.readings import blood_pressure
 from tests.ehr import cast
@@ -150,7 +150,7 @@ class TestUpdates:
         dispatch.send(approved.id)
         (found,) = written(approved, ehr.source)
         answer = asking.ask(ehr.source, f"Observation/{found['id']}")
-        version = intake.version_of(answer, json.loads(answer.body))
+        version = targets.version_of(answer, json.loads(answer.body))
         if not version:
             pytest.skip("this EHR says no version")
         return json.loads(answer.body), version
@@ -167,7 +167,7 @@ class TestUpdates:
         assert dispatch.send(command.id).status == "applied"
         (found,) = written(command, ehr.source)
         assert found["note"] == [{"text": "one"}]
-        assert commands._now(command)[1] != stored[1]
+        assert targets.now(command.source, command.target)[1] != stored[1]
 
     def test_F11_a_stale_version_changes_nothing(self, alice, ehr, stored):
         one, two = (self.update(alice, ehr, stored, text, text) for text in ("one", "two"))
@@ -188,7 +188,7 @@ class TestUpdates:
 
         assert dispatch.reconcile(command.id).status == ("applied" if does else "approved")
         assert dispatch.send(command.id).status == "applied"
-        assert json.loads(commands._now(command)[0])["note"] == [{"text": "one"}]
+        assert json.loads(targets.now(command.source, command.target)[0])["note"] == [{"text": "one"}]
 
     def test_F11_an_update_that_was_lost_and_overwritten_is_found_in_the_history(
         self, alice, ehr, stored, monkeypatch
@@ -197,7 +197,7 @@ class TestUpdates:
         with monkeypatch.context() as patch:
             oddly(patch, None, does=True)
             dispatch.send(command.id)
-        body, version = commands._now(command)
+        body, version = targets.now(command.source, command.target)
         other = {k: v for k, v in json.loads(body).items() if k not in ("identifier", "note")}
         headers = {"Content-Type": upstream.FHIR_JSON, "If-Match": f'W/"{version}"'}
         REAL(ehr.source).send(
