@@ -14,7 +14,7 @@ CHECK_ENV := var/check/env
 CHECKED = DATABASE_POOL=0 CHARTKEY_ENV_FILE=$(CHECK_ENV) $(PY)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-reset population manage psql test bench check fix pins screenshots
+.PHONY: help demo demo-reset population manage psql test a11y bench check fix pins screenshots
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -37,6 +37,10 @@ psql: .venv/.demo ## Open psql as superuser on the demo's database, to try to ch
 test: .venv/.dev $(CHECK_ENV) ## Run the whole test suite (ARGS=tests/consent for a part, EXAMPLES=10 for more of what is made up)
 	@$(CHECKED) manage.py catalogue compile
 	$(PY) -m pytest -n auto --no-loadscope-reorder $(ARGS)
+
+a11y: .venv/.dev $(CHECK_ENV) ## Ask axe about every page at every width, scheme and language, some five minutes
+	@$(CHECKED) manage.py catalogue compile
+	EVERY_LOOK=1 $(PY) -m pytest -n auto -k accessible tests/portal $(ARGS)
 
 bench: .venv/.demo ## Measure the gate and revocation, some five minutes (ARGS=P1 for a part; docs/performance.md)
 	@$(PY) -m tests.bench $(ARGS)

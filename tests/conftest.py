@@ -13,7 +13,7 @@ from django.db.backends.postgresql.operations import DatabaseOperations
 from django.http import HttpRequest
 
 import tests.examples  # noqa: F401  how many hypothesis makes
-from tests import emptying
+from tests import emptying, migrated
 from tests.audit import tampering
 
 
@@ -85,8 +85,15 @@ def _signed_in_by_force() -> None:
 
 
 @pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings: None) -> None:
+    """The database of this process (xdist gives each a name) is new in each run."""
+    default = settings.DATABASES["default"]
+    migrated.copy(default["HOST"], default["TEST"]["NAME"] or f"test_{default['NAME']}")
+
+
+@pytest.fixture(scope="session")
 def django_db_setup(django_db_setup: None, django_db_blocker: pytest_django.DjangoDbBlocker) -> None:
-    """A database kept from an earlier month needs its next partitions."""
+    """What is copied may be of an earlier month; it needs its next partitions."""
     from audit import partitions
 
     with django_db_blocker.unblock():

@@ -1,7 +1,7 @@
 """The suite runs on a real PostgreSQL and a real Valkey, both out of wheels.
 
 They live in `$CHARTKEY_VAR/test` (default `var/test`), are started once and stopped at
-the end; the database is kept between runs (`--reuse-db`), so that only new migrations cost time.
+the end; a migrated database is kept between runs (tests.migrated), so that only new migrations cost time.
 """
 
 import os

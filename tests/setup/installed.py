@@ -1,4 +1,4 @@
-"""A clinic's installation as docs/operations.md has it: two roles, an empty database that was migrated, and
+"""A clinic's installation as docs/operations.md has it: two roles, a migrated and empty database, and
 programs that run as production does."""
 
 import os
@@ -13,7 +13,8 @@ from urllib.parse import quote
 import psycopg
 
 from config import keys
-from config.embedded import APP, GRANTS, OWNER
+from config.embedded import APP
+from tests import migrated
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -53,11 +54,5 @@ def install(host: str, database: str, redis_url: str, broker_url: str, folder: P
     values = {**keys.fresh_secrets(), "OIDC_KEY_FILE": str(keys.ensure_oidc_key(folder / "oidc.pem"))}
     (folder / "env").write_text(keys.filled((ROOT / ".env.example").read_text(), values))
     installation = Installation(host, database, environment)
-    with psycopg.connect(host=host, dbname="postgres", user="postgres", autocommit=True) as superuser:
-        superuser.execute(f'DROP DATABASE IF EXISTS "{database}"')
-        superuser.execute(f'CREATE DATABASE "{database}" OWNER {OWNER}')
-    with installation.connected_as("postgres") as superuser:
-        superuser.execute(GRANTS)
-    migrated = installation.run("manage.py", "migrate", "--verbosity", "0", role=OWNER)
-    assert migrated.returncode == 0, migrated.stderr
+    migrated.copy(host, database)
     return installation
