@@ -300,6 +300,20 @@ class IDToken(oauth.AbstractIDToken):
         return f"IDToken/{self.pk}"
 
 
+class DeviceGrant(oauth.AbstractDeviceGrant):
+    """The library's, which has to have one. The device flow (RFC 8628) is not offered."""
+
+    class Phi:
+        fields: tuple[str, ...] = ()
+        safe = (
+            *("id", "user", "device_code", "user_code", "scope", "interval", "expires", "status"),
+            *("client_id", "last_checked"),
+        )
+
+    def __str__(self) -> str:
+        return f"DeviceGrant/{self.pk}"
+
+
 class AuthorizationRequest(models.Model):
     """An authorization request that was checked and waits for the person's answer.
 
