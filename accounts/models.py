@@ -12,6 +12,7 @@ from django.db.models.functions import Lower
 from django.utils import timezone
 
 from accounts.elevation_models import Elevation as Elevation
+from accounts.evidence_models import Evidence as Evidence
 from accounts.sign_in_models import ActivationCode as ActivationCode
 from accounts.sign_in_models import Device as Device
 from accounts.support_models import SupportCode as SupportCode

@@ -96,6 +96,7 @@ def carry_over(relation: RelatedPerson, patient: Patient, *, by: "User") -> Rela
     )
     values = {name: getattr(relation, name) for name in copied}
     kept = RelatedPerson.objects.create(patient=patient, version=1, **values)
+    relation.papers.update(relation=kept)
     _written(kept, Why.MERGED, by=by, role=Role.COMPLIANCE)
     return kept
 

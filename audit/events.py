@@ -95,6 +95,9 @@ class EventType(StrEnum):
     HELPER_EXPIRE = "helper:expire"
     HELPER_TRY = "helper:try"  # somebody entered a helper's code that let them in nowhere
     HELPER_ACT = "helper:act"  # somebody began, or tried, to act for a patient
+    EVIDENCE_ADD = "evidence:add"  # who asks to help sent a paper
+    EVIDENCE_VIEW = "evidence:view"  # staff looked at it
+    EVIDENCE_DESTROY = "evidence:destroy"
     EMERGENCY_OPEN = "emergency:open"  # a clinician broke the glass, or tried to
     EMERGENCY_END = "emergency:end"  # before its time
     EMERGENCY_REVIEW = "emergency:review"
@@ -199,6 +202,7 @@ REQUIRED: Mapping[EventType, frozenset[str]] = {
     EventType.PATIENT_DIE: frozenset({"patient"}),
     **dict.fromkeys((t for t in EventType if t.startswith("helper:")), _TARGET),
     EventType.HELPER_TRY: frozenset({"target"}),  # whose code it would be, nobody knows
+    **dict.fromkeys((t for t in EventType if t.startswith("evidence:")), _TARGET),
     EventType.EMERGENCY_OPEN: frozenset({"purpose"}),
     EventType.EMERGENCY_END: _TARGET,
     EventType.EMERGENCY_REVIEW: _TARGET,

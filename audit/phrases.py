@@ -462,6 +462,28 @@ PHRASES: Mapping[EventType, Phrase] = {
         pgettext_lazy("activity.helper-ask.you", "You asked to be a helper."),
         pgettext_lazy("activity.helper-ask.other", "There is a request to be a helper from {app}."),
     ),
+    EventType.EVIDENCE_ADD: Phrase(
+        you=pgettext_lazy("activity.evidence-add.you", "You sent a paper with a request to help."),
+        other=pgettext_lazy("activity.evidence-add.other", "{app} sent a paper with a request to help you."),
+        you_tried=pgettext_lazy(
+            "activity.evidence-add.you-tried", "You tried to send a paper with a request to help."
+        ),
+        other_tried=pgettext_lazy(
+            "activity.evidence-add.other-tried", "{app} tried to send a paper with a request to help you."
+        ),
+    ),
+    EventType.EVIDENCE_VIEW: Phrase(
+        you=pgettext_lazy("activity.evidence-view.you", "You looked at a paper of {app}."),
+        other=pgettext_lazy("activity.evidence-view.other", "{who} looked at a paper of {app}."),
+        you_tried=pgettext_lazy("activity.evidence-view.you-tried", "You tried to see a paper of {app}."),
+        other_tried=pgettext_lazy(
+            "activity.evidence-view.other-tried", "{who} tried to see a paper of {app}."
+        ),
+    ),
+    EventType.EVIDENCE_DESTROY: _only(
+        pgettext_lazy("activity.evidence-destroy.you", "You took a paper back. It was destroyed."),
+        pgettext_lazy("activity.evidence-destroy.other", "A paper of {app} was destroyed."),
+    ),
     EventType.HELPER_CONFIRM: Phrase(
         you=pgettext_lazy("activity.helper-confirm.you", "There is a new helper: {app}."),
         other=pgettext_lazy("activity.helper-confirm.other", "There is a new helper: {app}."),

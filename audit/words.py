@@ -94,6 +94,15 @@ REASONS: Mapping[str, Promise] = {
         ),
         pgettext_lazy("reason.helper.rules", "We said no because the rules for helpers do not allow it."),
     ),
+    "evidence.type": pgettext_lazy(
+        "reason.evidence.type", "We said no because the file was not a PDF, JPEG or PNG."
+    ),
+    "evidence.size": pgettext_lazy("reason.evidence.size", "We said no because the file was too big."),
+    "evidence.count": pgettext_lazy("reason.evidence.count", "We said no because there were too many files."),
+    **dict.fromkeys(
+        ("evidence.state", "evidence.gone"),
+        pgettext_lazy("reason.evidence.state", "We said no because the request was answered."),
+    ),
     "consent.purpose": pgettext_lazy(
         "reason.consent.purpose", "We said no because {app} asked for a reason you did not allow."
     ),

@@ -5,6 +5,7 @@ The list holds codes only. Names and dates of birth stand on the page that compa
 
 from functools import partial
 from typing import Any, cast
+from uuid import UUID
 
 from django.contrib import admin, messages
 from django.db.models import Model
@@ -17,12 +18,12 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from accounts import relationships
-from accounts.models import Patient, RelatedPerson, RelatedPersonChange
+from accounts.models import Patient, RelatedPerson, RelatedPersonChange, User
 from accounts.relation_states import HELPING, Why
 from accounts.relations import Refused
 from compliance.console import Console
 from compliance.readonly import ReadOnlyAdmin, ReadOnlyInline
-from consent import ages, helper_requests, helping
+from consent import ages, evidence, helper_requests, helping
 from consent.staff import Action
 from consent.versions import Act
 
@@ -35,6 +36,7 @@ WHY_NOT = {
     "helper.evidence": "Tick all that this ground asks for, once you have seen it.",
     "helper.changed": "Somebody else decided this a moment ago. Look again.",
     "helper.age": "The patient's age does not allow it any more.",
+    "evidence.gone": "This paper was destroyed.",
     "role.not-allowed": "You cannot decide about yourself, or your role does not allow it.",
 }
 
@@ -76,6 +78,7 @@ class RelatedPersonAdmin(ReadOnlyAdmin):
         name = "accounts_relatedperson"
         return [
             path("<str:object_id>/review/", view(self.review), name=f"{name}_review"),
+            path("<str:object_id>/paper/<uuid:paper_id>/", view(self.paper), name=f"{name}_paper"),
             path("<str:object_id>/decide/", view(self.decide), name=f"{name}_decide"),
             *super().get_urls(),
         ]
@@ -91,11 +94,28 @@ class RelatedPersonAdmin(ReadOnlyAdmin):
             "law": ages.law_of(relation.patient).code,
             "asked": sorted({*ground.evidence, *relation.evidence}),
             "needed": ground.evidence,
+            "papers": relation.papers.defer("content").order_by("uploaded_at"),
             "steps": relation.changes.order_by("-number"),
             "living": relation.status in HELPING,
             "opts": self.opts,
         }
         return TemplateResponse(request, "compliance/helper_review.html", context)
+
+    def paper(self, request: HttpRequest, object_id: str, paper_id: UUID) -> HttpResponse:
+        """The file itself, which no browser may run: a type by its bytes, no sniffing, a sandbox."""
+        relation, by = _relation(object_id), cast(User, request.user)
+        paper = get_object_or_404(relation.papers.select_related("relation__patient"), pk=paper_id)
+        try:
+            content = evidence.look(paper, by=by)
+        except Refused as error:
+            messages.error(request, WHY_NOT.get(error.code, "This cannot be done now."))
+            return HttpResponseRedirect(reverse("admin:accounts_relatedperson_review", args=[relation.pk]))
+        response = HttpResponse(content, content_type=paper.media_type)
+        ending = paper.media_type.rpartition("/")[2]
+        response.headers["Content-Security-Policy"] = "sandbox; default-src 'none'"
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        response.headers["Content-Disposition"] = f'attachment; filename="{paper.kind}-{paper.pk}.{ending}"'
+        return response
 
     def decide(self, request: HttpRequest, object_id: str) -> HttpResponse:
         if request.method != "POST":

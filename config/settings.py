@@ -187,6 +187,7 @@ CELERY_BEAT_SCHEDULE = {
     "consents-expire": {"task": "consent.tasks.expire_due", "schedule": 30.0},
     "events-send": {"task": "smart.tasks.send_events", "schedule": 10.0},
     "helpers-expire": {"task": "consent.tasks.expire_helpers", "schedule": 3600.0},
+    "evidence-destroy": {"task": "consent.tasks.destroy_evidence", "schedule": 3600.0},
     "accounts-close": {"task": "consent.tasks.close_accounts", "schedule": 3600.0},
     "birthdays-tell": {"task": "consent.tasks.tell_of_birthdays", "schedule": 24 * 3600.0},
     "smart-sweep": {"task": "smart.tasks.sweep", "schedule": 3600.0},
@@ -395,6 +396,8 @@ SECURE_HSTS_SECONDS = 365 * 24 * 3600 if SECURE else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = SECURE
 
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
+FILE_UPLOAD_HANDLERS = ["portal.uploads.InMemory"]  # no file is written to disk as it came
+EVIDENCE_KEPT_DAYS = env.number("EVIDENCE_KEPT_DAYS", 30)  # papers of a request to help, after its answer
 EMAIL_BACKEND = env.text(
     "EMAIL_BACKEND",
     "django.core.mail.backends.filebased.EmailBackend"

@@ -1,6 +1,6 @@
 from celery import shared_task
 
-from consent import birthdays, commands, helping, leaving
+from consent import birthdays, commands, evidence, helping, leaving
 
 
 @shared_task
@@ -25,3 +25,9 @@ def close_accounts() -> None:
 def tell_of_birthdays() -> None:
     """Tell teens and their helpers what a birthday will change. It changes nothing. Safe to run twice."""
     birthdays.tell()
+
+
+@shared_task
+def destroy_evidence() -> None:
+    """Destroy the papers of requests to help that were answered long enough ago. Safe to run twice."""
+    evidence.destroy_due()

@@ -113,6 +113,19 @@ REFUSED: Mapping[str, Promise] = {
     "helper.law": pgettext_lazy(
         "helper.no.law", "The law lets them help you. Only your clinic can change this. Call them."
     ),
+    "evidence.type": pgettext_lazy(
+        "helper.no.evidence-type", "This file is not a photo (JPEG or PNG) or a PDF, or it is cut off."
+    ),
+    "evidence.size": pgettext_lazy(
+        "helper.no.evidence-size", "This file is too big. Send one of 5 MB or less."
+    ),
+    "evidence.count": pgettext_lazy(
+        "helper.no.evidence-count", "You sent as many files as we can take. Take one back to send another."
+    ),
+    "evidence.state": pgettext_lazy(
+        "helper.no.evidence-state", "Your request was answered. Nothing was changed."
+    ),
+    "evidence.gone": pgettext_lazy("helper.no.evidence-gone", "This file was destroyed."),
     "role.not-allowed": pgettext_lazy("helper.no.role", "You cannot decide this."),
 }
 
