@@ -464,12 +464,14 @@ PHRASES: Mapping[EventType, Phrase] = {
     ),
     EventType.EVIDENCE_ADD: Phrase(
         you=pgettext_lazy("activity.evidence-add.you", "You sent a paper with a request to help."),
-        other=pgettext_lazy("activity.evidence-add.other", "{app} sent a paper with a request to help you."),
+        other=pgettext_lazy(
+            "activity.evidence-add.other", "There is a paper from {app}, who asks to help you."
+        ),
         you_tried=pgettext_lazy(
             "activity.evidence-add.you-tried", "You tried to send a paper with a request to help."
         ),
         other_tried=pgettext_lazy(
-            "activity.evidence-add.other-tried", "{app} tried to send a paper with a request to help you."
+            "activity.evidence-add.other-tried", "There was a paper from {app} that we did not take."
         ),
     ),
     EventType.EVIDENCE_VIEW: Phrase(
@@ -482,7 +484,7 @@ PHRASES: Mapping[EventType, Phrase] = {
     ),
     EventType.EVIDENCE_DESTROY: _only(
         pgettext_lazy("activity.evidence-destroy.you", "You took a paper back. It was destroyed."),
-        pgettext_lazy("activity.evidence-destroy.other", "A paper of {app} was destroyed."),
+        pgettext_lazy("activity.evidence-destroy.other", "We destroyed a paper of {app}."),
     ),
     EventType.HELPER_CONFIRM: Phrase(
         you=pgettext_lazy("activity.helper-confirm.you", "There is a new helper: {app}."),
