@@ -108,6 +108,7 @@ PATTERNS: Mapping[EventType, Pattern] = {
     EventType.EXPORT_GIVE: QUERY,
     EventType.EXPORT_COMPLETE: UPDATE,
     EventType.EXPORT_DOWNLOAD: DISCLOSURE,
+    EventType.EXPORT_PUSH: DISCLOSURE,
     EventType.EXPORT_EXPIRE: DELETE,
     EventType.EXPORT_CANCEL: DELETE,
     EventType.LINK_OPEN: DISCLOSURE,

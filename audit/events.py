@@ -63,6 +63,7 @@ class EventType(StrEnum):
     EXPORT_GIVE = "export:give"  # one patient's part of what a service exports of a group
     EXPORT_COMPLETE = "export:complete"
     EXPORT_DOWNLOAD = "export:download"
+    EXPORT_PUSH = "export:push"  # a file of it is sent to its service's own destination
     EXPORT_EXPIRE = "export:expire"
     EXPORT_CANCEL = "export:cancel"
     LINK_OPEN = "link:open"  # somebody opened a SMART Health Link, or tried to
@@ -173,6 +174,7 @@ REQUIRED: Mapping[EventType, frozenset[str]] = {
             EventType.EXPORT_KICKOFF,
             EventType.EXPORT_COMPLETE,
             EventType.EXPORT_DOWNLOAD,
+            EventType.EXPORT_PUSH,
             EventType.EXPORT_EXPIRE,
             EventType.EXPORT_CANCEL,
         ),

@@ -322,6 +322,14 @@ PHRASES: Mapping[EventType, Phrase] = {
             "activity.export-download.other-tried", "{who} tried to save a copy of your records."
         ),
     ),
+    EventType.EXPORT_PUSH: Phrase(
+        you=pgettext_lazy("activity.export-push.you", "You let a copy of records be sent."),
+        other=pgettext_lazy("activity.export-push.other", "We sent a copy of records to {app}."),
+        you_tried=pgettext_lazy("activity.export-push.you-tried", "You tried to send a copy of records."),
+        other_tried=pgettext_lazy(
+            "activity.export-push.other-tried", "We tried to send a copy of records to {app}."
+        ),
+    ),
     EventType.EXPORT_EXPIRE: Phrase(
         you=pgettext_lazy(
             "activity.export-expire.you", "You kept a copy here until its time was over. We deleted it."

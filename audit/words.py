@@ -239,6 +239,15 @@ REASONS: Mapping[str, Promise] = {
     "export.disk-full": pgettext_lazy("reason.export.disk-full", "We had no room left for the file."),
     "export.storage": pgettext_lazy("reason.export.storage", "We could not store the file."),
     "export.worker": pgettext_lazy("reason.export.worker", "We tried some times, and it did not work."),
+    "push.redirect": pgettext_lazy("reason.push.redirect", "The address for the files led elsewhere."),
+    "push.not-public": pgettext_lazy("reason.push.not-public", "The address for the files was not safe."),
+    "push.key": pgettext_lazy("reason.push.key", "The address for the files had another key."),
+    "push.refused": pgettext_lazy("reason.push.refused", "The other side did not take the files."),
+    "push.no-answer": pgettext_lazy("reason.push.no-answer", "The other side did not answer."),
+    "push.not-allowed": pgettext_lazy(
+        "reason.push.not-allowed", "We do not send files to this address any more."
+    ),
+    "push.ended": pgettext_lazy("reason.push.ended", "What allowed the files to be sent has ended."),
     "policy.down": pgettext_lazy(
         "reason.policy.down", "We could not check the rules just now, so we said no to be safe."
     ),

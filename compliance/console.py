@@ -33,6 +33,13 @@ OWN_PAGES = (
     ("apps/<slug:client_id>/", "clients.app", "app-review", Action.REVIEW_APPS),
     ("groups/", "export_groups.groups", "export-groups", Action.APPROVE_EXPORTS),
     ("groups/<str:group_id>/", "export_groups.group", "export-group", Action.APPROVE_EXPORTS),
+    ("destinations/", "export_destinations.destinations", "export-destinations", Action.APPROVE_EXPORTS),
+    (
+        "destinations/<uuid:destination_id>/",
+        "export_destinations.destination",
+        "export-destination",
+        Action.APPROVE_EXPORTS,
+    ),
     ("activation/", "activation_codes.page", "activation", Action.HAND_OUT_CODE),
     ("log/", "cases.log_search_page", "log-search", Action.INVESTIGATE),
     ("cases/", "cases.cases", "cases", Action.INVESTIGATE),

@@ -31,6 +31,7 @@ DISCLOSING = (
     EventType.RECORD_READ,
     EventType.RECORD_SEARCH,
     EventType.EXPORT_DOWNLOAD,
+    EventType.EXPORT_PUSH,
     EventType.LINK_OPEN,
 )
 

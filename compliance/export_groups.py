@@ -25,7 +25,7 @@ from smart.models import Client
 MOST_COUNTED = 100_000
 
 
-def _page(request: HttpRequest, name: str, title: str, **context: Any) -> TemplateResponse:
+def page(request: HttpRequest, name: str, title: str, **context: Any) -> TemplateResponse:
     whole = admin.site.each_context(request) | {"title": title} | context
     return TemplateResponse(request, f"admin/compliance/{name}.html", whole)
 
@@ -43,7 +43,7 @@ def groups(request: HttpRequest) -> HttpResponse:
     rows = Group.objects.order_by("-is_active", "id")
     waiting = [each for each in _open_approvals() if approvals.needs_second(each)]
     context = {"groups": rows, "waiting": waiting, "sources": Source.objects.order_by("slug")}
-    return _page(request, "export_groups", "Groups for export", **context)
+    return page(request, "export_groups", "Groups for export", **context)
 
 
 def _open_approvals() -> list[GroupApproval]:
@@ -96,7 +96,7 @@ def group(request: HttpRequest, group_id: str) -> HttpResponse:
         "is_list": found.kind == Group.Kind.LIST,
         "jobs": found.approvals.filter(jobs__isnull=False).values_list("jobs", flat=True)[:50],
     }
-    return _page(request, "export_group", f"Group {found.pk}", **context)
+    return page(request, "export_group", f"Group {found.pk}", **context)
 
 
 def _add(group: Group, said: QueryDict, by: Any) -> None:

@@ -337,6 +337,7 @@ WEB_PROCESSES = env.number("WEB_PROCESSES", 4)  # among which a budget is divide
 
 # Bulk Data Access: docs/bulk.md
 BULK_SECOND_PERSON_OVER = env.number("BULK_SECOND_PERSON_OVER", 1000)  # patients of a group
+EXPORT_PUSH_HOSTS = env.listing("EXPORT_PUSH_HOSTS")  # that exports may be sent to; empty: none is
 BULK_JOBS_PER_CLIENT = env.number("BULK_JOBS_PER_CLIENT", 2)  # that are made at once
 
 REST_FRAMEWORK = {

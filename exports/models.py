@@ -11,8 +11,10 @@ from django.utils import timezone
 from accounts.models import Patient, User
 from exports.group_models import Group, GroupApproval, GroupMember
 from exports.link_models import HealthLink, HealthLinkFile, HealthLinkOpening
+from exports.push_models import Destination, Push
 
 __all__ = [
+    "Destination",
     "ExportFile",
     "ExportJob",
     "Group",
@@ -21,6 +23,7 @@ __all__ = [
     "HealthLink",
     "HealthLinkFile",
     "HealthLinkOpening",
+    "Push",
     "SharedLine",
 ]
 

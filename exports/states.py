@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import Any
 
 from exports.models import ExportJob
 
@@ -30,10 +31,10 @@ def may_become(now: str, then: str) -> bool:
     return S(then) in TRANSITIONS[S(now)]
 
 
-def diagram() -> str:
-    """The table as a Mermaid state diagram, for docs/states.md."""
-    lines = ["stateDiagram-v2", f"    [*] --> {S.QUEUED}"]
-    for now, following in TRANSITIONS.items():
+def diagram(table: Mapping[Any, frozenset[Any]] = TRANSITIONS) -> str:
+    """A table as a Mermaid state diagram, for docs/states.md; its first state is where it begins."""
+    lines = ["stateDiagram-v2", f"    [*] --> {next(iter(table))}"]
+    for now, following in table.items():
         lines += [f"    {now} --> {then}" for then in sorted(following)]
         if not following:
             lines.append(f"    {now} --> [*]")

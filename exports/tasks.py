@@ -6,6 +6,7 @@ from django.utils import timezone
 
 from exports import commands, files, runs, states
 from exports.models import ExportJob
+from exports.push import pushes
 from exports.shl import commands as health_links
 
 
@@ -16,8 +17,15 @@ def run_export(job_id: str) -> None:
 
 
 @shared_task
+def run_push(push_id: int) -> None:
+    """Carry on sending an export. Safe to run twice."""
+    pushes.run(push_id)
+
+
+@shared_task
 def sweep() -> None:
     """Find exports that the queue forgot or a worker lost, and end those whose time is over."""
+    pushes.enqueue_due()
     now = timezone.now()
     lost = Q(lease_until=None) | Q(lease_until__lt=now)
     for job in ExportJob.objects.filter(lost, status__in=states.LIVING):

@@ -5,12 +5,14 @@ addresses only, over TLS, to the very address that it checked, follows nothing, 
 little for a short time (threat A8).
 """
 
+import base64
+import hashlib
 import ipaddress
 import re
 import socket
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from http.client import HTTPException
@@ -19,6 +21,8 @@ from urllib.parse import urlsplit
 
 import structlog
 import urllib3
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from django.utils import timezone
 
 from smart.jwts import read_json
@@ -38,6 +42,14 @@ log = structlog.get_logger("chartkey.keys")
 
 class Unfetched(Exception):
     """There is no answer that may be used; the message names no address."""
+
+
+class NotPublic(Unfetched):
+    """The name leads to an address that is not one of the open internet."""
+
+
+class WrongKey(Unfetched):
+    """Whoever answers has a certificate, and another key than we know."""
 
 
 def is_public(ip: str) -> bool:
@@ -64,6 +76,13 @@ def addresses_of(host: str, port: int) -> list[str]:
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 
 
+def spki_pin(certificate: bytes) -> str:
+    """By which a key is known (RFC 7469, 2.4), of a certificate in DER. Raises ValueError."""
+    key = x509.load_der_x509_certificate(certificate).public_key()
+    spki = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    return base64.b64encode(hashlib.sha256(spki).digest()).decode()
+
+
 @dataclass(frozen=True, slots=True)
 class Fetcher:
     """Speaks with addresses of others. What tests change is what they cannot have: a public address."""
@@ -72,6 +91,8 @@ class Fetcher:
     may_call: Callable[[str], bool] = is_public
     ca_certs: str | None = None
     deadline: float = DEADLINE
+    patience: float = DEADLINE  # seconds for each step of it
+    pins: frozenset[str] = frozenset()  # `spki_pin`s, one of which must be theirs; empty: any key
 
     def get(self, url: str) -> tuple[bytes, Mapping[str, str]]:
         """Body and headers of a 200. Raises Unfetched."""
@@ -81,13 +102,16 @@ class Fetcher:
         return body, headers
 
     def send(
-        self, method: str, url: str, body: bytes, headers: Mapping[str, str]
+        self, method: str, url: str, body: bytes | Iterable[bytes], headers: Mapping[str, str]
     ) -> tuple[int, bytes, Mapping[str, str]]:
-        """One request to one pinned address; redirects are answers like others. Raises Unfetched."""
+        """One request to one pinned address; redirects are answers like others. Raises Unfetched.
+
+        A body in pieces needs its Content-Length among the headers. What it raises itself is passed on.
+        """
         host, port, target = _parts_of(url)
         found = self.resolve(host, port)
         if not found or not all(self.may_call(ip) for ip in found):
-            raise Unfetched("the address is not a public one")
+            raise NotPublic("the address is not a public one")
         pool = urllib3.HTTPSConnectionPool(
             found[0],  # the one that was checked: a name may mean another address a moment later
             port,
@@ -95,7 +119,7 @@ class Fetcher:
             assert_hostname=host,
             cert_reqs="CERT_REQUIRED",
             ca_certs=self.ca_certs,
-            timeout=urllib3.Timeout(connect=self.deadline, read=self.deadline),
+            timeout=urllib3.Timeout(connect=self._step, read=self._step),
             retries=False,
             maxsize=1,
         )
@@ -113,7 +137,7 @@ class Fetcher:
         pool: urllib3.HTTPSConnectionPool,
         method: str,
         target: str,
-        body: bytes,
+        body: bytes | Iterable[bytes],
         headers: Mapping[str, str],
     ) -> tuple[int, bytes, Mapping[str, str]]:
         """A socket's own time-out begins anew with each byte; this one ends the whole."""
@@ -123,7 +147,9 @@ class Fetcher:
         timer.daemon = True
         timer.start()
         try:
-            connection.timeout = self.deadline
+            connection.timeout = self._step
+            if self.pins:
+                self._check_key(connection)
             connection.request(
                 method,
                 target,
@@ -140,6 +166,16 @@ class Fetcher:
         finally:
             timer.cancel()
             connection.close()
+
+    @property
+    def _step(self) -> float:
+        return min(self.patience, self.deadline)
+
+    def _check_key(self, connection: Any) -> None:
+        """Before anything is said to them. Raises WrongKey."""
+        connection.connect()
+        if spki_pin(connection.sock.getpeercert(binary_form=True)) not in self.pins:
+            raise WrongKey("the key is another one")
 
 
 def _cut(connection: Any) -> None:

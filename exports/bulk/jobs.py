@@ -12,12 +12,14 @@ from exports import commands, states
 from exports.bulk import approvals, groups
 from exports.bulk.callers import Caller
 from exports.bulk.kickoff import Kickoff, Level
-from exports.models import ExportJob, Group, GroupApproval
+from exports.models import ExportJob, Group, GroupApproval, Push
+from exports.push import destinations
 from fhirproxy.models import Source
 from fhirproxy.outcomes import NOT_FOUND, Refusal
 from smart.models import Client
 
 BUSY = "You have as many exports under way as we make at once. Wait for one, or delete it."
+NO_DESTINATION = "_destination: you have none of this id that is proven and in force."
 SEVERAL = "You are approved for several groups. Export each at its Group."
 
 
@@ -45,6 +47,9 @@ def kickoff(caller: Caller, approval: GroupApproval, asked: Kickoff, *, url: str
     if living.count() >= settings.BULK_JOBS_PER_CLIENT:
         raise Refusal(429, BUSY, {"Retry-After": "60"})
     patients, ignored = _patients(approval.group, asked.patients, lenient=lenient)
+    destination = destinations.usable(caller.client, asked.destination)
+    if asked.destination and destination is None:
+        raise Refusal(400, NO_DESTINATION)
     job = ExportJob.objects.create(
         kind=ExportJob.Kind.BULK,
         client=caller.client,
@@ -60,6 +65,8 @@ def kickoff(caller: Caller, approval: GroupApproval, asked: Kickoff, *, url: str
         patients=patients,
         ignored=[*asked.ignored, *ignored],
     )
+    if destination:
+        Push.objects.create(job=job, destination=destination)
     commands.log(EventType.EXPORT_KICKOFF, job, by=caller.client)
     transaction.on_commit(lambda: commands.enqueue(job.id))
     return job

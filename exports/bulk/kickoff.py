@@ -53,6 +53,7 @@ class Kickoff:
     type_filters: tuple[str, ...] = ()  # "Observation?category=laboratory"; any of those of a type
     elements: tuple[str, ...] = ()  # "Observation.code", or "code" of every type
     patients: tuple[str, ...] = ()  # FHIR ids; empty: all
+    destination: str = ""  # where it is to be sent; empty: nowhere
     ignored: tuple[str, ...] = ()  # sentences, for the error file
 
 
@@ -119,6 +120,7 @@ def parse(
         _filters(asked, types, reading),
         _elements(asked, types, reading),
         _patients(asked, level, posted, reading),
+        asked.get("_destination", [""])[0],
         tuple(reading.ignored),
     )
 
@@ -273,5 +275,5 @@ def _plain(text: str) -> str:
     return re.sub(r"[^A-Za-z0-9_:.\-]", "?", text[:60])
 
 
-ONCE = frozenset({"_since", "_until", "_outputFormat"})
+ONCE = frozenset({"_since", "_until", "_outputFormat", "_destination"})  # the last is our own
 PARAMETERS = ONCE | {"_type", "_typeFilter", "_elements", "patient", "includeAssociatedData"}

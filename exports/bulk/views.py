@@ -18,6 +18,7 @@ from exports.bulk import callers, downloads, jobs, kickoff, manifest, overtaken
 from exports.bulk.callers import Caller
 from exports.bulk.kickoff import Level, Preference
 from exports.models import ExportJob
+from exports.push import pushes
 from fhirproxy import budgets, views
 from fhirproxy.outcomes import NOT_FOUND, Refusal
 
@@ -106,7 +107,8 @@ def status(caller: Caller, request: HttpRequest, job_id: UUID) -> HttpResponse:
         return _accepted({"X-Progress": _progress(job), "Retry-After": _wait(job)})
     _ready(job)
     ends = {"Expires": http_date(job.expires_at.timestamp())} if job.expires_at else {}
-    return JsonResponse(manifest.of(job), headers=ends)
+    push = pushes.said_of(job)
+    return JsonResponse(manifest.of(job) | ({"extension": {"push": push}} if push else {}), headers=ends)
 
 
 def _progress(job: ExportJob) -> str:

@@ -56,7 +56,7 @@ class Site:
                 site.asked += 1
                 site.answer(self)
 
-            do_POST = do_GET
+            do_POST = do_PUT = do_GET
 
             def log_message(self, *_: object) -> None: ...
 
