@@ -152,8 +152,7 @@ def _send_all(push: Push) -> None:
         if str(file.pk) in push.sent:
             continue
         _check(push)
-        said = {"file": str(file.pk), "type": file.resource_type, "count": file.count}
-        _log(push, Outcome.PERMIT, **said)
+        _log(push, Outcome.PERMIT, file=str(file.pk), type=file.resource_type, count=file.count)
         content = Content(_pieces(push, file), file.size, file.sha256)
         sending.put(push.destination, f"{push.job_id}/{manifest.name_of(file)}", content)
         push.sent = [*push.sent, str(file.pk)]

@@ -1,4 +1,4 @@
-"""The console's pages for where exports may be sent: an administrator's, and each button does what it says."""
+"""The console's pages for where exports may be sent: only an administrator's; buttons do what they say."""
 
 import pytest
 from django.urls import reverse
