@@ -352,7 +352,7 @@ REST_FRAMEWORK = {
 SPECTACULAR_SETTINGS = {
     "TITLE": "Chartkey API",
     "VERSION": "1",
-    "DESCRIPTION": "Consents, activity and preferences of a patient. Health records are at the FHIR base.",
+    "DESCRIPTION": "Consents, activity, preferences, proposed changes. Health records are at the FHIR base.",
     "SERVE_INCLUDE_SCHEMA": False,
     "SCHEMA_PATH_PREFIX": "/api/v1/",
 }

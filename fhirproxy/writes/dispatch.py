@@ -167,7 +167,7 @@ def _finish(
 ) -> WriteCommand:
     command = WriteCommand.objects.select_for_update().get(id=command.id)
     applied = status == Status.APPLIED
-    written = {"result": result, "provenance": provenance_at} if applied else {}
+    written: dict[str, Any] = {"result": result, "provenance": provenance_at} if applied else {}
     outcome = Outcome.DONE if applied else Outcome.FAILED
     with suppress(WrongState):  # somebody else found out first
         step(command, status, EventType.WRITE_APPLY, outcome=outcome, reason=reason, **written)

@@ -18,6 +18,7 @@ from fhirproxy.reading import codes
 from fhirproxy.writes import bodies
 
 Risk = WriteCommand.Risk
+RISKS = {risk.name.lower(): risk for risk in Risk}
 TABLE = Path(__file__).with_name("kinds.toml")
 
 
@@ -166,7 +167,7 @@ def _kind(row: dict[str, Any]) -> Kind:
         )
         made: dict[str, Any] = {
             "policy": Policy(row.pop("policy")),
-            "risk": Risk[row.pop("risk").upper()],
+            "risk": RISKS[row.pop("risk")],
             "others": OnConflict(row.pop("others")),
             "categories": frozenset(map(Category, row.pop("categories"))),
             "who": frozenset(row.pop("who")),

@@ -11,6 +11,7 @@ from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
 from fhirproxy.outcomes import NOT_FOUND, Refusal
+from fhirproxy.writes.door import Invalid
 
 PROBLEM = "application/problem+json"
 
@@ -31,6 +32,9 @@ def handler(error: Exception, given: dict[str, Any]) -> Response | None:
 
 def _answer(error: Exception) -> Response | None:
     match error:
+        case Invalid():
+            errors = [{"code": w.code, "detail": w.text, "expression": w.expression} for w in error.wrong]
+            return problem(error.status, error.diagnostics, headers=error.headers, errors=errors)
         case Refusal():
             return problem(error.status, error.diagnostics, headers=error.headers)
         case Http404():

@@ -1,6 +1,7 @@
 """What the API's answers look like. Times are RFC 3339 in UTC; codes are those of FHIR and of the log."""
 
 import zoneinfo
+from datetime import UTC
 from typing import Any
 
 from django.conf import settings
@@ -11,10 +12,18 @@ from audit.models import AuditEvent
 from consent.decision import ProvisionType
 from consent.models import Consent
 from consent.provisions import read_back
+from fhirproxy.models import WriteCommand, WriteEvent
 from portal import consent_facts
 from smart.models import Client
 
 OPTIONAL: dict[str, Any] = {"required": False}
+
+
+class Moment(serializers.DateTimeField):
+    """Said in UTC, wherever the clinic is."""
+
+    def __init__(self, **given: Any) -> None:
+        super().__init__(**given, default_timezone=UTC)
 
 
 class PageQuery(serializers.Serializer[Any]):
@@ -29,8 +38,8 @@ class ConsentQuery(PageQuery):
 
 
 class ActivityQuery(PageQuery):
-    since = serializers.DateTimeField(help_text="The first moment.", **OPTIONAL)
-    until = serializers.DateTimeField(help_text="The first moment that is too late.", **OPTIONAL)
+    since = Moment(help_text="The first moment.", **OPTIONAL)
+    until = Moment(help_text="The first moment that is too late.", **OPTIONAL)
 
 
 class ClientShape(serializers.ModelSerializer[Client]):
@@ -53,9 +62,9 @@ class ConsentShape(serializers.Serializer[Consent]):
     categories = serializers.SerializerMethodField(help_text="Codes of what can be seen; empty means all.")
     can_write = serializers.SerializerMethodField()
     version = serializers.IntegerField(source="current_number")
-    created_at = serializers.DateTimeField()
-    period_end = serializers.DateTimeField(allow_null=True, help_text="Null: until it is changed.")
-    revoked_at = serializers.DateTimeField(allow_null=True)
+    created_at = Moment()
+    period_end = Moment(allow_null=True, help_text="Null: until it is changed.")
+    revoked_at = Moment(allow_null=True)
 
     def get_name(self, consent: Consent) -> str:
         return str(consent_facts.name_of(consent))
@@ -76,7 +85,7 @@ class EventShape(serializers.Serializer[AuditEvent]):
     would tell of what is hidden from them."""
 
     id = serializers.UUIDField()
-    recorded_at = serializers.DateTimeField()
+    recorded_at = Moment()
     type = serializers.CharField()
     outcome = serializers.CharField()
     actor = serializers.CharField()
@@ -97,6 +106,53 @@ class EventShape(serializers.Serializer[AuditEvent]):
 
     def get_reasons(self, event: AuditEvent) -> list[str] | None:
         return None if self.context["by_client"] else list(event.reasons)
+
+
+class WriteQuery(PageQuery):
+    status = serializers.ChoiceField(WriteCommand.Status.choices, **OPTIONAL)
+
+
+class AgainShape(serializers.Serializer[Any]):
+    """What is proposed, changed."""
+
+    resource = serializers.DictField(help_text="A FHIR R4 resource; docs/writable.md says which.")
+
+
+class ProposalShape(AgainShape):
+    """What is proposed for the chart."""
+
+    target = serializers.CharField(help_text="Of an update: Observation/1.", **OPTIONAL)
+    version = serializers.CharField(help_text="Of an update: the version that was seen.", **OPTIONAL)
+    noted_at = Moment(
+        help_text="When it was written, by the sender's clock: for drafts made offline.", **OPTIONAL
+    )
+
+
+class StepShape(serializers.ModelSerializer[WriteEvent]):
+    at = Moment(read_only=True)
+
+    class Meta:
+        model = WriteEvent
+        fields = ("status", "at", "reason")
+        read_only_fields = fields
+
+
+class WriteShape(serializers.ModelSerializer[WriteCommand]):
+    """One proposed change, and where it stands. It names no more of the record than its sender sent."""
+
+    client = serializers.SlugRelatedField(slug_field="client_id", read_only=True)
+    events = StepShape(many=True, read_only=True)
+    noted_at = Moment(read_only=True)
+    created_at = Moment(read_only=True)
+    url = serializers.HyperlinkedIdentityField(view_name="api:write", lookup_url_kwarg="command_id")
+
+    class Meta:
+        model = WriteCommand
+        fields = (
+            *("id", "url", "status", "reason", "kind", "interaction", "resource_type", "target"),
+            *("base_version", "result", "channel", "client", "noted_at", "created_at", "undoes", "events"),
+        )
+        read_only_fields = fields
 
 
 class PreferencesShape(serializers.Serializer[Any]):

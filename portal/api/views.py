@@ -69,7 +69,7 @@ class Consents(View):
             self.requester(), "Consent", params, count=asked["count"], cursor=asked["cursor"]
         )
         rows = _in_order(Consent.objects.select_related("client", "helper__user").in_bulk(found.ids), found)
-        return _page(request, shapes.ConsentShape(rows, many=True), found.cursor)
+        return page_of(request, shapes.ConsentShape(rows, many=True), found.cursor)
 
 
 class OneConsent(View):
@@ -120,7 +120,7 @@ class Activity(View):
             self.requester(), "AuditEvent", params, count=asked["count"], cursor=asked["cursor"]
         )
         rows = _in_order({e.id: e for e in AuditEvent.objects.filter(id__in=found.ids)}, found)
-        return _page(request, _events(self.requester(), rows), found.cursor)
+        return page_of(request, _events(self.requester(), rows), found.cursor)
 
 
 class OneEvent(View):
@@ -175,7 +175,7 @@ def _events(requester: Requester, rows: list[AuditEvent]) -> Serializer[Any]:
     return shapes.EventShape(rows, many=True, context=context)
 
 
-def _page(request: Request, rows: Serializer[Any], cursor: str) -> Response:
+def page_of(request: Request, rows: Serializer[Any], cursor: str) -> Response:
     again = [(n, v) for n, v in request.query_params.items() if n != "cursor"]
     url = request.build_absolute_uri(f"{request.path}?{urlencode([*again, ('cursor', cursor)])}")
     return Response({"next": url if cursor else None, "results": rows.data})

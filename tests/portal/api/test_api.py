@@ -243,6 +243,8 @@ def test_the_schema_is_open_and_names_every_address(db):
     assert set(schema["paths"]) == {
         *("/api/v1/consents/", "/api/v1/consents/{consent_id}/", "/api/v1/consents/{consent_id}/end/"),
         *("/api/v1/activity/", "/api/v1/activity/{event_id}/", "/api/v1/pause/", "/api/v1/preferences/"),
+        *("/api/v1/writes/", "/api/v1/writes/{command_id}/", "/api/v1/writes/{command_id}/cancel/"),
+        *("/api/v1/writes/{command_id}/repropose/", "/api/v1/writes/{command_id}/undo/"),
     }
 
 
