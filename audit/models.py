@@ -4,9 +4,9 @@ Rows are written by `audit.log` and `audit.sequencer` in plain SQL; triggers and
 refuse every UPDATE, DELETE and TRUNCATE. `DetailKey` alone may lose rows: that is what it is for.
 """
 
-import json
 from typing import Any
 
+import msgspec
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models.functions import Now
@@ -80,12 +80,12 @@ class AuditEvent(models.Model):
 
     @property
     def detail(self) -> dict[str, str | int | bool]:
-        return json.loads(self.payload).get("detail", {})
+        return msgspec.json.decode(self.payload).get("detail", {})
 
     @property
     def context(self) -> dict[str, str | int]:
         """Device class, coarse network, milliseconds and page, where the event came from a request."""
-        return json.loads(self.payload).get("context", {})
+        return msgspec.json.decode(self.payload).get("context", {})
 
 
 class LogLeaf(models.Model):

@@ -114,7 +114,7 @@ class SearchForm(forms.Form):
         """What was searched by, as an address and a saved case keep it."""
         return {name: str(value) for name, value in self.cleaned_data.items() if value and name != "after"}
 
-    def page(self, *, size: int = 50) -> feed.Page:
+    def page(self, *, size: int = 50) -> feed.Page[AuditEvent]:
         """Raises feed.BadCursor."""
         filters = feed.Filters(since=self._moment("since"), until=self._moment("until", days=1))
         name = f"investigator {sorted(self.fields_asked.items())}"
@@ -145,7 +145,7 @@ class SearchForm(forms.Form):
         return timezone.make_aware(datetime.combine(day, time.min)) + timedelta(days=days) if day else None
 
 
-def _by_id(events: QuerySet[AuditEvent], wanted: Q, name: str, size: int) -> feed.Page:
+def _by_id(events: QuerySet[AuditEvent], wanted: Q, name: str, size: int) -> feed.Page[AuditEvent]:
     """A page of the whole log, along its primary key: ids are of version 7, so they go by time."""
     events, oldest = events.order_by("-id"), None
     rows = events

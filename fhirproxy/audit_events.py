@@ -143,7 +143,7 @@ def search(call: Call) -> FhirResponse:
     return _searchset(call.interaction, passed, page)
 
 
-def _page(events: QuerySet[AuditEvent], asked: Interaction, name: str) -> feed.Page:
+def _page(events: QuerySet[AuditEvent], asked: Interaction, name: str) -> feed.Page[AuditEvent]:
     """`name` binds cursors to whoever asks, and to what was asked for."""
     wanted = Q()
     for param, value in asked.params:
@@ -153,7 +153,7 @@ def _page(events: QuerySet[AuditEvent], asked: Interaction, name: str) -> feed.P
     return feed.page_of(events, name, feed.Filters(), wanted, cursor=asked.cursor, size=asked.count)
 
 
-def _searchset(asked: Interaction, passed: Passed, page: feed.Page) -> FhirResponse:
+def _searchset(asked: Interaction, passed: Passed, page: feed.Page[AuditEvent]) -> FhirResponse:
     answer = answers.searchset(replace(asked, elements=frozenset()), passed, "")
     if not page.next_cursor:
         return answer
@@ -234,7 +234,8 @@ def _for_auditor(request: HttpRequest, asked: Interaction) -> FhirResponse:
     identity = PatientIdentity.objects.filter(source=Source.primary().slug, fhir_id=known).first()
     reference = f"Patient/{identity.patient_id}" if identity else ""
     _log_look(request, reference, asked)
-    passed, page = Passed(), feed.Page([], "")
+    page: feed.Page[AuditEvent] = feed.Page([], "")
+    passed = Passed()
     if identity:
         events = AuditEvent.objects.filter(patient=reference)
         try:

@@ -1,9 +1,11 @@
 """Activity as people read it: the audit rows themselves, with names, and repeats folded into one line."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from itertools import islice
+from math import inf
+from typing import cast
 
 from django.utils.functional import Promise
 from django.utils.translation import pgettext_lazy
@@ -41,6 +43,7 @@ class Line:
     event: AuditEvent
     ids: list[str]
     requests: set[str]
+    categories: set[str]
 
     @property
     def count(self) -> int:
@@ -48,31 +51,71 @@ class Line:
         return len(self.requests if _is_own_reading(self.event) else self.ids)
 
 
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """A page of the list, folded; the rest as `feed.Page` has it."""
+
+    lines: list[Line]
+    next_cursor: str
+    looked_back_to: datetime | None
+
+
 def fold(events: Iterable[AuditEvent]) -> list[Line]:
     """Newest first, as the events came. The same thing by the same actor within an hour is one line."""
     lines: list[Line] = []
-    open_lines: dict[tuple[object, ...], Line] = {}
+    _fold_into(lines, events)
+    return _with_categories(lines)
+
+
+def folded_page(patient: str, filters: feed.Filters, cursor: str) -> Lines:
+    """A page of the list; where it is one thing again and again, of more events, so that whoever asks without
+    end does not push all else out of sight. Raises as `feed.page`."""
+    found = feed.page(patient, filters, cursor=cursor)
+    lines: list[Line] = []
+    _fold_into(lines, found.events)
+    if not found.next_cursor or found.looked_back_to or len(lines) >= FEW_LINES:
+        return Lines(_with_categories(lines), found.next_cursor, found.looked_back_to)
+    begun, older = len(lines), feed.glances(patient, filters, cursor=found.next_cursor, size=MORE)
+    taken = _fold_into(lines, older.events, most=feed.SIZE)
+    if heads := lines[begun:]:
+        newest, oldest = heads[0].event.recorded_at, heads[-1].event.recorded_at
+        around = AuditEvent.objects.filter(patient=patient, recorded_at__range=(oldest, newest))
+        whole = around.in_bulk([line.event.id for line in heads])
+        for line in heads:
+            line.event = whole[line.event.id]
+    _with_categories(lines)
+    if taken < len(older.events):
+        last = older.events[taken - 1]
+        return Lines(lines, feed.write_cursor(last.recorded_at, last.id, patient), None)
+    return Lines(lines, older.next_cursor, older.looked_back_to)
+
+
+def _fold_into(lines: list[Line], events: Iterable[AuditEvent | feed.Glance], most: float = inf) -> int:
+    """Stops before there would be more lines than `most`; returns how many events it took."""
+    open_lines = {_key(line.event): line for line in lines}
+    taken = 0
     for event in events:
         key = _key(event)
         line = open_lines.get(key)
         if line and line.event.recorded_at - event.recorded_at <= FOLDED_WITHIN:
             line.ids.append(str(event.id))
             line.requests.add(_request_of(event))
-            line.event.categories = sorted({*line.event.categories, *event.categories})
-            continue
-        open_lines[key] = line = Line(event, [str(event.id)], {_request_of(event)})
-        lines.append(line)
+            line.categories.update(event.categories)
+        elif len(lines) < most:
+            head = cast(AuditEvent, event)
+            open_lines[key] = line = Line(head, [str(event.id)], {_request_of(event)}, set(event.categories))
+            lines.append(line)
+        else:
+            break
+        taken += 1
+    return taken
+
+
+def _with_categories(lines: list[Line]) -> list[Line]:
+    for line in lines:
+        if len(line.ids) > 1:
+            line.event.categories = sorted(line.categories)
     return lines
-
-
-def folded_page(patient: str, filters: feed.Filters, cursor: str) -> feed.Page:
-    """A page of the list; where it is one thing again and again, a longer one, so that whoever asks without
-    end does not push all else out of sight. Raises as `feed.page`."""
-    found = feed.page(patient, filters, cursor=cursor)
-    if not found.next_cursor or found.looked_back_to or len(fold(found.events)) >= FEW_LINES:
-        return found
-    older = feed.page(patient, filters, cursor=found.next_cursor, size=MORE)
-    return replace(older, events=[*found.events, *older.events])
 
 
 def entries_behind(newest: AuditEvent) -> list[AuditEvent]:
@@ -86,15 +129,15 @@ def entries_behind(newest: AuditEvent) -> list[AuditEvent]:
     return list(islice(alike, MOST_ENTRIES))
 
 
-def _is_own_reading(event: AuditEvent) -> bool:
+def _is_own_reading(event: AuditEvent | feed.Glance) -> bool:
     return event.role == Role.PATIENT and event.type in OWN_READING
 
 
-def _request_of(event: AuditEvent) -> str:
+def _request_of(event: AuditEvent | feed.Glance) -> str:
     return event.correlation_id or str(event.id)
 
 
-def _key(event: AuditEvent) -> tuple[object, ...]:
+def _key(event: AuditEvent | feed.Glance) -> tuple[object, ...]:
     """People who page through their own record, or take it all away, make a line and not a page of lines."""
     own = _is_own_reading(event)
     kind = OWN_READING[event.type] if own else event.type

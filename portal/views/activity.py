@@ -19,7 +19,7 @@ from compliance.names import names_of
 from consent.models import ConsentVersion
 from consent.vocabulary import Category
 from consent.words import CATEGORY
-from portal.activity import DEVICES, clients_of, entries_behind, fold, folded_page
+from portal.activity import DEVICES, Line, clients_of, entries_behind, fold, folded_page
 from portal.forms import ActivityFilter
 from portal.guards import PatientRequest, patient_required, record_required
 from portal.pages import page
@@ -46,7 +46,7 @@ def activity(request: PatientRequest) -> HttpResponse:
     log_reading(request)
     context = {
         "form": form,
-        "lines": _lines(request, found.events),
+        "lines": _rows(request, found.lines),
         "first": not form.cleaned_data["after"],
         "who": form.cleaned_data["who"],
         "filtered": form.is_filtered,
@@ -80,15 +80,15 @@ def _own_acts(request: PatientRequest) -> HttpResponse:
     return render(request, "portal/acting_activity.html", context)
 
 
-def _lines(request: PatientRequest, events: Sequence[AuditEvent]) -> list[dict[str, object]]:
-    names, viewer = names_of(events), f"User/{request.user.pk}"
+def _rows(request: PatientRequest, lines: Sequence[Line]) -> list[dict[str, object]]:
+    names, viewer = names_of([line.event for line in lines]), f"User/{request.user.pk}"
     return [
         {
             "line": line,
             "sentence": sentences.sentence(line.event, names, viewer),
             "query": "?line" if len(line.ids) > 1 else "",
         }
-        for line in fold(events)
+        for line in lines
     ]
 
 

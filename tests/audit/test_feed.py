@@ -98,6 +98,7 @@ def test_P11_a_page_walks_the_index_without_offset_count_or_sort(filters, most):
 
 
 def test_what_matches_nothing_looks_through_so_many_rows_and_says_how_far_it_came(monkeypatch):
+    monkeypatch.setattr(feed, "FIRST_LOOKED_AT", 1)
     monkeypatch.setattr(feed, "MOST_LOOKED_AT", 3)
     ids = [record(entry(categories=("notes",))), *(record(entry()) for _ in range(7))]
     first = feed.page(ALICE, feed.Filters(category="notes"))

@@ -127,6 +127,24 @@ def test_erased_detail_is_gone_for_one_person_and_the_log_still_verifies():
     verify()
 
 
+def test_audit_shred_erases_once_says_so_and_names_the_cure_for_what_it_cannot_take(capsys):
+    alice = seen_from(ALICE)
+
+    call_command("audit_shred", ALICE, by=CORA)
+    call_command("audit_shred", ALICE, by=CORA)
+
+    first, again = capsys.readouterr().out.splitlines()
+    assert "1 keys were destroyed" in first
+    assert "has no keys" in again
+    assert sealed.opened(alice) is None
+    assert AuditEvent.objects.filter(type="audit:shred").count() == 1  # the second time nothing happened
+    for arguments in (["alice"], [ALICE, "--by", "cora"]):
+        with pytest.raises(CommandError, match=r"is no reference\. Write it as"):
+            call_command("audit_shred", *arguments, **({} if "--by" in arguments else {"by": CORA}))
+    tick()
+    verify()
+
+
 def test_a_process_that_was_not_told_of_the_erasure_takes_a_new_key():
     seen_from(ALICE)
     DetailKey.objects.all().delete()  # by another process: this one still knows the key

@@ -4,6 +4,7 @@ from functools import partial
 from uuid import UUID
 
 import pytest
+from django.db import transaction
 from django.urls import reverse
 from django.utils import timezone
 
@@ -11,7 +12,7 @@ from audit import feed
 from audit.log import record
 from audit.models import AuditEvent
 from consent import commands
-from portal.activity import fold
+from portal.activity import fold, folded_page
 from tests import factories
 from tests.audit.cast import entry
 
@@ -236,3 +237,24 @@ def test_the_list_asks_the_database_a_fixed_number_of_times(alice, client, djang
         factories.create_consent(alice)
     with django_assert_max_num_queries(10):
         client.get(reverse("portal:activity"))
+
+
+def test_P11_a_page_of_one_thing_again_and_again_goes_on_to_other_lines_and_stops_at_a_pages_worth(alice):
+    patient = f"Patient/{alice.pk}"
+    with transaction.atomic():
+        for number in range(60):
+            record(entry(patient=patient, target=f"Observation/{number}"))
+        for _ in range(55):
+            record(entry(patient=patient, target="Observation/same", categories=("notes", "medicines")))
+
+    first = folded_page(patient, feed.Filters(), "")
+    second = folded_page(patient, feed.Filters(), first.next_cursor)
+    lines = [*first.lines, *second.lines]
+
+    assert [len(first.lines), len(second.lines)] == [feed.SIZE, 11]
+    assert first.lines[0].count == 55
+    assert first.lines[0].event.categories == ["medicines", "notes"]
+    assert [line.event.target for line in lines[1:]] == [f"Observation/{n}" for n in reversed(range(60))]
+    assert all(line.event.detail == {} for line in lines)  # whole events, each of them
+    every = AuditEvent.objects.filter(patient=patient).order_by(*feed.NEWEST_FIRST)
+    assert [i for line in lines for i in line.ids] == [str(event.id) for event in every]
