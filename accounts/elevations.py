@@ -77,6 +77,8 @@ def _objection(user: User, why: str, text: str, ticket: str, patient: Patient | 
         return "elevation.reason"
     if patient and patient.user_id == user.pk:
         return "elevation.own"
+    if patient and patient.watched_since:
+        return "record.watched"  # who it is, only those who treat them see
     return "elevation.running" if is_running(user) else ""
 
 

@@ -85,12 +85,13 @@ class Patient(models.Model):
     jurisdiction = models.CharField(max_length=8, blank=True)  # whose law on minors; empty: the clinic's
     emancipated_on = models.DateField(null=True, blank=True)  # a minor whom the law treats as of age
     died_on = models.DateField(null=True, blank=True)  # as the clinic recorded it: `consent.leaving`
+    watched_since = models.DateTimeField(null=True, blank=True)  # staff need a reason: `consent.watching`
     is_test = models.BooleanField(default=False)  # made up: apps that nobody has looked at work with it
     # Set: the row is all that is left, and the record is that of another row (`consent.merging`).
     merged_into = models.ForeignKey("self", models.PROTECT, null=True, blank=True, related_name="merged")
 
     class Phi:
-        fields = ("name", "birth_date", "emancipated_on", "died_on")
+        fields = ("name", "birth_date", "emancipated_on", "died_on", "watched_since")
         safe = ("id", "user", "created_at", "jurisdiction", "is_test", "merged_into")
 
     class Meta:
@@ -373,6 +374,7 @@ class StaffRole(models.Model):
 
     class Role(models.TextChoices):
         CLINICIAN = "clinician"
+        BILLING = "billing"
         SUPPORT = "support"
         COMPLIANCE = "compliance"
         PRIVACY_OFFICER = "privacy_officer"

@@ -48,6 +48,7 @@ ROLES: Mapping[str, tuple[str, str]] = {  # in what capacity the person acted
     Role.PATIENT: (ROLE_CLASS, "PAT"),
     Role.HELPER: (ROLE_CLASS, "PRS"),
     Role.CLINICIAN: (ROLE_CLASS, "PROV"),
+    Role.BILLING: (ROLE_CLASS, "EMP"),
     Role.SUPPORT: (ROLE_CLASS, "EMP"),
     Role.COMPLIANCE: (ROLE_CLASS, "EMP"),
 }

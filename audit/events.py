@@ -20,6 +20,7 @@ class Role(StrEnum):
     HELPER = "helper"
     CLINICIAN = "clinician"
     CLIENT = "client"
+    BILLING = "billing"
     SUPPORT = "support"
     COMPLIANCE = "compliance"
     SYSTEM = "system"
@@ -102,6 +103,9 @@ class EventType(StrEnum):
     EMERGENCY_OPEN = "emergency:open"  # a clinician broke the glass, or tried to
     EMERGENCY_END = "emergency:end"  # before its time
     EMERGENCY_REVIEW = "emergency:review"
+    REASON_OPEN = "reason:open"  # a clinician who treats the patient gave the reason that a record asks for
+    REASON_END = "reason:end"  # before its time
+    RECORD_WATCH = "watch:change"  # staff need a reason for a record from now on, or no longer
     SUPPORT_CODE = "support:code"  # a patient made a code to read out
     SUPPORT_FIND = "support:find"  # support looked at how an account stands
     SUPPORT_HELP = "support:help"
@@ -208,6 +212,9 @@ REQUIRED: Mapping[EventType, frozenset[str]] = {
     EventType.EMERGENCY_OPEN: frozenset({"purpose"}),
     EventType.EMERGENCY_END: _TARGET,
     EventType.EMERGENCY_REVIEW: _TARGET,
+    EventType.REASON_OPEN: _TARGET | {"purpose"},
+    EventType.REASON_END: _TARGET,
+    EventType.RECORD_WATCH: frozenset({"patient", "detail"}),
     EventType.SUPPORT_CODE: _TARGET,
     EventType.SUPPORT_FIND: frozenset(),
     EventType.SUPPORT_HELP: frozenset({"patient"}),

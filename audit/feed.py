@@ -28,7 +28,7 @@ WHO: Mapping[str, tuple[str, ...]] = {
     "apps": (Role.CLIENT,),
     "people": (Role.HELPER,),
     "me": (Role.PATIENT,),
-    "clinic": (Role.CLINICIAN, Role.SUPPORT, Role.COMPLIANCE, Role.SYSTEM),
+    "clinic": (Role.CLINICIAN, Role.BILLING, Role.SUPPORT, Role.COMPLIANCE, Role.SYSTEM),
 }
 RESULT: Mapping[str, tuple[Outcome, ...]] = {
     "allowed": (Outcome.PERMIT, Outcome.DONE),

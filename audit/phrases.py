@@ -633,6 +633,31 @@ PHRASES: Mapping[EventType, Phrase] = {
             "activity.emergency-review.other", "{who} checked why your record was opened in an emergency."
         ),
     ),
+    EventType.REASON_OPEN: Phrase(
+        you=pgettext_lazy("activity.reason-open.you", "You gave a reason and opened this record."),
+        other=pgettext_lazy(
+            "activity.reason-open.other",
+            "A doctor who treats you opened your record and said why. The clinic checks each time.",
+        ),
+        you_tried=pgettext_lazy("activity.reason-open.you-tried", "You tried to open this record."),
+        other_tried=pgettext_lazy("activity.reason-open.other-tried", "{who} tried to open your record."),
+    ),
+    EventType.REASON_END: _only(
+        pgettext_lazy("activity.reason-end.you", "You closed this record again."),
+        pgettext_lazy("activity.reason-end.other", "{who} closed your record again."),
+    ),
+    EventType.RECORD_WATCH: Phrase(
+        you=pgettext_lazy("activity.watch.you", "You changed whether staff need a reason for this record."),
+        other=pgettext_lazy(
+            "activity.watch.other", "{who} changed whether staff must give a reason to open your record."
+        ),
+        you_tried=pgettext_lazy(
+            "activity.watch.you-tried", "You tried to change whether staff need a reason for this record."
+        ),
+        other_tried=pgettext_lazy(
+            "activity.watch.other-tried", "{who} tried to change whether staff need a reason for your record."
+        ),
+    ),
     EventType.SUPPORT_CODE: _only(
         pgettext_lazy("activity.support-code.you", "You made a code for support."),
         pgettext_lazy("activity.support-code.other", "{who} made a code for support."),

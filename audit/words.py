@@ -27,6 +27,7 @@ ACTORS: Mapping[Role, Promise] = {
     Role.HELPER: pgettext_lazy("activity.who.helper", "A helper"),
     Role.CLINICIAN: pgettext_lazy("activity.who.clinician", "A clinician"),
     Role.CLIENT: pgettext_lazy("activity.who.client", "An app"),
+    Role.BILLING: pgettext_lazy("activity.who.billing", "Billing staff"),
     Role.SUPPORT: pgettext_lazy("activity.who.support", "Support staff"),
     Role.COMPLIANCE: pgettext_lazy("activity.who.compliance", "Privacy staff"),
     Role.SYSTEM: pgettext_lazy("activity.who.system", "The portal"),
@@ -132,6 +133,12 @@ REASONS: Mapping[str, Promise] = {
     "role.not-allowed": pgettext_lazy(
         "reason.role.not-allowed", "We said no because this is not part of their work."
     ),
+    "role.minimum": pgettext_lazy(
+        "reason.role.minimum", "We said no because their work does not need this kind of record."
+    ),
+    "emergency.treating": pgettext_lazy(
+        "reason.emergency.treating", "We said no because we do not know them as someone who treats you."
+    ),
     "emergency.own": pgettext_lazy(
         "reason.emergency.own", "We said no because nobody opens their own record in that way."
     ),
@@ -156,6 +163,9 @@ REASONS: Mapping[str, Promise] = {
     "record.close": pgettext_lazy(
         "reason.record.close",
         "We said no because staff need a reason for the record of someone close to them.",
+    ),
+    "record.watched": pgettext_lazy(
+        "reason.record.watched", "We said no because staff need a reason for this record, and gave none."
     ),
     "record.not-yours": pgettext_lazy(
         "reason.record.not-yours", "We said no because this is not in your record."

@@ -30,7 +30,7 @@ def page(request: HttpRequest) -> HttpResponse:
     """One answer for a patient that there is not and for one of another birth date."""
     form, code, patient = PatientForm(request.POST or None), "", None
     if request.method == "POST" and form.is_valid():
-        patient = _patient(form.cleaned_data["patient"].strip())
+        patient = patient_of(form.cleaned_data["patient"].strip())
         try:
             if patient is None or patient.birth_date != form.cleaned_data["birth_date"]:
                 raise activation.Refused("There is no such patient of that birth date.")
@@ -50,7 +50,8 @@ def page(request: HttpRequest) -> HttpResponse:
     return TemplateResponse(request, "admin/compliance/activation.html", context, status=status)
 
 
-def _patient(said: str) -> Patient | None:
+def patient_of(said: str) -> Patient | None:
+    """By the id of the row, Patient/id, or source/FHIR id."""
     source, _, id = said.rpartition("/")
     try:
         if source in ("", "Patient"):

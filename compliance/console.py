@@ -48,6 +48,7 @@ OWN_PAGES = (
     ("cases/<uuid:case_id>/pack/", "cases.case_pack", "case-pack", Action.INVESTIGATE),
     ("disclosures/", "cases.disclosure_queue", "disclosures", Action.DISCLOSURES),
     ("disclosures/<uuid:asked_id>/", "cases.disclosure", "disclosure", Action.DISCLOSURES),
+    ("watched/", "watched.page", "watched", Action.WATCH_RECORD),
     ("emergencies/", "emergency_pages.queue", "emergency-views", Action.REVIEW_EMERGENCY),
     ("emergencies/<uuid:view_id>/", "emergency_pages.view", "emergency-view", Action.REVIEW_EMERGENCY),
 )

@@ -62,7 +62,7 @@ def seen_by(view: EmergencyAccess) -> list[AuditEvent]:
         AuditEvent.objects.filter(
             patient=f"Patient/{view.patient_id}",
             actor=f"User/{view.user_id}",
-            purpose=Purpose.ETREAT,
+            purpose__in=(Purpose.ETREAT, Purpose.TREAT),
             recorded_at__gte=view.opened_at - timedelta(seconds=5),  # our clock, beside the database's
             recorded_at__lte=until + timedelta(seconds=5),
         ).order_by("recorded_at", "id")[:MOST_EVENTS]
@@ -71,7 +71,7 @@ def seen_by(view: EmergencyAccess) -> list[AuditEvent]:
 
 def notices_of(view: EmergencyAccess) -> list[Notice]:
     """That the patient, or who decides for them, was told."""
-    kinds = ("emergency_opened", "emergency_opened_helper")
+    kinds = ("emergency_opened", "emergency_opened_helper", "reason_opened", "reason_opened_helper")
     since, until = view.opened_at - timedelta(seconds=5), view.opened_at + timedelta(seconds=5)
     readers = [f"User/{pk}" for pk in view.patient.helpers.values_list("user_id", flat=True)]
     own = [f"User/{view.patient.user_id}"] if view.patient.user_id else []

@@ -8,10 +8,12 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection
+from django.db.models import QuerySet
 
+from accounts import closeness
 from accounts.models import Patient, RelatedPerson, StaffRole, User
 from accounts.relation_states import HELPING
-from consent import directives, emergency_rules, helper_rights, organisation, provisions
+from consent import directives, emergency_rules, helper_rights, organisation, provisions, roles
 from consent.decision import Provision, ProvisionType, Reason
 from consent.models import Consent, EmergencyAccess
 from consent.requester import Requester
@@ -103,7 +105,9 @@ def _held(patient_id: UUID, user_id: UUID | None) -> _Held:
     )
 
 
-def _person(user: User, patient_id: UUID, role: str, relationship: str, purpose: str) -> dict[str, Any]:
+def _person(
+    user: User, patient_id: UUID, role: str, relationship: str, purpose: str, *, watched: bool = False
+) -> dict[str, Any]:
     """What all who signed in have in common, as keywords of `Requester`."""
     return {
         "actor": f"User/{user.pk}",
@@ -116,6 +120,7 @@ def _person(user: User, patient_id: UUID, role: str, relationship: str, purpose:
             active=user.is_active,
             clientStatus="none",
             purpose=purpose,
+            watched=watched,
         ),
     }
 
@@ -189,19 +194,64 @@ def _private_for_teens(relation: RelatedPerson, now: datetime) -> tuple[Provisio
     )
 
 
-def for_clinician(user: User, patient: Patient, now: datetime, *, treats: bool) -> Requester:
+def for_clinician(
+    user: User, patient: Patient, now: datetime, *, treats: bool, reason_given: bool = False
+) -> Requester:
     """A clinician; `treats` says whether the EHR knows them on the patient's care team.
 
-    Nobody is the clinician of their own record.
+    Nobody is the clinician of their own record. One that is watched asks for a reason: it holds as long as
+    the view that they opened with it (`consent.emergencies`).
     """
     treats = treats and patient.user_id != user.pk
+    watched = patient.watched_since is not None
+    view = _views(user, patient).first() if watched or reason_given else None
     held = _held(patient.pk, user.pk)
+    provisions = (*directives.defaults(Purpose.TREAT), *held.standing) if treats else ()
     return Requester(
-        **_person(user, patient.pk, "clinician", "treating" if treats else "none", Purpose.TREAT),
+        **_person(
+            user,
+            patient.pk,
+            "clinician",
+            "treating" if treats else "none",
+            Purpose.TREAT,
+            watched=watched and view is None,
+        ),
         identities=held.identities,
-        provisions=(*directives.defaults(Purpose.TREAT), *held.standing) if treats else (),
+        provisions=roles.narrowed(provisions, "clinician", "treating") if treats else (),
         now=now,
         actors=frozenset({f"User/{user.pk}", *held.practitioners}),
+        epoch=held.epoch,
+        valuesets=held.valuesets,
+        emergency_id=view.pk if view else None,
+    )
+
+
+def _views(user: User, patient: Patient) -> QuerySet[EmergencyAccess]:
+    return EmergencyAccess.objects.running().filter(user=user, patient=patient)
+
+
+def for_billing(user: User, patient: Patient) -> Requester:
+    """Who makes bills, and sees of a record what a bill is made of (`roles.toml`).
+
+    Nobody's own record, and none that asks for a reason: there is none that billing could give.
+    """
+    near = closeness.asks_for_a_reason(user, patient)
+    works = user.staff_roles.filter(role=StaffRole.Role.BILLING).exists() and not near
+    held = _held(patient.pk, user.pk)
+    provisions = (*directives.defaults(Purpose.HPAYMT), *held.standing) if works else ()
+    return Requester(
+        **_person(
+            user,
+            patient.pk,
+            "billing",
+            "account" if works else "none",
+            Purpose.HPAYMT,
+            watched=patient.watched_since is not None,
+        ),
+        identities=held.identities,
+        provisions=roles.narrowed(provisions, "billing", "account") if works else (),
+        now=held.now,
+        actors=frozenset({f"User/{user.pk}"}),
         epoch=held.epoch,
         valuesets=held.valuesets,
     )
@@ -212,7 +262,8 @@ def for_emergency(user: User, patient: Patient, *, assumed: bool = False) -> Req
 
     `assumed`: as if they had one, to see beforehand what would speak against it. Nobody's own record.
     """
-    view = EmergencyAccess.objects.running().filter(user=user, patient=patient).first()
+    broken = _views(user, patient).exclude(why=EmergencyAccess.Why.TREATING)
+    view = broken.first()
     is_clinician = user.staff_roles.filter(role=StaffRole.Role.CLINICIAN).exists()
     opens = (assumed or view is not None) and is_clinician and patient.user_id != user.pk
     held = _held(patient.pk, user.pk)
@@ -220,7 +271,7 @@ def for_emergency(user: User, patient: Patient, *, assumed: bool = False) -> Req
     return Requester(
         **_person(user, patient.pk, "clinician", "emergency" if opens else "none", Purpose.ETREAT),
         identities=held.identities,
-        provisions=(*usual, *held.standing) if opens else (),
+        provisions=roles.narrowed((*usual, *held.standing), "clinician", "emergency") if opens else (),
         now=held.now,
         actors=frozenset({f"User/{user.pk}", *held.practitioners}),
         epoch=held.epoch,

@@ -34,6 +34,8 @@ class Reason(StrEnum):
     OF_AGE = "helper.of-age"
     HOLD = "clinic.hold"
     ROLE = "role.not-allowed"
+    MINIMUM = "role.minimum"  # their work does not need this kind of record
+    WATCHED = "record.watched"  # staff open it with a reason only, and gave none
     CLIENT_SUSPENDED = "app.suspended"
     CLIENT_ON_TRIAL = "app.on-trial"
     ACCOUNT_CLOSED = "account.closed"

@@ -6,10 +6,11 @@ each read is decided and recorded like any other, with the purpose ETREAT.
 """
 
 from datetime import timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -19,7 +20,7 @@ from accounts.relation_states import HELPING
 from audit.events import EventType, Outcome, Role
 from audit.log import Entry, record
 from audit.models import AuditEvent
-from consent import authority, staff
+from consent import authority, staff, watching
 from consent.decision import Access, decide
 from consent.emergency_models import EmergencyAccess
 from consent.models import Epoch
@@ -29,6 +30,9 @@ from notices import commands as notices
 
 FEWEST_LETTERS = 10  # of the reason in words
 MOST_MISSES = 10  # records that were not found, of one clinician in an hour
+TREATING = EmergencyAccess.Why.TREATING
+_OPENED = (EventType.EMERGENCY_OPEN, EventType.REASON_OPEN)  # not treating, treating
+_ENDED = (EventType.EMERGENCY_END, EventType.REASON_END)
 
 
 class Refused(ValueError):
@@ -40,7 +44,14 @@ class Refused(ValueError):
 
 
 def running(user: User, patient: Patient) -> EmergencyAccess | None:
-    return EmergencyAccess.objects.running().filter(user=user, patient=patient).first()
+    """That of an emergency first, where a reason was given as well."""
+    views = list(EmergencyAccess.objects.running().filter(user=user, patient=patient))
+    return next((view for view in views if not view.is_treating), next(iter(views), None))
+
+
+def opened_by(user: User) -> QuerySet[EmergencyAccess, Any]:
+    """Ids of the patients whose record is open to a clinician now."""
+    return EmergencyAccess.objects.running().filter(user=user).values("patient_id")
 
 
 def survivor(patient: Patient) -> Patient:
@@ -53,10 +64,13 @@ def survivor(patient: Patient) -> Patient:
 def open_record(user: User, patient: Patient, *, why: str, text: str, on_team: bool) -> EmergencyAccess:
     """Open a record for `EMERGENCY_MINUTES`, tell the patient at once, and put it up for review.
 
+    With the reason `treating` it is no emergency: who treats the patient opens a record that asks for a
+    reason (`accounts.closeness`), and sees what treatment lets them see.
+
     Asked again while it is open, it is the view that is open. Raises Refused, which stands in the log.
     """
     patient = survivor(patient)
-    if code := _objection(user, patient, why, text):
+    if code := _objection(user, patient, why, text, on_team):
         _log_refusal(user, patient, code)
         raise Refused(code)
     return _open(user, patient, why=why, text=text.strip(), on_team=on_team)
@@ -83,7 +97,7 @@ def end(view: EmergencyAccess, *, by: User) -> bool:
         ended = EmergencyAccess.objects.running().filter(pk=view.pk).update(ended_at=Now())
         if ended:
             _answers_end(view)
-            _log(EventType.EMERGENCY_END, view, by)
+            _log(_ENDED[view.is_treating], view, by)
         return bool(ended)
 
 
@@ -92,7 +106,7 @@ def end_all_of(user: User) -> int:
     return sum(end(view, by=user) for view in EmergencyAccess.objects.running().filter(user=user))
 
 
-def _objection(user: User, patient: Patient, why: str, text: str) -> str:
+def _objection(user: User, patient: Patient, why: str, text: str, on_team: bool) -> str:
     """Why not; empty where nothing speaks against it."""
     if not staff.may(user, staff.Action.BREAK_GLASS):
         return "role.not-allowed"
@@ -100,6 +114,8 @@ def _objection(user: User, patient: Patient, why: str, text: str) -> str:
         return "emergency.own"
     if why not in EmergencyAccess.Why.values or len(text.strip()) < FEWEST_LETTERS:
         return "emergency.reason"
+    if why == TREATING:
+        return "" if on_team else "emergency.treating"
     asked = authority.for_emergency(user, patient, assumed=True)
     access = Access(
         "read",
@@ -117,7 +133,7 @@ def _objection(user: User, patient: Patient, why: str, text: str) -> str:
 def _open(user: User, patient: Patient, *, why: str, text: str, on_team: bool) -> EmergencyAccess:
     lock(patient.pk)
     view = running(user, patient)
-    if view is None:
+    if view is None or (view.is_treating and why != TREATING):
         window = timedelta(minutes=settings.EMERGENCY_MINUTES)
         view = EmergencyAccess.objects.create(
             user=user,
@@ -129,10 +145,10 @@ def _open(user: User, patient: Patient, *, why: str, text: str, on_team: bool) -
             ends_at=Now() + window,
         )
         view.refresh_from_db()
-        _tell(patient)
-        _log(EventType.EMERGENCY_OPEN, view, user, why=why, on_team=on_team, **_how_close(user, patient))
+        _tell(view)
+        _log(_OPENED[view.is_treating], view, user, why=why, on_team=on_team, **_how_close(user, patient))
     else:
-        _log(EventType.EMERGENCY_OPEN, view, user, why=why, again=True)
+        _log(_OPENED[view.is_treating], view, user, why=why, again=True)
     return view
 
 
@@ -147,14 +163,16 @@ def _answers_end(view: EmergencyAccess) -> None:
     Epoch.objects.filter(patient_id=view.patient_id).update(number=F("number") + 1)
 
 
-def _tell(patient: Patient) -> None:
-    """The patient; for one who does not sign in, who decides for them."""
+def _tell(view: EmergencyAccess) -> None:
+    """The patient, or who decides for one who does not sign in; of a watched record, privacy staff too."""
+    patient, kind = view.patient, "reason_opened" if view.is_treating else "emergency_opened"
+    watching.tell_privacy_staff(patient, kept_from=view.user)
     if patient.user:
-        _notice("emergency_opened", patient.user)
+        _notice(kind, patient.user)
         return
     deciding = Q(basis__in=(RelatedPerson.Basis.PARENT, RelatedPerson.Basis.GUARDIAN))
     for relation in patient.helpers.filter(deciding, status__in=HELPING).select_related("user"):
-        _notice("emergency_opened_helper", relation.user, patient=patient.name)
+        _notice(f"{kind}_helper", relation.user, patient=patient.name)
 
 
 def _notice(kind: str, reader: User, **context: str) -> None:
@@ -171,11 +189,11 @@ def _log(event: EventType, view: EmergencyAccess, by: User, **detail: str | bool
     record(
         Entry(
             type=event,
-            outcome=Outcome.PERMIT if event is EventType.EMERGENCY_OPEN else Outcome.DONE,
+            outcome=Outcome.PERMIT if event in _OPENED else Outcome.DONE,
             actor=f"User/{by.pk}",
             role=Role.CLINICIAN,
             patient=f"Patient/{view.patient_id}",
-            purpose=Purpose.ETREAT,
+            purpose=Purpose.TREAT if view.is_treating else Purpose.ETREAT,
             target=f"EmergencyAccess/{view.pk}",
             detail=detail,
         )

@@ -23,6 +23,7 @@ class EmergencyAccess(models.Model):
         LIFE = "life"  # danger to life or limb
         HARM = "harm"  # danger to themself or to others
         HANDOVER = "handover"  # who treats them cannot be reached
+        TREATING = "treating"  # no emergency: they treat them, and the record asks for a reason
 
     class Verdict(models.TextChoices):
         CONFIRMED = "confirmed"
@@ -71,3 +72,8 @@ class EmergencyAccess(models.Model):
 
     def __str__(self) -> str:
         return f"EmergencyAccess/{self.pk}"
+
+    @property
+    def is_treating(self) -> bool:
+        """Whether it is no emergency, but a reason given by who treats the patient."""
+        return self.why == self.Why.TREATING

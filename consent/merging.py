@@ -107,6 +107,8 @@ def _merge(actor: "User", kept_id: uuid.UUID, merged_id: uuid.UUID, reason: str)
         relations.become(relation, Why.MERGED, by=actor, role=Role.COMPLIANCE)
     merged.merged_into = kept
     merged.save(update_fields=["merged_into"])
+    kept.watched_since = kept.watched_since or merged.watched_since
+    kept.save(update_fields=["watched_since"])
     _log(EventType.PATIENT_MERGE, kept, merged, actor)
     _log(EventType.PATIENT_MERGE, merged, kept, actor)
     if coming or waits:

@@ -37,6 +37,7 @@ REASON_OF_POLICY = {
     "account-closed": Reason.ACCOUNT_CLOSED,
     "client-suspended": Reason.CLIENT_SUSPENDED,
     "client-on-trial": Reason.CLIENT_ON_TRIAL,
+    "watched-record": Reason.WATCHED,
 }
 
 log = structlog.get_logger("chartkey.consent")
@@ -53,6 +54,7 @@ class Facts:
     purpose: str
     elevated: bool = False
     testPatient: bool = False
+    watched: bool = False
 
 
 @cache

@@ -1,6 +1,6 @@
 """What a member of staff may do, by role: the organisation's Cedar policies, and nothing else.
 
-docs/staff.md has the table; tests/consent/test_roles.py holds each of its cells against the policies.
+`roles.toml` is the table; tests/consent/test_roles.py holds each of its cells against the policies.
 """
 
 from enum import StrEnum
@@ -33,6 +33,8 @@ class Action(StrEnum):
     REVIEW_APPS = "review_apps"  # let apps in, and suspend them
     CLOSE_ACCOUNT = "close_account"
     APPROVE_EXPORTS = "approve_exports"  # say which service may export which group
+    BILLING = "billing"  # see what a bill is made of
+    WATCH_RECORD = "watch_record"  # have a record watched closely, or no longer
 
 
 def rule(user: User, action: Action) -> Ruling:

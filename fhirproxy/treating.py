@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from accounts import closeness
 from accounts.models import Patient, StaffRole, User
+from consent import emergencies
 from consent.contents import span
 from fhirproxy import asking
 from fhirproxy.compartment import owners_of
@@ -32,7 +33,7 @@ _kept: dict[UUID, Kept] = {}  # whom an encounter lets a clinician see: nothing 
 def patients_of(user: User) -> QuerySet[Patient]:
     """The patients whom this clinician treats now: by care team, or by an encounter of these days.
 
-    Nobody's own record is among them, and none of who is close to them. Raises nothing.
+    Nobody's own record is among them, and none that asks for a reason, until they gave it. Raises nothing.
     """
     source = Source.primary()
     practitioner = _practitioner(user)
@@ -40,11 +41,12 @@ def patients_of(user: User) -> QuerySet[Patient]:
     treated = Patient.objects.filter(
         identities__source=source.slug, identities__fhir_id__in=ids, identities__ended_at=None
     )
-    return closeness.without_close(treated, user)
+    return closeness.without_close(treated, user) | treated.filter(pk__in=emergencies.opened_by(user))
 
 
 def treats(user: User, patient: Patient) -> bool:
-    return not closeness.asks_for_a_reason(user, patient) and is_known_to_treat(user, patient)
+    may = not closeness.asks_for_a_reason(user, patient) or emergencies.running(user, patient) is not None
+    return may and is_known_to_treat(user, patient)
 
 
 def is_known_to_treat(user: User, patient: Patient) -> bool:

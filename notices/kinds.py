@@ -170,6 +170,42 @@ KINDS = {
         names=("patient",),
         path="/acting/",
     ),
+    "reason_opened": Kind(
+        pgettext_lazy("notice.emergency_opened.subject", "Your record was opened"),
+        pgettext_lazy(
+            "notice.emergency_opened.body",
+            "Someone opened your record in a way that we check each time. Sign in to see more. "
+            "If you have a question, call your clinic.",
+        ),
+        pgettext_lazy(
+            "notice.reason_opened.line",
+            "A doctor who treats you opened your record and said why. The clinic checks each time.",
+        ),
+        path="/activity/",
+    ),
+    "reason_opened_helper": Kind(
+        pgettext_lazy("notice.emergency_opened_helper.subject", "A record was opened"),
+        pgettext_lazy(
+            "notice.emergency_opened_helper.body",
+            "Someone opened the record of a person you help in a way that we check each time. "
+            "Sign in to see more. If you have a question, call your clinic.",
+        ),
+        pgettext_lazy(
+            "notice.reason_opened_helper.line",
+            "A doctor who treats %(patient)s opened their record and said why. The clinic checks each time.",
+        ),
+        names=("patient",),
+        path="/acting/",
+    ),
+    "watched_opened": Kind(
+        pgettext_lazy("notice.watched_opened.subject", "A record that is watched was opened"),
+        pgettext_lazy(
+            "notice.watched_opened.body",
+            "Someone opened a record that is watched closely. They said why. Check it within 24 hours.",
+        ),
+        pgettext_lazy("notice.watched_opened.line", "Someone opened a record that is watched closely."),
+        path="/admin/emergencies/",
+    ),
     "staff_elevated": Kind(
         pgettext_lazy("notice.staff_elevated.subject", "Support looked at your account"),
         pgettext_lazy(

@@ -1,5 +1,7 @@
 """What a clinician says to open a record in an emergency."""
 
+from datetime import date
+
 from django import forms
 from django.utils.translation import pgettext_lazy
 
@@ -13,6 +15,9 @@ WHY = {
     Why.UNCONSCIOUS: pgettext_lazy("emergency.why.unconscious", "The patient cannot speak or agree"),
     Why.LIFE: pgettext_lazy("emergency.why.life", "Their life or body is in danger"),
     Why.HARM: pgettext_lazy("emergency.why.harm", "They could harm themself or others"),
+    Why.TREATING: pgettext_lazy(
+        "emergency.why.treating", "No emergency: I treat them, and the record asks for a reason"
+    ),
     Why.HANDOVER: pgettext_lazy("emergency.why.handover", "Who treats them cannot be reached in time"),
 }
 
@@ -61,8 +66,11 @@ class EmergencyForm(forms.Form):
     )
 
     def patient(self) -> Patient | None:
-        """The one record with this name and day of birth; None for none, and for several."""
-        name = matching.plain(self.cleaned_data["name"])
-        born = Patient.objects.filter(birth_date=self.cleaned_data["born"]).select_related("merged_into")
-        found = {survivor(each) for each in born if matching.plain(each.name) == name}
-        return found.pop() if len(found) == 1 else None
+        return exactly(self.cleaned_data["name"], self.cleaned_data["born"])
+
+
+def exactly(name: str, born: date) -> Patient | None:
+    """The one record with this name and day of birth; None for none, and for several."""
+    rows = Patient.objects.filter(birth_date=born).select_related("merged_into")
+    found = {survivor(each) for each in rows if matching.plain(each.name) == matching.plain(name)}
+    return found.pop() if len(found) == 1 else None

@@ -176,6 +176,7 @@ def _no_record(request: HttpRequest, user: User) -> HttpResponse:
         "console": user.is_staff,
         "clinician": StaffRole.Role.CLINICIAN in roles,
         "support": StaffRole.Role.SUPPORT in roles,
+        "billing": StaffRole.Role.BILLING in roles,
         "helps": user.helps.exists(),
     }
     return render(request, "portal/no_record.html", context, status=403)

@@ -100,13 +100,17 @@ def from_emergencies(views: Iterable[EmergencyAccess]) -> list[Action]:
         Action(
             rule=Rule.SAFETY,
             at=view.opened_at,
-            heading=pgettext("home.emergency", "A doctor opened your record in an emergency"),
+            heading=pgettext("home.reason", "A doctor who treats you opened your record and said why")
+            if view.is_treating
+            else pgettext("home.emergency", "A doctor opened your record in an emergency"),
             text=pgettext(
                 "home.emergency.text", "It was on {date}. The clinic checks each time this happens."
             ).format(date=time_words(Moment(view.opened_at, "time"))),
             url=reverse("portal:activity"),
             link=pgettext("home.emergency.link", "See who looked"),
-            chip=pgettext("home.emergency.chip", "Emergency"),
+            chip=pgettext("home.reason.chip", "With a reason")
+            if view.is_treating
+            else pgettext("home.emergency.chip", "Emergency"),
             chip_kind="warn",
         )
         for view in views

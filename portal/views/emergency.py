@@ -21,6 +21,7 @@ from accounts import closeness, stepup
 from accounts.models import Patient
 from accounts.stepup import Action
 from consent import authority, emergencies
+from consent.decision import Reason
 from consent.emergency_models import EmergencyAccess
 from consent.requester import Requester
 from fhirproxy import treating
@@ -42,6 +43,9 @@ REFUSALS = {
     "emergency.own": pgettext_lazy("emergency.no.own", "This is your own record. Open it on your own pages."),
     "consent.denied": pgettext_lazy(
         "emergency.no.denied", "This patient said no to this. Their record stays closed."
+    ),
+    "emergency.treating": pgettext_lazy(
+        "emergency.no.treating", "The chart does not say that you treat this patient. Choose another reason."
     ),
     "account.closed": pgettext_lazy("emergency.no.closed", "Your account is closed."),
 }
@@ -86,17 +90,20 @@ def chart(request: StaffRequest, patient_id: UUID) -> HttpResponse:
     """What is needed first, each part as the gate lets it through; 404 for anybody else's patient."""
     patient = get_object_or_404(Patient, pk=patient_id)
     view = emergencies.running(request.user, patient)
-    if view:
+    if view and not view.is_treating:
         requester = authority.for_emergency(request.user, patient)
     else:
         if not treating.is_known_to_treat(request.user, patient) or patient.user_id == request.user.pk:
             log_look(request, patient, refused=True)
             raise Http404
-        if closeness.asks_for_a_reason(request.user, patient):
-            log_look(request, patient, refused=True, reason="record.close")
+        if view is None and closeness.asks_for_a_reason(request.user, patient):
+            reason = Reason.WATCHED if patient.watched_since else "record.close"
+            log_look(request, patient, refused=True, reason=reason)
             return render(request, "portal/chart_close.html", {"patient": patient}, status=403)
         log_look(request, patient)
-        requester = authority.for_clinician(request.user, patient, timezone.now(), treats=True)
+        requester = authority.for_clinician(
+            request.user, patient, timezone.now(), treats=True, reason_given=view is not None
+        )
     context: dict[str, Any] = {"patient": patient, "view": view, "parts": _parts(requester)}
     context["minutes"] = _minutes_left(view) if view else 0
     return render(request, "portal/chart.html", context)

@@ -13,9 +13,10 @@ from django.utils.dateparse import parse_datetime
 from django.utils.translation import pgettext
 from django.views.decorators.http import require_GET, require_POST
 
+from accounts.models import Patient, User
 from audit.events import EventType
 from audit.log import Entry, Outcome, record
-from consent import authority
+from consent import authority, emergencies
 from consent.decision import Reason
 from consent.requester import Requester
 from consent.vocabulary import categories_of
@@ -46,7 +47,15 @@ def review(request: StaffRequest) -> HttpResponse:
     rows = list(waiting.order_by("created_at")[:MOST_ROWS])
     for row in {row.patient_id: row for row in rows}.values():
         _log_look(request, row)
-    return render(request, "portal/review.html", {"rows": [_facts(row) for row in rows]})
+    context = {"rows": [_facts(row) for row in rows], "behind": _waits_behind_a_reason(request.user)}
+    return render(request, "portal/review.html", context)
+
+
+def _waits_behind_a_reason(user: User) -> bool:
+    """Whether something waits in a watched record that this clinician would open with a reason first."""
+    watched = Patient.objects.filter(watched_since__isnull=False, write_commands__status=AWAITING)
+    shut = watched.exclude(pk__in=emergencies.opened_by(user)).exclude(user=user).distinct()
+    return any(treating.is_known_to_treat(user, patient) for patient in shut)
 
 
 @page("review-item", reads=("WriteCommand", "Observation"), purpose="TREAT")

@@ -32,6 +32,8 @@ WHY = {
     Elevation.Why.FAULT: pgettext_lazy("elevation.why.fault", "Something does not work for them"),
     Elevation.Why.SECURITY: pgettext_lazy("elevation.why.security", "Someone else may use the account"),
 }
+AT_ONCE = pgettext_lazy("elevation.refused", "You see more already. End that first.")
+WATCHED = pgettext_lazy("elevation.watched", "This record is watched closely. Ask privacy staff for help.")
 
 
 class CodeForm(forms.Form):
@@ -137,8 +139,8 @@ def elevate(request: StaffRequest) -> HttpResponse:
     stepup.require(request, stepup.Action.ELEVATION)
     try:
         elevations.start(request.user, patient=patient, **form.cleaned_data)
-    except elevations.Refused:
-        messages.error(request, pgettext("elevation.refused", "You see more already. End that first."))
+    except elevations.Refused as refused:
+        messages.error(request, WATCHED if refused.code == "record.watched" else AT_ONCE)
     return redirect("portal:support-account")
 
 
