@@ -10,7 +10,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import pgettext, pgettext_lazy
 
-from accounts.models import RelatedPerson, RelatedPersonChange
+from accounts.models import Patient, RelatedPerson, RelatedPersonChange
 from accounts.relation_states import Why
 from consent import ages, birthdays, helper_rights
 from consent.decision import Reason
@@ -195,6 +195,20 @@ def birthday_soon(relation: RelatedPerson) -> SafeString | str:
     else:
         return ""
     return format_html(text, date=day, name=format_html("<bdi>{}</bdi>", relation.patient.name), age=age)
+
+
+def own_birthday_soon(patient: Patient) -> str:
+    """What a birthday in the next 30 days will change for the patient; empty where there is none."""
+    kind, law = birthdays.coming(patient), ages.law_of(patient)
+    if not kind:
+        return ""
+    age = law.teen_from if kind == "teen_soon" else law.minor_until
+    text = (
+        pgettext("helpers.soon.teen", "On {date}, you turn {age}. Then your helpers will see less.")
+        if kind == "teen_soon"
+        else pgettext("helpers.soon.adult", "On {date}, you turn {age}. Then you choose who helps you.")
+    )
+    return text.format(date=date_format(birthdays.birthday(patient, age), "DATE_FORMAT"), age=age)
 
 
 def sees(relation: RelatedPerson) -> list[Promise]:

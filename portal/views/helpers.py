@@ -66,6 +66,7 @@ def helpers(request: PatientRequest) -> HttpResponse:
             taken_at=None, cancelled_at=None, expires_at__gt=now
         ).order_by("-made_at"),
         "teen": ages.is_teen(request.patient, now),
+        "soon": helper_words.own_birthday_soon(request.patient),
         "topics": helper_words.private_topics(),
     }
     return render(request, "portal/helpers.html", context)
