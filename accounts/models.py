@@ -13,6 +13,8 @@ from django.utils import timezone
 
 from accounts.elevation_models import Elevation as Elevation
 from accounts.evidence_models import Evidence as Evidence
+from accounts.legal_models import DeathSign as DeathSign
+from accounts.legal_models import LegalChange as LegalChange
 from accounts.sign_in_models import ActivationCode as ActivationCode
 from accounts.sign_in_models import Device as Device
 from accounts.support_models import SupportCode as SupportCode
@@ -84,6 +86,7 @@ class Patient(models.Model):
     created_at = models.DateTimeField(default=timezone.now)
     jurisdiction = models.CharField(max_length=8, blank=True)  # whose law on minors; empty: the clinic's
     emancipated_on = models.DateField(null=True, blank=True)  # a minor whom the law treats as of age
+    incapable_since = models.DateField(null=True, blank=True)  # cannot decide for themself, as staff found
     died_on = models.DateField(null=True, blank=True)  # as the clinic recorded it: `consent.leaving`
     watched_since = models.DateTimeField(null=True, blank=True)  # staff need a reason: `consent.watching`
     is_test = models.BooleanField(default=False)  # made up: apps that nobody has looked at work with it
@@ -91,7 +94,7 @@ class Patient(models.Model):
     merged_into = models.ForeignKey("self", models.PROTECT, null=True, blank=True, related_name="merged")
 
     class Phi:
-        fields = ("name", "birth_date", "emancipated_on", "died_on", "watched_since")
+        fields = ("name", "birth_date", "emancipated_on", "incapable_since", "died_on", "watched_since")
         safe = ("id", "user", "created_at", "jurisdiction", "is_test", "merged_into")
 
     class Meta:
@@ -243,6 +246,7 @@ class RelatedPerson(models.Model):
         GUARDIAN = "guardian"  # a court said so
         ATTORNEY = "attorney"  # a power of attorney for health
         CAPACITY = "capacity"  # the patient cannot decide for themself
+        ESTATE = "estate"  # the personal representative of somebody who died, 45 CFR 164.502(g)(4)
 
     class Level(models.TextChoices):
         VISITS = "visits"

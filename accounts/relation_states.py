@@ -31,6 +31,7 @@ class Why(StrEnum):
     MERGED = "merged"  # it goes on at the record that was kept
     TIME_OVER = "time-over"
     PATIENT_DIED = "patient-died"
+    CAN_DECIDE = "can-decide"  # the patient decides for themself again
     HELPER_LEFT = "helper-left"  # their account was closed
 
 
@@ -44,6 +45,7 @@ ENDS = {
     Why.MERGED: S.ENDED,
     Why.TIME_OVER: S.EXPIRED,
     Why.PATIENT_DIED: S.ENDED,
+    Why.CAN_DECIDE: S.ENDED,
     Why.HELPER_LEFT: S.ENDED,
 }
 TRANSITIONS: Mapping[S, Mapping[Why, S]] = {

@@ -9,7 +9,15 @@ from typing import Any
 
 TABLE = Path(__file__).with_name("relationships.toml")
 OF_AGE = -1  # in the table: the age at which the patient's law makes them of age
-EVIDENCE = ("photo-id", "birth-record", "court-order", "power-of-attorney", "doctor-letter")
+EVIDENCE = (
+    "photo-id",
+    "birth-record",
+    "court-order",
+    "power-of-attorney",
+    "doctor-letter",
+    "death-record",
+    "estate-paper",
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,6 +47,7 @@ class Action(StrEnum):
     ACTING_FIRST = "acting-first"  # the first time for somebody else in a session
     ELEVATION = "elevation"  # staff: more than their daily work needs
     BREAK_GLASS = "break-glass"  # staff: a record in an emergency
+    LEGAL = "legal-status"  # staff: what decides who may act for a patient
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +80,7 @@ POLICIES: Mapping[Action, Policy] = {
     Action.ACTING_FIRST: Policy(),
     Action.ELEVATION: STAFF,
     Action.BREAK_GLASS: STAFF,
+    Action.LEGAL: STAFF,
 }
 
 

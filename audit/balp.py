@@ -130,6 +130,8 @@ PATTERNS: Mapping[EventType, Pattern] = {
     EventType.IDENTITY_UNLINK: UPDATE,
     EventType.PATIENT_MERGE: UPDATE,
     EventType.PATIENT_SPLIT: UPDATE,
+    EventType.PATIENT_LEGAL: UPDATE,
+    EventType.PATIENT_FLAG: UPDATE,
     EventType.PATIENT_DIE: UPDATE,
     **dict.fromkeys((t for t in EventType if t.startswith("audit:")), UPDATE),
     **dict.fromkeys((t for t in EventType if t.startswith("helper:")), UPDATE),

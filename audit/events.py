@@ -85,6 +85,8 @@ class EventType(StrEnum):
     IDENTITY_UNLINK = "identity:unlink"
     PATIENT_MERGE = "patient:merge"  # two records here became one
     PATIENT_SPLIT = "patient:split"  # and were two again
+    PATIENT_LEGAL = "patient:legal"  # staff said whose law holds, or who is of age, or cannot decide
+    PATIENT_FLAG = "patient:flag"  # an EHR says that they died: staff looks, and nothing closes by it
     PATIENT_DIE = "patient:die"  # the clinic recorded a death
     HELPER_INVITE = "helper:invite"  # the patient made a one-time code
     HELPER_ASK = "helper:ask"
@@ -205,6 +207,8 @@ REQUIRED: Mapping[EventType, frozenset[str]] = {
     ),
     EventType.PATIENT_MERGE: _TARGET,
     EventType.PATIENT_SPLIT: _TARGET,
+    EventType.PATIENT_LEGAL: _TARGET,
+    EventType.PATIENT_FLAG: _TARGET,
     EventType.PATIENT_DIE: frozenset({"patient"}),
     **dict.fromkeys((t for t in EventType if t.startswith("helper:")), _TARGET),
     EventType.HELPER_TRY: frozenset({"target"}),  # whose code it would be, nobody knows

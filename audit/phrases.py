@@ -819,6 +819,23 @@ PHRASES: Mapping[EventType, Phrase] = {
             "activity.patient-merge.other-tried", "{who} tried to make one record out of two of yours."
         ),
     ),
+    EventType.PATIENT_LEGAL: Phrase(
+        you=pgettext_lazy("activity.patient-legal.you", "You noted who can act for somebody, by law."),
+        other=pgettext_lazy("activity.patient-legal.other", "{who} noted who can act for you, by law."),
+        you_tried=pgettext_lazy(
+            "activity.patient-legal.you-tried", "You tried to note who can act for somebody, by law."
+        ),
+        other_tried=pgettext_lazy(
+            "activity.patient-legal.other-tried",
+            "{who} tried to note who can act for you, by law.",
+        ),
+    ),
+    EventType.PATIENT_FLAG: _only(
+        pgettext_lazy("activity.patient-flag.you", "You told us that a person has died."),
+        pgettext_lazy(
+            "activity.patient-flag.other", "A health record says that this person has died. We check it."
+        ),
+    ),
     EventType.PATIENT_DIE: _only(
         pgettext_lazy("activity.patient-die.you", "You noted that a person has died."),
         pgettext_lazy("activity.patient-die.other", "{who} noted that this person has died."),

@@ -95,6 +95,10 @@ REASONS: Mapping[str, Promise] = {
         ),
         pgettext_lazy("reason.helper.rules", "We said no because the rules for helpers do not allow it."),
     ),
+    **dict.fromkeys(
+        ("legal.value", "legal.reason"),
+        pgettext_lazy("reason.legal", "We said no because something was missing or did not fit."),
+    ),
     "evidence.type": pgettext_lazy(
         "reason.evidence.type", "We said no because the file was not a PDF, JPEG or PNG."
     ),

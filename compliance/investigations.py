@@ -85,6 +85,13 @@ def alarm(state: str, what: str) -> Investigation:
     return case
 
 
+def sign_of_death(patient: Patient, source: str) -> Investigation:
+    """An EHR says that a patient has died (DEATH_SIGN_CALL): a case, until staff has looked."""
+    return _open(
+        Investigation(origin=Investigation.Origin.ALERT, patient=patient, search={"died": source}), [], None
+    )
+
+
 def _open(case: Investigation, events: Iterable[AuditEvent], by: User | None) -> Investigation:
     case.opened_by = by
     case.save()

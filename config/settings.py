@@ -56,6 +56,7 @@ AUDIT_ON_BROKEN = env.text("AUDIT_ON_BROKEN", "serve")  # or stop: what a log th
 if AUDIT_ON_BROKEN not in {"serve", "stop"}:
     raise env.BadVariable("AUDIT_ON_BROKEN takes serve or stop.")
 AUDIT_ALARM = "compliance.investigations.alarm"  # told when the log is found to be changed, or cut short
+DEATH_SIGN_CALL = "compliance.investigations.sign_of_death"  # told when an EHR says that a patient died
 AUDIT_CREDENTIAL = "smart.identity.of_session"  # by what right a signed-in person asks: `audit.context`
 # A function of ours that keeps a month from being dropped.
 AUDIT_HOLD_CHECK = "compliance.investigations.holds_month"

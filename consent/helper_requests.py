@@ -103,7 +103,9 @@ def decide(
     now, ground = timezone.now(), relationships.bases()[relation.basis]
     if why == Why.EVIDENCE_SEEN and not set(ground.evidence) <= set(evidence):
         raise Refused("helper.evidence")
-    changed = {"evidence": sorted(evidence)} if why == Why.EVIDENCE_SEEN else {}
+    changed: dict[str, object] = {"evidence": sorted(evidence)} if why == Why.EVIDENCE_SEEN else {}
+    if why == Why.EVIDENCE_SEEN and relation.basis == Basis.ESTATE:
+        changed["may_share"] = True  # stands in for who died, copies included: 45 CFR 164.524
     relation = relations.become(relation, why, by=by, role=Role.COMPLIANCE, seen=seen, note=note, **changed)
     if why == Why.EVIDENCE_SEEN:
         if (reason := helper_rights.standing(relation, now).reason) is not None:

@@ -41,8 +41,14 @@ class Standing:
 
 
 def is_past_teen_rules(relation: RelatedPerson) -> bool:
-    """Diminished capacity, or a power of attorney: neither a teen's privacy nor an age ends it."""
-    return relationships.bases()[relation.basis].past_teen_rules
+    """Diminished capacity, or a power of attorney: neither a teen's privacy nor an age ends it.
+
+    Of a teen who cannot decide for themself, as staff found, parents and guardians see what they saw of the
+    child; being of age ends a parent's help all the same.
+    """
+    by_law = relation.basis in (Basis.PARENT, Basis.GUARDIAN)
+    exempt = by_law and relation.patient.incapable_since is not None
+    return exempt or relationships.bases()[relation.basis].past_teen_rules
 
 
 def standing(relation: RelatedPerson, now: datetime | None = None) -> Standing:
@@ -132,7 +138,7 @@ def check(
     age, law = ages.age_at(patient, now), ages.law_of(patient)
     if patient.user_id == user.pk:
         raise Refused("helper.self")
-    if patient.died_on:
+    if bool(patient.died_on) != (basis == Basis.ESTATE):
         raise Refused("helper.state")
     if basis not in kind.bases:
         raise Refused("helper.basis")

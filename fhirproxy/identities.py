@@ -17,7 +17,7 @@ from accounts.matching import Candidate, Comparison, Demographics, Verdict
 from accounts.models import IdentityMatch, Patient, PatientIdentity
 from audit.events import EventType
 from consent.merging import change_identities, pause_for_new_records
-from fhirproxy import asking
+from fhirproxy import asking, deaths
 from fhirproxy.messages import Params
 from fhirproxy.models import Source
 from fhirproxy.outcomes import EhrFailure
@@ -165,7 +165,10 @@ def read(source: Source, fhir_id: str) -> Candidate | None:
         return None
     if answer.status != 200:
         raise asking.failed(source, answer)
-    return matching.of_resource(asking.decode(answer.body))
+    resource = asking.decode(answer.body)
+    if known := PatientIdentity.objects.filter(source=source.slug, fhir_id=fhir_id).first():
+        deaths.look(resource, known.patient_id, source.slug)
+    return matching.of_resource(resource)
 
 
 def _source(actor: "User | None", patient: Patient, slug: str) -> Source:

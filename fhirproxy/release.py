@@ -17,7 +17,7 @@ from consent.labels import Codes
 from consent.organisation import policy_hash
 from consent.requester import Requester
 from consent.sign_in_rules import Rule
-from fhirproxy import budgets
+from fhirproxy import budgets, deaths
 from fhirproxy.interactions import Interaction
 from fhirproxy.models import Source
 from fhirproxy.outcomes import LOG_DOWN, NOT_FOUND, EhrFailure, Refusal
@@ -103,6 +103,9 @@ def let_out(call: Call, passed: "Passed", count: int | None = None) -> None:
     if row is None:
         raise overtaken(call)
     budgets.spent(call.requester, count)
+    for seen, _ in passed.all:
+        if seen.type == "Patient":
+            deaths.look(seen.resource, call.requester.patient_id, call.source.slug)
 
 
 def step_up(call: Call, unmet: Rule) -> Refusal:

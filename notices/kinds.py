@@ -332,6 +332,19 @@ KINDS = {
         ),
         path="/settings/security/",
     ),
+    "legal_changed": Kind(
+        pgettext_lazy("notice.legal_changed.subject", "A change to who can act for you"),
+        pgettext_lazy(
+            "notice.legal_changed.body",
+            "Your clinic noted a fact that decides who can act for you. "
+            "Sign in to see your helpers. If it is wrong, call your clinic.",
+        ),
+        pgettext_lazy(
+            "notice.legal_changed.line",
+            "Your clinic noted a fact that decides who can act for you. If it is wrong, call your clinic.",
+        ),
+        path="/helpers/",
+    ),
     "helper_changed": Kind(
         pgettext_lazy("notice.helper_changed.subject", "A change to who can help you"),
         pgettext_lazy(

@@ -24,12 +24,17 @@ EVIDENCE: dict[str, Promise] = {
         "helper.evidence.power-of-attorney", "A signed paper that lets you decide about health"
     ),
     "doctor-letter": pgettext_lazy("helper.evidence.doctor-letter", "A letter from their doctor"),
+    "death-record": pgettext_lazy("helper.evidence.death-record", "A record of the death"),
+    "estate-paper": pgettext_lazy(
+        "helper.evidence.estate-paper", "A paper that says you settle what they left"
+    ),
 }
 GROUNDS: dict[str, Promise] = {
     "parent": pgettext_lazy("helper.ground.parent", "I am a parent of a child"),
     "guardian": pgettext_lazy("helper.ground.guardian", "A court made me guardian"),
     "attorney": pgettext_lazy("helper.ground.attorney", "I have a signed paper that lets me decide"),
     "capacity": pgettext_lazy("helper.ground.capacity", "They cannot decide for themselves"),
+    "estate": pgettext_lazy("helper.ground.estate", "They have died, and I settle what they left"),
 }
 NO_DAY = pgettext_lazy("helper.until.day", "Choose a day, like 2027-06-12.")
 

@@ -48,6 +48,7 @@ BASES: Mapping[str, Promise] = {
     "guardian": pgettext_lazy("helper.basis.guardian", "A court made them guardian."),
     "attorney": pgettext_lazy("helper.basis.attorney", "There is a signed paper that lets them decide."),
     "capacity": pgettext_lazy("helper.basis.capacity", "A doctor and a court said that they decide."),
+    "estate": pgettext_lazy("helper.basis.estate", "They settle what a person who died left."),
 }
 # The chip of a state, and its look.
 CHIPS: Mapping[str, tuple[Promise, str]] = {
@@ -80,6 +81,7 @@ STEPS: Mapping[Why, Promise] = {
     Why.MERGED: pgettext_lazy("helper.step.merged", "Two records of yours became one."),
     Why.TIME_OVER: pgettext_lazy("helper.step.time-over", "The time was over."),
     Why.PATIENT_DIED: pgettext_lazy("helper.step.patient-died", "The clinic noted a death."),
+    Why.CAN_DECIDE: pgettext_lazy("helper.step.can-decide", "Your clinic says that you decide for yourself."),
     Why.HELPER_LEFT: pgettext_lazy("helper.step.helper-left", "Their account was closed."),
 }
 CHECK = (pgettext_lazy("helper.chip.check", "Needs a check"), "warn")

@@ -33,6 +33,9 @@ ABOUT_TO: Mapping[Action, Promise] = {
     Action.ELEVATION: pgettext_lazy(
         "stepup.elevation", "You are about to see more than your work needs each day."
     ),
+    Action.LEGAL: pgettext_lazy(
+        "stepup.legal-status", "You are about to change what decides who can act for a patient."
+    ),
     Action.BREAK_GLASS: pgettext_lazy(
         "stepup.break-glass", "You are about to open a record in an emergency. The patient will be told."
     ),
