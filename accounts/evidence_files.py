@@ -33,7 +33,7 @@ def _is_pdf(content: bytes) -> bool:
 
 def _is_png(content: bytes) -> bool:
     """Each chunk has its checksum; the first says the size, the last is the end."""
-    place, names = 8, []
+    place, names = 8, list[bytes]()
     if not content.startswith(b"\x89PNG\r\n\x1a\n"):
         return False
     while place + 12 <= len(content) and (not names or names[-1] != b"IEND"):

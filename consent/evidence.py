@@ -73,9 +73,9 @@ def _add(relation: RelatedPerson, kind: str, content: bytes, by: "User") -> Evid
 def remove(paper: Evidence, *, by: "User") -> None:
     """Who sent it takes it back: it is destroyed at once. Gone already: nothing changes. Raises Refused."""
     relation = _waiting(paper.relation, by)
-    if paper := _locked(paper):
-        _become(paper, Step.REMOVED)
-        _log(EventType.EVIDENCE_DESTROY, relation, by, Role.HELPER, paper, why=Step.REMOVED)
+    if found := _locked(paper):
+        _become(found, Step.REMOVED)
+        _log(EventType.EVIDENCE_DESTROY, relation, by, Role.HELPER, found, why=Step.REMOVED)
 
 
 def look(paper: Evidence, *, by: "User") -> bytes:

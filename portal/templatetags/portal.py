@@ -118,8 +118,9 @@ def acting_banner(context: template.Context) -> dict[str, object]:
 def elevation_banner(context: template.Context) -> dict[str, object]:
     """That this person sees more than their daily work needs, on whatever page of theirs, until when."""
     user = getattr(context.get("request"), "user", None)
-    support = user is not None and user.is_authenticated and StaffRole.Role.SUPPORT in roles_of(user)
-    elevation = elevations.running(user) if support else None
+    if not isinstance(user, User) or StaffRole.Role.SUPPORT not in roles_of(user):
+        return {}
+    elevation = elevations.running(user)
     if elevation is None:
         return {}
     ends_at = elevation.ends_at.astimezone(time_zone_of(user))
