@@ -1,7 +1,7 @@
 """Is every line of the journals in the log? Finds the newest rows, deleted before they had their place."""
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import islice
 from pathlib import Path
@@ -51,9 +51,10 @@ def acknowledged() -> list[Lost]:
     ]
 
 
-def missing(sizes: Mapping[str, int], lost: Sequence[Lost]) -> Iterator[Missing]:
+def missing(sizes: Mapping[str, int], lost: Sequence[Lost], seen: Container[bytes] = ()) -> Iterator[Missing]:
     """Every line of these journals, as far as their first so many bytes, that has no event.
 
+    `seen` are leaves that were found in the log just now: their lines need no second look.
     Raises `journal.BadJournal`.
     """
     for path in journal.files():
@@ -61,7 +62,8 @@ def missing(sizes: Mapping[str, int], lost: Sequence[Lost]) -> Iterator[Missing]
             continue
         lines = journal.read(path, sizes[path.stem])
         while batch := list(islice(lines, BATCH)):
-            batch = _not_placed(batch)
+            batch = [line for line in batch if line.leaf not in seen]
+            batch = _not_placed(batch) if batch else []
             there = _there([line.event_id for line in batch]) if batch else {}
             for line in batch:
                 at = written_at(line.event_id)

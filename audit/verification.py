@@ -4,7 +4,8 @@ Events and leaves are read side by side, both in the log's order and in one snap
 memory does not grow with the log.
 """
 
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections import deque
+from collections.abc import Callable, Container, Generator, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,7 @@ from audit.tree_check import Beginning, Cut, Tampered, Tree
 
 ROWS = 2_000
 ALL = 2**62
+RECENT = 400  # chunks whose leaves are remembered for the journals, which tell of the newest events
 LONG = 500_000  # entries for which it pays to start more processes, some two seconds of CPU each
 CHECKPOINTS = "SELECT size, root, frontier, note FROM checkpoint WHERE size > %s ORDER BY size"
 NODES = """
@@ -91,10 +93,11 @@ def verify(
         look = _Look(tree, dropped, next_xid, report)
         pauses = [outside.size] if outside else []
         beside = Beside(snapshot, chunks.conninfo(), next_xid, look.keys, pauses)
-        last = chunks.place_of(beginning.size - 1)
+        last, recent = chunks.place_of(beginning.size - 1), deque[Sequence[bytes]](maxlen=RECENT)
         for chunk in streams.enter_context(closing(_chunks(beside, beginning.size, stop, total, processes))):
             if chunk.is_right and chunk.start == tree.size:
                 tree.add(chunk.leaves)
+                recent.append(chunk.leaves)
             else:
                 look.one_by_one(chunk.end, last, chunk.last)
             last = chunk.last
@@ -107,7 +110,7 @@ def verify(
         tree.finish(whole=stop is None)
         dropped.finish(whole=stop is None and not beginning.size)
         if stop is None:
-            report.journalled = _check_journals(journals)
+            report.journalled = _check_journals(journals, set[bytes]().union(*recent))
     if outside and not beginning.size <= outside.size <= tree.size:
         raise Tampered(
             f"the checkpoint given says that the log had {outside.size} entries; it has {tree.size}"
@@ -203,13 +206,13 @@ def _stream(sql: str, parameters: tuple[Any, ...]) -> Generator[tuple[Any, ...],
             yield from rows
 
 
-def _check_journals(sizes: Mapping[str, int]) -> int:
+def _check_journals(sizes: Mapping[str, int], seen: Container[bytes]) -> int:
     """`sizes`: how long each journal was before the snapshot. What was written later may be of events that
-    the snapshot does not have, and what is pruned since is no loss."""
+    the snapshot does not have, and what is pruned since is no loss. `seen`: leaves of the newest entries."""
     if gone := [name for name in journal_check.deleted() if name not in sizes]:
         raise Tampered(f"the journal {gone[0]} was deleted")
     try:
-        for line, name in journal_check.missing(sizes, journal_check.acknowledged()):
+        for line, name in journal_check.missing(sizes, journal_check.acknowledged(), seen):
             raise Tampered(
                 f"line {line.number + 1} of the journal {name} knows it; it was deleted",
                 event_id=line.event_id,
