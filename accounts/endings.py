@@ -1,8 +1,8 @@
 """What ends when the way a person signs in changes: one table, and one function that does it.
 
 Sessions end here. Whatever else rests on a sign-in is kept by rooms above, which name, once, the
-function that ends it: `on_session_end` for what rests on one session, `on_person_end` for all that a
-person gave. The table stands in docs/smart.md too.
+function that ends it: `on_session_end` for what rests on one session (and `on_session_renew`, where it goes
+on under another key), `on_person_end` for all that a person gave. The table stands in docs/smart.md too.
 """
 
 from collections.abc import Callable, Mapping
@@ -20,6 +20,8 @@ from audit.log import Entry, record
 
 # Told of the key of a session whose row is gone, whoever deleted it and why.
 on_session_end: dict[str, Callable[[str], int]] = {}
+# Told of the old and the new key of a session that goes on under another one.
+on_session_renew: dict[str, Callable[[str, str], object]] = {}
 # Told of a person whose sign-ins are not to be trusted any more. Both say how many things they ended.
 on_person_end: dict[str, Callable[[User], int]] = {}
 

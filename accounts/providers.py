@@ -35,7 +35,7 @@ from config.providers import IdentityProvider
 from notices import commands as notices
 
 ALGORITHMS = ["RS256", "PS256", "ES256", "ES384"]  # never one in which our secret signs, and never none
-OLDEST_PROOF = 60  # seconds before we asked, by which a provider's clock may be behind ours
+OLDEST_PROOF = 60  # seconds by which a provider's clock may be behind ours, or ahead
 SCOPES = ["openid", "profile"]
 SCOPES_IDENTIFIED = ["address", "phone"]  # of those who verify what they say: to match it with a record
 
@@ -176,7 +176,8 @@ def _verified(token: str, keys: str, provider: IdentityProvider, nonce: str) -> 
 
 def _check_fresh(claims: Mapping[str, Any], asked_at: float) -> None:
     """That they signed in there just now, and not with a session that somebody left open."""
-    if not isinstance(claims.get("auth_time"), int) or claims["auth_time"] < asked_at - OLDEST_PROOF:
+    at = claims.get("auth_time")
+    if not isinstance(at, int) or not asked_at - OLDEST_PROOF <= at <= factors.now() + OLDEST_PROOF:
         raise Failed("provider.old")
 
 

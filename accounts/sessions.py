@@ -18,7 +18,7 @@ from django.http import HttpRequest, HttpResponseBase
 from django.urls import get_script_prefix, reverse
 from django.utils import timezone
 
-from accounts import devices, factors, kept
+from accounts import devices, endings, factors, kept
 from accounts.models import User
 from audit.events import EventType, Outcome, Role
 from audit.log import Entry, record
@@ -27,6 +27,7 @@ STARTED, SEEN, KIND, LATE = "session.started", "session.seen", "session.kind", "
 EVERY = 60  # seconds between two notes that a session is used: no write for each request
 LATE_FOR = 3600  # seconds that a form which came too late is kept
 WARN_BEFORE = 120  # seconds
+CLOCKS_DIFFER = 60  # seconds by which those of our servers may; a session from further ahead is over
 MOST_SWEPT = 20_000  # sessions of one run
 
 
@@ -74,8 +75,10 @@ def is_shared(request: HttpRequest) -> bool:
 def left(request: HttpRequest) -> tuple[float, bool]:
     """Seconds until the session ends if nothing more is asked for, and whether asking makes it longer."""
     now, limits = factors.now(), LIMITS[Kind(request.session.get(KIND, Kind.OWN))]
-    idle = limits.idle - (now - request.session.get(SEEN, now))
-    absolute = limits.absolute - (now - request.session.get(STARTED, now))
+    started, seen = request.session.get(STARTED, now), request.session.get(SEEN, now)
+    if max(started, seen) > now + CLOCKS_DIFFER:  # a clock was wrong: nobody knows how old it is
+        return 0, False
+    idle, absolute = limits.idle - (now - seen), limits.absolute - (now - started)
     return min(idle, absolute), idle < absolute
 
 
@@ -93,6 +96,22 @@ def touch(request: HttpRequest) -> None:
     request.session.setdefault(STARTED, now)
     request.session[SEEN] = now
     UserSession.objects.filter(session_key=request.session.session_key).update(last_seen_at=timezone.now())
+
+
+@transaction.atomic
+def renew(request: HttpRequest) -> None:
+    """Give the session another key, so that who learnt the old one has nothing: at each proof of who it is,
+    and when it begins or ceases to act for somebody (OWASP ASVS 5.0, 7.2.4). What rests on it goes along.
+    """
+    old = request.session.session_key
+    new = request.session._get_new_session_key()  # type: ignore[attr-defined]  # as cycle_key() does
+    if not old or not Session.objects.filter(session_key=old).update(session_key=new):
+        return  # there is none yet, or it was ended this moment
+    UserSession.objects.filter(session_key=old).update(session_key=new)
+    for follow in endings.on_session_renew.values():
+        follow(old, new)
+    request.session._session_key = new  # type: ignore[attr-defined]
+    request.session.modified = True
 
 
 class Watch:

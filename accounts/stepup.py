@@ -18,7 +18,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 
-from accounts import factors, kept
+from accounts import factors, kept, sessions
 from accounts.factors import STRONG, WEAK, Factor
 from accounts.models import User
 from audit import context
@@ -163,6 +163,7 @@ def passed(request: HttpRequest, one: Waiting, factor: Factor) -> None:
     rest = {id: kept for id, kept in request.session.get(WAITING, {}).items() if id != one.id}
     request.session[PASSED], request.session[WAITING] = proofs, rest
     request.session.pop(FAILED, None)
+    sessions.renew(request)
     _log(EventType.STEPUP_PASS, Outcome.PERMIT, user, action=one.action.value, method=factor.value)
 
 

@@ -55,7 +55,8 @@ def standing(relation: RelatedPerson, now: datetime | None = None) -> Standing:
     """By the state, the dates, and the patient's age at this moment."""
     now = now or timezone.now()
     if relation.status in OVER:
-        return Standing(relation, OVER[relation.status], relation.period_end)
+        grown = relation.reason == Why.OF_AGE
+        return Standing(relation, Reason.OF_AGE if grown else OVER[relation.status], relation.period_end)
     if relation.period_end is not None and relation.period_end <= now:
         return Standing(relation, Reason.EXPIRED, relation.period_end)
     if relation.basis == Basis.PARENT and not ages.is_minor(relation.patient, now):
@@ -159,9 +160,14 @@ def check(
 
 
 def _decides_for(own: Patient, patient: Patient) -> bool:
-    """Whether the patient already decides for the helper: two people cannot each decide for the other."""
-    back = own.helpers.filter(user=patient.user_id, status__in=LIVING) if patient.user_id else None
-    return bool(back and back.exclude(basis=Basis.CHOICE).exists())
+    """Whether the patient decides for the helper already, or for who decides for the helper, and so on:
+    nobody decides for themself by way of others."""
+    deciders, known = {own.user_id}, set()
+    while deciders := deciders - known:
+        known |= deciders
+        decided_for = RelatedPerson.objects.filter(patient__user__in=deciders, status__in=LIVING)
+        deciders = set(decided_for.exclude(basis=Basis.CHOICE).values_list("user_id", flat=True))
+    return patient.user_id in known - {own.user_id}
 
 
 def _treats(user: "User", patient: Patient) -> bool:

@@ -43,7 +43,7 @@ def tell_privacy_staff(patient: Patient, *, kept_from: User) -> None:
     if patient.watched_since is None:
         return
     readers = User.objects.filter(staff_roles__role__in=TOLD, is_active=True).exclude(pk=kept_from.pk)
-    for reader in readers.exclude(pk=patient.user_id).distinct():
+    for reader in readers.exclude(patient=patient).distinct():
         notices.enqueue(
             "watched_opened",
             recipient=f"User/{reader.pk}",

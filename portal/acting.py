@@ -17,6 +17,7 @@ from django.shortcuts import render
 from django.urls import get_script_prefix, set_script_prefix
 from django.utils.functional import Promise
 
+from accounts import sessions
 from accounts.models import RelatedPerson, User
 
 Handler = Callable[[HttpRequest], HttpResponse]
@@ -89,11 +90,13 @@ def begin(request: HttpRequest, relation: RelatedPerson) -> None:
     """From now on this session acts for that patient."""
     request.session[KEY] = str(relation.pk)
     request.session[SEEN] = sorted({*request.session.get(SEEN, []), str(relation.pk)})
+    sessions.renew(request)
 
 
 def end(request: HttpRequest) -> None:
     """Back to the own record."""
-    request.session.pop(KEY, None)
+    if request.session.pop(KEY, None):
+        sessions.renew(request)
 
 
 def relation_of(user: User, relation_id: UUID | None) -> RelatedPerson | None:

@@ -173,6 +173,11 @@ def is_online(token_family: UUID | None) -> bool:
     )
 
 
+def follow(old: str, new: str) -> int:
+    """The session goes on under another key: so does what rests on it."""
+    return SignIn.objects.filter(session_key=old).update(session_key=new)
+
+
 @transaction.atomic
 def end_online(session_key: str) -> int:
     """The session ended: so do tokens that rest on it alone. Returns how many token families that were."""

@@ -79,6 +79,7 @@ def test_a_proof_holds_for_five_minutes(here, client, minutes, holds):
     request = here()
     stepup.passed(request, wait(request), Factor.PASSWORD)
     request.session.save()
+    client.cookies["session"] = request.session.session_key  # a proof changes it
     proving.minutes_pass(client, minutes)
 
     assert (stepup.proof_of(here(), Action.EXPORT) is not None) is holds

@@ -111,7 +111,7 @@ def she_is_of_age(story: Story) -> None:
     open_page = story.page.url
     is_of_age(story, 18, days=0)
     story.page.goto(open_page)
-    expect(story.page.locator("main")).not_to_contain_text("Test results of")
+    story.heading("You cannot act for them now")
     story.go("/acting/")
     main(story, "is an adult now. So your help ended.")
     story.picture("birthday-adult")
