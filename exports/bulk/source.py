@@ -14,7 +14,7 @@ from django.db.models import QuerySet
 from accounts.models import Patient
 from consent import authority
 from consent.requester import Requester
-from exports.bulk import approvals, groups, messages
+from exports.bulk import approvals, deleted, groups, messages
 from exports.bulk.kickoff import PROVENANCE, REFERRED
 from exports.formats.about import Why
 from exports.models import ExportFile, ExportJob, GroupApproval, SharedLine
@@ -42,20 +42,22 @@ class Bulk:
         self._missing = job.position.get("missing", 0)
 
     def prepare(self) -> Position:
-        self._check()
+        self.check()
         SharedLine.objects.filter(job=self.job).delete()
-        return {"after": str(NOBODY), "done": 0, "missing": 0, "of": self._members.count()}
+        begin = {"after": str(NOBODY), "done": 0, "missing": 0, "of": self.members.count()}
+        return begin | ({"gone": deleted.kinds(self.job, self.source)} if self.job.since else {})
 
     def chunks(self) -> Iterator[Chunk]:
         """A batch each. Raises Blocked and Unanswered."""
         while True:
-            self._check()
+            self.check()
             if not (ids := self._next()):
                 break
             lines = self._lines(ids)
             position = self.job.position
             done = {"after": str(ids[-1]), "done": position["done"] + len(ids), "missing": self._missing}
-            yield Chunk(lines, {"of": position["of"], **done})
+            yield Chunk(lines, {**position, **done, "tries": 0})
+        yield from deleted.chunks(self)
         if (said := messages.of(self.job)) and not self.job.position.get("said"):
             place = Place(Kind.ERROR, "OperationOutcome")
             yield Chunk({place: said}, {**self.job.position, "said": True})
@@ -68,7 +70,7 @@ class Bulk:
         SharedLine.objects.filter(job=self.job).delete()
         return list(self.job.files.all())
 
-    def _check(self) -> None:
+    def check(self) -> None:
         """Look at the approval of this moment. Raises Blocked."""
         approval = GroupApproval.objects.select_related("group", "client").filter(jobs=self.job).first()
         if approval is None:
@@ -78,7 +80,7 @@ class Bulk:
             raise Blocked(why)
 
     @property
-    def _members(self) -> QuerySet[Patient]:
+    def members(self) -> QuerySet[Patient]:
         members = groups.members(self._approval.group)
         if self.job.patients:
             members = members.filter(pk__in=self.job.patients)
@@ -86,7 +88,7 @@ class Bulk:
 
     def _next(self) -> list[UUID]:
         """The next batch of patients, by id. Who joins behind is in; who left is not."""
-        rest = self._members.filter(pk__gt=self.job.position["after"]).order_by("pk")
+        rest = self.members.filter(pk__gt=self.job.position["after"]).order_by("pk")
         return list(rest.values_list("pk", flat=True)[:BATCH])
 
     def _lines(self, ids: Sequence[UUID]) -> Mapping[Place, Sequence[bytes]]:
@@ -118,15 +120,15 @@ class Bulk:
         )
         return new
 
-    def _requester(self, patient_id: UUID) -> Requester:
+    def requester(self, patient_id: UUID) -> Requester:
         approval = self._approval
         return authority.for_service(approval.client, patient_id, approval.purpose, self._scopes)
 
     def _part(self, patient_id: UUID) -> Part | None:
         """None for a patient of whom the EHR gives nothing, however often it is asked. Raises Unanswered."""
-        requester = self._requester(patient_id)
+        requester = self.requester(patient_id)
         try:
-            return exporting.read(requester, self._source, self._wanted)
+            return exporting.read(requester, self.source, self._wanted)
         except EhrFailure as failure:
             if self.job.position.get("tries", 0) < TRIES:
                 raise Unanswered(Gap(NOWHERE, Why.MISSING, self.job.position)) from failure
@@ -135,7 +137,7 @@ class Bulk:
             return None
 
     @cached_property
-    def _source(self) -> Source:
+    def source(self) -> Source:
         return Source.primary()
 
     @cached_property
