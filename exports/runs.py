@@ -19,7 +19,7 @@ from exports.bulk.source import Bulk
 from exports.leases import Stopped
 from exports.models import ExportFile, ExportJob
 from exports.sealing import Destroyed
-from exports.sources import Blocked, Chunk, Gap, Place, Source, Unanswered
+from exports.sources import Blocked, Chunk, Gap, Later, Place, Source, Unanswered
 from exports.writing import Lost, Writer
 
 Kind, Status = ExportJob.Kind, ExportJob.Status
@@ -61,6 +61,9 @@ def _carry_on(job: ExportJob) -> None:
     try:
         if _take_slice(job, source):
             _finish(job, source)
+    except Later as later:
+        leases.write(job, attempts=0)
+        leases.give_back(job, timedelta(seconds=later.seconds))
     except Unanswered as unanswered:
         _wait_or_leave_out(job, unanswered.gap)
     except (Lost, Destroyed):

@@ -25,6 +25,14 @@ class Unanswered(Exception):
         self.gap = gap
 
 
+class Later(Exception):
+    """A source is not ready, and says when to ask again: in so many seconds."""
+
+    def __init__(self, seconds: int) -> None:
+        super().__init__()
+        self.seconds = seconds
+
+
 class Place(NamedTuple):
     """Which file of the job."""
 

@@ -7,7 +7,6 @@ whether its patient lets it be exported, its last version says; where that canno
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 import msgspec
 from django.conf import settings
@@ -21,7 +20,6 @@ from fhirproxy.cursors import EhrPage
 from fhirproxy.exporting import Part
 from fhirproxy.interactions import Interaction
 from fhirproxy.models import Source
-from fhirproxy.outcomes import EhrFailure
 from fhirproxy.release import Call
 from fhirproxy.served import SERVED
 
@@ -68,11 +66,7 @@ class Gone:
 
 def told_of(source: Source) -> frozenset[str]:
     """Types of which the EHR says that it has a history; none where it does not say what it has."""
-    try:
-        statement = msgspec.json.decode(asking.ask(source, "metadata").body, type=dict[str, Any])
-        types = health.types_of(statement)
-    except (EhrFailure, *health.MALFORMED):
-        return frozenset()
+    types = health.said(source)
     return frozenset(kind for kind, entry in types.items() if "history-type" in health.codes_of(entry))
 
 

@@ -64,10 +64,13 @@ class Part:
         return sum(map(len, self.lines.values()))
 
 
-def read(requester: Requester, source: Source, wanted: Sequence[Wanted]) -> Part:
+def read(
+    requester: Requester, source: Source, wanted: Sequence[Wanted], handed: Sequence[bytes] | None = None
+) -> Part:
     """All that this patient lets be exported of these types. Nothing of it may leave before `record`.
 
-    Raises EhrFailure where the EHR does not give all that was asked for.
+    `handed`: of the one type that is wanted, what the EHR's own export gave already, so that it is not
+    searched for. Raises EhrFailure where the EHR does not give all that was asked for.
     """
     part = Part(requester)
     authority = requester.authority("search-type")
@@ -83,8 +86,11 @@ def read(requester: Requester, source: Source, wanted: Sequence[Wanted]) -> Part
             part.reasons[kind] = reasons
             continue
         passed = Passed()
-        for params in want.searches:
-            _search(call, replace(asked, params=params), passed)
+        if handed is not None:
+            _pass(call, handed, passed)
+        else:
+            for params in want.searches:
+                _search(call, replace(asked, params=params), passed)
         _follow(call, passed, want.follows)
         _take(part, call, passed)
     return part
@@ -109,11 +115,14 @@ def _search(call: Call, asked: Interaction, passed: Passed) -> None:
     params = narrow(call, asked)
     if params is None:  # never a search that is not the patient's
         return
-    bodies = list(asking.pages(call.source, asked.resource_type, (*params, *PAGE)))
+    _pass(call, list(asking.pages(call.source, asked.resource_type, (*params, *PAGE))), passed)
+
+
+def _pass(call: Call, bodies: Sequence[bytes], passed: Passed) -> None:
     for seen in see(call, bodies):
         if not isinstance(seen.resource.get("id"), str):
             raise asking.failure(call.source)  # nobody could tell it from the next one
-        if seen.type == asked.resource_type:
+        if seen.type == call.interaction.resource_type:
             passed.take(seen, decide_on(call, seen))
 
 

@@ -157,6 +157,25 @@ def types_of(statement: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     return {entry["type"]: entry for entry in entries if entry["type"] in R4}
 
 
+def said(source: Source) -> dict[str, Mapping[str, Any]]:
+    """What it says of its types at this moment; nothing where it says none."""
+    try:
+        answer = upstream.of(source).send(FhirRequest("GET", "metadata"))
+        return types_of(msgspec.json.decode(answer.body, type=dict[str, Any]))
+    except (UpstreamUnavailable, *MALFORMED):
+        return {}
+
+
+def offers_export(source: Source) -> bool:
+    """Whether it has a Bulk Data export of all its patients."""
+    operations = said(source).get("Patient", {}).get("operation", [])
+    return any(
+        operation.get("name") in ("export", "patient-export")
+        or str(operation.get("definition", "")).partition("|")[0].endswith("/patient-export")
+        for operation in operations
+    )
+
+
 def lies(statement: Mapping[str, Any]) -> list[str]:
     """Why the EHR cannot be used by what it says of itself. Raises one of MALFORMED."""
     if statement.get("resourceType") != "CapabilityStatement":

@@ -4,8 +4,9 @@ The members of a group are walked by their ids, so that a run that was killed go
 that is on disk. Of a batch each type goes into the file of that type.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
+from typing import Any
 from urllib.parse import parse_qsl
 from uuid import UUID
 
@@ -14,10 +15,10 @@ from django.db.models import QuerySet
 from accounts.models import Patient
 from consent import authority
 from consent.requester import Requester
-from exports.bulk import approvals, deleted, groups, messages
+from exports.bulk import approvals, deleted, groups, messages, whole
 from exports.bulk.kickoff import PROVENANCE, REFERRED
 from exports.formats.about import Why
-from exports.models import ExportFile, ExportJob, GroupApproval, SharedLine
+from exports.models import ExportFile, ExportJob, Group, GroupApproval, SharedLine
 from exports.sources import Blocked, Chunk, Gap, Place, Position, Unanswered
 from fhirproxy import exporting
 from fhirproxy.exporting import Part, Wanted
@@ -44,23 +45,27 @@ class Bulk:
     def prepare(self) -> Position:
         self.check()
         SharedLine.objects.filter(job=self.job).delete()
-        begin = {"after": str(NOBODY), "done": 0, "missing": 0, "of": self.members.count()}
+        begin: dict[str, Any] = {"after": str(NOBODY), "done": 0, "missing": 0, "of": self.members.count()}
+        begin |= whole.begin(self)
         return begin | ({"gone": deleted.kinds(self.job, self.source)} if self.job.since else {})
 
     def chunks(self) -> Iterator[Chunk]:
-        """A batch each. Raises Blocked and Unanswered."""
-        while True:
-            self.check()
-            if not (ids := self._next()):
-                break
-            lines = self._lines(ids)
-            position = self.job.position
-            done = {"after": str(ids[-1]), "done": position["done"] + len(ids), "missing": self._missing}
-            yield Chunk(lines, {**position, **done, "tries": 0})
+        """A batch each. Raises Blocked, Unanswered and Later."""
+        yield from whole.chunks(self) if "whole" in self.job.position else self._batches()
         yield from deleted.chunks(self)
         if (said := messages.of(self.job)) and not self.job.position.get("said"):
             place = Place(Kind.ERROR, "OperationOutcome")
             yield Chunk({place: said}, {**self.job.position, "said": True})
+
+    def _batches(self) -> Iterator[Chunk]:
+        while True:
+            self.check()
+            if not (ids := self._next()):
+                return
+            lines = self._lines(ids)
+            position = self.job.position
+            done = {"after": str(ids[-1]), "done": position["done"] + len(ids), "missing": self._missing}
+            yield Chunk(lines, {**position, **done, "tries": 0})
 
     def steps(self) -> tuple[int, int]:
         return self.job.position.get("done", 0), self.job.position.get("of", 0)
@@ -80,6 +85,10 @@ class Bulk:
             raise Blocked(why)
 
     @property
+    def group(self) -> Group:
+        return self._approval.group
+
+    @property
     def members(self) -> QuerySet[Patient]:
         members = groups.members(self._approval.group)
         if self.job.patients:
@@ -92,10 +101,14 @@ class Bulk:
         return list(rest.values_list("pk", flat=True)[:BATCH])
 
     def _lines(self, ids: Sequence[UUID]) -> Mapping[Place, Sequence[bytes]]:
+        return self.lines(ids, self._part)
+
+    def lines(
+        self, ids: Iterable[UUID], read: Callable[[UUID], Part | None]
+    ) -> Mapping[Place, Sequence[bytes]]:
         """What may leave of these patients, by type; each patient's event is in the log then."""
-        read = [self._part(pk) for pk in ids]
-        parts = [part for part in read if part]
-        kept = exporting.record_all(parts, self._part, target=self._target)
+        parts = [part for part in map(read, ids) if part]
+        kept = exporting.record_all(parts, read, target=self._target)
         found: dict[str, dict[str, bytes]] = {}
         for part in kept:
             for kind, bodies in part.lines.items():
@@ -128,7 +141,7 @@ class Bulk:
         """None for a patient of whom the EHR gives nothing, however often it is asked. Raises Unanswered."""
         requester = self.requester(patient_id)
         try:
-            return exporting.read(requester, self.source, self._wanted)
+            return exporting.read(requester, self.source, self.wanted)
         except EhrFailure as failure:
             if self.job.position.get("tries", 0) < TRIES:
                 raise Unanswered(Gap(NOWHERE, Why.MISSING, self.job.position)) from failure
@@ -149,7 +162,7 @@ class Bulk:
         return list(self.job.resource_types)
 
     @cached_property
-    def _wanted(self) -> list[Wanted]:
+    def wanted(self) -> list[Wanted]:
         provenance, follows = PROVENANCE in self._types, frozenset(REFERRED) & set(self._types)
         return [
             Wanted(kind, self._searches(kind), self._elements(kind), provenance, follows)

@@ -27,19 +27,25 @@ from fhirproxy.upstream.embedded import Embedded
 from fhirproxy.upstream.exchange import Bounds, Server
 from fhirproxy.upstream.guard import Guard
 from fhirproxy.upstream.http import Http
+from fhirproxy.upstream.whole import File, NotWhole, Pending, WholeExport
 
 __all__ = [
     "FHIR_JSON",
     "Embedded",
     "FhirRequest",
     "FhirResponse",
+    "File",
     "Http",
+    "NotWhole",
     "Params",
+    "Pending",
     "Trouble",
     "Upstream",
     "UpstreamUnavailable",
+    "WholeExport",
     "forget",
     "of",
+    "whole_export",
 ]
 # What makes an EHR another one to us: a change of any of it starts anew, with nothing tapes.
 CONFIGURED = (
@@ -56,9 +62,17 @@ def of(source: Source) -> Upstream:
         return Embedded()
     if copy := tapes.in_use():
         return copy
+    return tapes.listening(_shared(source))
+
+
+def whole_export(source: Source) -> WholeExport | None:
+    """The EHR's own Bulk Data export, where it can have one. Raises UpstreamUnavailable, as `of`."""
+    return None if source.kind == Source.Kind.EMBEDDED else WholeExport(_shared(source))
+
+
+def _shared(source: Source) -> Http:
     with _MAKING:  # threads that come at once share one: its limits are for all of them
-        http = _http(tuple(getattr(source, name) for name in CONFIGURED))
-    return tapes.listening(http)
+        return _http(tuple(getattr(source, name) for name in CONFIGURED))
 
 
 def forget() -> None:

@@ -34,7 +34,7 @@ class Server:
         origin = addresses.origin_of(base_url)
         if origin is None:
             raise UpstreamUnavailable("the address is none", Trouble.CONNECT)
-        self.bounds = bounds
+        self.bounds, self.origin = bounds, origin
         self.path = urlsplit(base_url).path.rstrip("/")
         self._pool = wire.pool(*origin, size)
 
@@ -64,6 +64,42 @@ class Server:
                     answer.close()  # what is left in the pipe must not be the next answer
         found = {name.lower(): value for name, value in answer.headers.items() if name.lower() in KEPT}
         return FhirResponse(answer.status, found, content)
+
+    def lines(self, target: str, headers: Mapping[str, str]) -> Iterator[bytes]:
+        """An answer that is as long as it likes, line by line: each line has its bound, and so has the time
+        of each piece. Raises UpstreamUnavailable, also for what is no 200."""
+        with _named(), self._opened(target, headers) as answer:
+            rest = bytearray()
+            while piece := self._piece(answer):
+                *whole, last = (bytes(rest) + piece).split(b"\n")
+                rest = bytearray(last)
+                if len(rest) > self.bounds.max_bytes:
+                    raise UpstreamUnavailable("too large a line", Trouble.TOO_LARGE)
+                yield from whole
+            yield bytes(rest)
+
+    @contextmanager
+    def _opened(self, target: str, headers: Mapping[str, str]) -> Iterator[urllib3.BaseHTTPResponse]:
+        with within(self.bounds.deadline):
+            answer = self._pool.urlopen(
+                "GET",
+                target,
+                headers={"Accept-Encoding": "identity", **headers},
+                timeout=urllib3.Timeout(connect=self._at_most(self.bounds.connect), read=self.bounds.read),
+                redirect=False,
+                preload_content=False,
+                decode_content=False,
+            )
+        try:
+            if answer.status != 200 or answer.headers.get("Content-Encoding", "identity") != "identity":
+                raise UpstreamUnavailable("a file is not there", Trouble.CUT_OFF)
+            yield answer
+        finally:
+            answer.close()
+
+    def _piece(self, answer: urllib3.BaseHTTPResponse) -> bytes:
+        with within(self.bounds.deadline):
+            return answer.read(CHUNK)
 
     def _read(self, answer: urllib3.BaseHTTPResponse) -> bytes:
         if answer.status < 200:  # one comes after it, and would be taken for the answer to the next request

@@ -39,8 +39,9 @@ class Fake:
         """Each {"match": …, "times": 1, "do": {…}}; see tests.ehr.fake.Rule."""
         self.control("script", list(rules))
 
-    def load(self, shape: str, resources: list[dict[str, Any]]) -> None:
-        self.control("load", {"shape": shape, "resources": resources})
+    def load(self, shape: str, resources: list[dict[str, Any]], *, exports: bool = False) -> None:
+        """`exports`: it has a Bulk Data export of its own, too."""
+        self.control("load", {"shape": shape, "resources": resources, "exports": exports})
 
     def seen(self, path: str = "") -> list[dict[str, Any]]:
         return [request for request in self.control("seen") if path in request["path"]]

@@ -131,6 +131,7 @@ class Handler(BaseHTTPRequestHandler):
             elif command == "load":
                 store = state.stores.setdefault(said["shape"], self._store(said["shape"]))
                 store.load(said["resources"])
+                store.exports = said.get("exports", False)
             elif command == "seen":
                 return 200, {}, json.dumps(state.seen).encode()
         return 200, {}, b"{}"

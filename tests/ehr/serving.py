@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlencode
 
 from tests.ehr.shapes import Shape
 
@@ -29,6 +29,7 @@ class Store:
         self.shape, self.base = shape, base
         self.resources: dict[str, Resource] = {}
         self.pages: dict[str, tuple[str, list[Resource]]] = {}
+        self.exports = False  # whether it has a Bulk Data export of its own
         self.versions: dict[str, list[Resource]] = {}  # of what was written here, the oldest first
 
     def load(self, resources: Sequence[Resource]) -> None:
@@ -46,6 +47,10 @@ class Store:
                 else _outcome(status, "conflict")
             )
         params = dict(query)
+        if self.exports and path == "Patient/$export":
+            return 202, {"Content-Location": f"{self.base}/_bulk?{urlencode(params)}"}, b""
+        if self.exports and path.startswith("_bulk"):
+            return self._bulk(method, path.removeprefix("_bulk").strip("/"), params)
         if path == "metadata":
             return _json(200, self._capability())
         if token := self._token(path, params):
@@ -59,6 +64,18 @@ class Store:
             found = self.resources.get(path)
             return _json(200, self._shown(found)) if found else _outcome(404, "not-found")
         return self._search(path, query)
+
+    def _bulk(self, method: str, kind: str, params: Mapping[str, str]) -> Answer:
+        """Status and files of an export of everybody; that it takes its time, a script says."""
+        if method == "DELETE":
+            return 202, {}, b""
+        if kind:
+            found = [r for r in self.resources.values() if r["resourceType"] == kind]
+            lines = [json.dumps(self._shown(resource)) for resource in found]
+            return 200, {"Content-Type": "application/fhir+ndjson"}, "\n".join(lines).encode()
+        kinds = sorted({r["resourceType"] for r in self.resources.values()} & set(params["_type"].split(",")))
+        output = [{"type": kind, "url": f"{self.base}/_bulk/{kind}"} for kind in kinds]
+        return _json(200, {"requiresAccessToken": True, "output": output, "error": []})
 
     def _token(self, path: str, params: Mapping[str, str]) -> tuple[str, int, int] | None:
         if "_getpages" in params:
@@ -178,6 +195,10 @@ class Store:
             }
             for kind in kinds
         ]
+        if self.exports:
+            definition = "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/patient-export"
+            operation = [{"name": "export", "definition": definition}]
+            entries = [e | {"operation": operation} if e["type"] == "Patient" else e for e in entries]
         statement = {"resourceType": "CapabilityStatement", "fhirVersion": "4.0.1", "kind": "instance"}
         return statement | {"rest": [{"mode": "server", "resource": entries}]}
 
