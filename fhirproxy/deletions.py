@@ -74,9 +74,7 @@ def first(kind: str, since: datetime) -> EhrPage:
     return EhrPage(f"{kind}/_history", (("_since", since.isoformat()), COUNT))
 
 
-def page(
-    source: Source, kind: str, there: EhrPage, until: datetime | None
-) -> tuple[list[Gone], EhrPage | None]:
+def page(source: Source, kind: str, there: EhrPage, until: datetime) -> tuple[list[Gone], EhrPage | None]:
     """What one page of a history tells of deletions, and the next page. Raises EhrFailure."""
     history = _history(source, there.path, there.params, onward=there.onward)
     ids = {
@@ -88,9 +86,9 @@ def page(
     return [gone for gone in found if gone], cursors.next_page(history.next, source)
 
 
-def _before(at: str, until: datetime | None) -> bool:
+def _before(at: str, until: datetime) -> bool:
     try:
-        return until is None or datetime.fromisoformat(at) < until
+        return datetime.fromisoformat(at) < until
     except (ValueError, TypeError):
         return False
 

@@ -70,7 +70,9 @@ def _page(asking: Asking, kind: str, page: list[Any] | None) -> tuple[list[bytes
     there = deletions.first(kind, job.since)
     if page:
         there = EhrPage(page[0], tuple((name, value) for name, value in page[1]), page[2])
-    gone, onward = deletions.page(source, kind, there, job.until)
+    # What is deleted from here on may be in the output already; the next export tells of it.
+    until = min(job.until or job.created_at, job.created_at)
+    gone, onward = deletions.page(source, kind, there, until)
     whose = _members(asking, {each.owner for each in gone})
     theirs: dict[UUID, list[Gone]] = {}
     for each in gone:

@@ -82,6 +82,16 @@ def test_what_a_patient_keeps_to_herself_was_never_there(told, alice, mallory):
     assert told() == [plain]
 
 
+def test_what_is_deleted_while_the_export_is_made_is_told_by_the_next_one(start, service, alice, told):
+    reference = lab(alice, "late")
+    status = start(kickoff())
+    delete(reference)
+    made(ExportJob.objects.get())
+
+    assert service.get(status).json()["deleted"] == []
+    assert told() == [reference]
+
+
 def test_pages_are_walked_and_a_worker_that_was_killed_goes_on(told, alice, monkeypatch):
     monkeypatch.setattr("fhirproxy.deletions.COUNT", ("_count", "1"))
     monkeypatch.setattr("fhirproxy.cursors.LARGER", "1")
