@@ -47,6 +47,7 @@ class Action(StrEnum):
     ACTING_FIRST = "acting-first"  # the first time for somebody else in a session
     ELEVATION = "elevation"  # staff: more than their daily work needs
     BREAK_GLASS = "break-glass"  # staff: a record in an emergency
+    MERGE = "merge"  # say that two accounts are one person's
     LEGAL = "legal-status"  # staff: what decides who may act for a patient
 
 
@@ -80,6 +81,7 @@ POLICIES: Mapping[Action, Policy] = {
     Action.ACTING_FIRST: Policy(),
     Action.ELEVATION: STAFF,
     Action.BREAK_GLASS: STAFF,
+    Action.MERGE: Policy(),
     Action.LEGAL: STAFF,
 }
 

@@ -130,6 +130,8 @@ PATTERNS: Mapping[EventType, Pattern] = {
     EventType.IDENTITY_UNLINK: UPDATE,
     EventType.PATIENT_MERGE: UPDATE,
     EventType.PATIENT_SPLIT: UPDATE,
+    EventType.PATIENT_PROPOSE: CREATE,
+    EventType.PATIENT_ANSWER: UPDATE,
     EventType.PATIENT_LEGAL: UPDATE,
     EventType.PATIENT_FLAG: UPDATE,
     EventType.PATIENT_DIE: UPDATE,

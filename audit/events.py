@@ -85,6 +85,8 @@ class EventType(StrEnum):
     IDENTITY_UNLINK = "identity:unlink"
     PATIENT_MERGE = "patient:merge"  # two records here became one
     PATIENT_SPLIT = "patient:split"  # and were two again
+    PATIENT_PROPOSE = "patient:propose"  # staff asks two accounts whether they are one person's
+    PATIENT_ANSWER = "patient:answer"  # yes, no, or that it ended: `detail.why`
     PATIENT_LEGAL = "patient:legal"  # staff said whose law holds, or who is of age, or cannot decide
     PATIENT_FLAG = "patient:flag"  # an EHR says that they died: staff looks, and nothing closes by it
     PATIENT_DIE = "patient:die"  # the clinic recorded a death
@@ -207,6 +209,8 @@ REQUIRED: Mapping[EventType, frozenset[str]] = {
     ),
     EventType.PATIENT_MERGE: _TARGET,
     EventType.PATIENT_SPLIT: _TARGET,
+    EventType.PATIENT_PROPOSE: _TARGET,
+    EventType.PATIENT_ANSWER: _TARGET,
     EventType.PATIENT_LEGAL: _TARGET,
     EventType.PATIENT_FLAG: _TARGET,
     EventType.PATIENT_DIE: frozenset({"patient"}),

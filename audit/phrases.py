@@ -819,6 +819,26 @@ PHRASES: Mapping[EventType, Phrase] = {
             "activity.patient-merge.other-tried", "{who} tried to make one record out of two of yours."
         ),
     ),
+    EventType.PATIENT_PROPOSE: Phrase(
+        you=pgettext_lazy("activity.patient-propose.you", "You asked if two accounts are one person's."),
+        other=pgettext_lazy("activity.patient-propose.other", "{who} asked if two accounts are yours."),
+        you_tried=pgettext_lazy(
+            "activity.patient-propose.you-tried", "You tried to ask if two accounts are one person's."
+        ),
+        other_tried=pgettext_lazy(
+            "activity.patient-propose.other-tried", "{who} tried to ask if two accounts are yours."
+        ),
+    ),
+    EventType.PATIENT_ANSWER: Phrase(
+        you=pgettext_lazy("activity.patient-answer.you", "You answered if two accounts are one person's."),
+        other=pgettext_lazy("activity.patient-answer.other", "{who} answered if two accounts are yours."),
+        you_tried=pgettext_lazy(
+            "activity.patient-answer.you-tried", "You tried to answer if two accounts are one person's."
+        ),
+        other_tried=pgettext_lazy(
+            "activity.patient-answer.other-tried", "{who} tried to answer if two accounts are yours."
+        ),
+    ),
     EventType.PATIENT_LEGAL: Phrase(
         you=pgettext_lazy("activity.patient-legal.you", "You noted who can act for somebody, by law."),
         other=pgettext_lazy("activity.patient-legal.other", "{who} noted who can act for you, by law."),

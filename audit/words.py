@@ -99,6 +99,10 @@ REASONS: Mapping[str, Promise] = {
         ("legal.value", "legal.reason"),
         pgettext_lazy("reason.legal", "We said no because something was missing or did not fit."),
     ),
+    **dict.fromkeys(
+        ("merge.state", "merge.second", "merge.open", "merge.reason"),
+        pgettext_lazy("reason.merge", "We said no because two accounts cannot become one in this way."),
+    ),
     "evidence.type": pgettext_lazy(
         "reason.evidence.type", "We said no because the file was not a PDF, JPEG or PNG."
     ),

@@ -41,6 +41,8 @@ OWN_PAGES = (
         Action.APPROVE_EXPORTS,
     ),
     ("activation/", "activation_codes.page", "activation", Action.HAND_OUT_CODE),
+    ("merges/", "merge_pages.merges", "merges", Action.MERGE),
+    ("merges/<uuid:proposal_id>/", "merge_pages.merge", "merge", Action.MERGE),
     ("people/", "legal_pages.people", "people", Action.REVIEW_HELPERS),
     ("people/<uuid:patient_id>/", "legal_pages.person", "legal", Action.REVIEW_HELPERS),
     ("log/", "cases.log_search_page", "log-search", Action.INVESTIGATE),

@@ -188,6 +188,7 @@ CELERY_BEAT_SCHEDULE = {
     "consents-expire": {"task": "consent.tasks.expire_due", "schedule": 30.0},
     "events-send": {"task": "smart.tasks.send_events", "schedule": 10.0},
     "helpers-expire": {"task": "consent.tasks.expire_helpers", "schedule": 3600.0},
+    "accounts-merge": {"task": "consent.tasks.merge_agreed", "schedule": 3600.0},
     "evidence-destroy": {"task": "consent.tasks.destroy_evidence", "schedule": 3600.0},
     "accounts-close": {"task": "consent.tasks.close_accounts", "schedule": 3600.0},
     "birthdays-tell": {"task": "consent.tasks.tell_of_birthdays", "schedule": 24 * 3600.0},

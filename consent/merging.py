@@ -116,17 +116,14 @@ def _merge(actor: "User", kept_id: uuid.UUID, merged_id: uuid.UUID, reason: str)
     return kept
 
 
-def _check(actor: "User", kept: Patient, merged: Patient) -> None:
+def check_records(actor: "User", kept: Patient, merged: Patient) -> None:
+    """Whether the two can be one at all, whoever signs in to them. Raises Refused."""
     if not identities.may_decide(actor):
         raise Refused("role.not-allowed", "Only privacy staff and administrators merge patients.")
     if kept == merged:
         raise Refused("merge.self", "A patient cannot be merged into themself.")
     if kept.merged_into_id or merged.merged_into_id:
         raise Refused("merge.tombstone", "One of the two was merged already. Name the one who was kept.")
-    if merged.user_id and kept.user_id:
-        raise Refused("merge.accounts", "Both sign in. Close one of the accounts first, then merge.")
-    if merged.user_id:
-        raise Refused("merge.accounts", "The one to be merged away signs in. Keep that one instead.")
     both = set(kept.identities.values_list("source", flat=True)) & set(
         merged.identities.values_list("source", flat=True)
     )
@@ -135,6 +132,14 @@ def _check(actor: "User", kept: Patient, merged: Patient) -> None:
             "merge.same-source",
             f"Both have a record at {', '.join(sorted(both))}. Have that EHR merge its two first.",
         )
+
+
+def _check(actor: "User", kept: Patient, merged: Patient) -> None:
+    check_records(actor, kept, merged)
+    if merged.user_id and kept.user_id:
+        raise Refused("merge.accounts", "Both sign in. Propose it to them on the console: they both agree.")
+    if merged.user_id:
+        raise Refused("merge.accounts", "The one to be merged away signs in. Keep that one instead.")
 
 
 def _narrow(kept: Patient, act: Act) -> bool:

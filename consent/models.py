@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from consent.decision import Provision, ProvisionType
 from consent.emergency_models import EmergencyAccess
+from consent.merge_models import MergeProposal
 from consent.provisions import read_back
 from consent.rule_changes import RulesInForce
 from consent.valuesets import LabelledCode, ValueSetRelease
@@ -22,6 +23,7 @@ __all__ = [
     "EmergencyAccess",
     "Epoch",
     "LabelledCode",
+    "MergeProposal",
     "RulesInForce",
     "ValueSetRelease",
 ]

@@ -1,6 +1,6 @@
 from celery import shared_task
 
-from consent import birthdays, commands, evidence, helping, leaving
+from consent import birthdays, commands, evidence, helping, leaving, merge_proposals
 
 
 @shared_task
@@ -31,3 +31,9 @@ def tell_of_birthdays() -> None:
 def destroy_evidence() -> None:
     """Destroy the papers of requests to help that were answered long enough ago. Safe to run twice."""
     evidence.destroy_due()
+
+
+@shared_task
+def merge_agreed() -> None:
+    """Make one of two accounts where both agreed; end what nobody answered. Safe to run twice."""
+    merge_proposals.make_due()

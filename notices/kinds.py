@@ -332,6 +332,41 @@ KINDS = {
         ),
         path="/settings/security/",
     ),
+    "accounts_one": Kind(
+        pgettext_lazy("notice.accounts_one.subject", "Do you have two accounts?"),
+        pgettext_lazy(
+            "notice.accounts_one.body",
+            "Your clinic thinks that you have two accounts. Sign in to say yes or no. "
+            "Nothing changes until both accounts say yes.",
+        ),
+        pgettext_lazy(
+            "notice.accounts_one.line", "Your clinic thinks that you have two accounts. Say yes or no."
+        ),
+        path="/settings/one-account/",
+    ),
+    "accounts_one_soon": Kind(
+        pgettext_lazy("notice.accounts_one_soon.subject", "Two accounts become one in 3 days"),
+        pgettext_lazy(
+            "notice.accounts_one_soon.body",
+            "It was said that two accounts are yours. In 3 days they become one. "
+            "If this is wrong, sign in and stop it.",
+        ),
+        pgettext_lazy(
+            "notice.accounts_one_soon.line", "Two accounts become one in 3 days. If this is wrong, stop it."
+        ),
+        path="/settings/one-account/",
+    ),
+    "accounts_one_over": Kind(
+        pgettext_lazy("notice.accounts_one_over.subject", "Two accounts stay two"),
+        pgettext_lazy(
+            "notice.accounts_one_over.body",
+            "Your clinic asked if you have two accounts. It was not agreed. Nothing changed.",
+        ),
+        pgettext_lazy(
+            "notice.accounts_one_over.line", "Your clinic asked about two accounts. Nothing changed."
+        ),
+        path="/activity/",
+    ),
     "legal_changed": Kind(
         pgettext_lazy("notice.legal_changed.subject", "A change to who can act for you"),
         pgettext_lazy(

@@ -33,6 +33,7 @@ ABOUT_TO: Mapping[Action, Promise] = {
     Action.ELEVATION: pgettext_lazy(
         "stepup.elevation", "You are about to see more than your work needs each day."
     ),
+    Action.MERGE: pgettext_lazy("stepup.merge", "You are about to say that two accounts are one person's."),
     Action.LEGAL: pgettext_lazy(
         "stepup.legal-status", "You are about to change what decides who can act for a patient."
     ),
