@@ -62,6 +62,7 @@ STAFF = (
         ("clinician",),
     ),
     (Login("cora@demo.example", "Cora Lind", "compliance: the console at /admin/"), ("compliance",)),
+    (Login("bill@demo.example", "Bill Ward", "billing: plans and bills at /billing/"), ("billing",)),
     (Login("sam@demo.example", "Sam Park", "support: the desk at /support/"), ("support",)),
     (
         Login(

@@ -82,6 +82,7 @@ def test_staff_have_their_roles_and_nobody_is_superuser():
     assert set(rows) == {
         ("dr.osei@demo.example", "clinician", "Practitioner/dr-osei"),
         ("cora@demo.example", "compliance", ""),
+        ("bill@demo.example", "billing", ""),
         ("sam@demo.example", "support", ""),
         ("ada@demo.example", "administrator", ""),
         ("ada@demo.example", "app_reviewer", ""),
