@@ -39,6 +39,7 @@ class User(AbstractBaseUser, PermissionsMixin):  # type: ignore[django-manager-m
     name = models.CharField(max_length=200)
     language = models.CharField(max_length=5, choices=settings.LANGUAGES, default="en")
     time_zone = models.CharField(max_length=50, blank=True)  # empty: the clinic's
+    asks_first = models.BooleanField(default=False)  # before results that no clinician has looked at
     is_active = models.BooleanField(default=True)
     # Fewer than `passwords.ALONE` characters: only beside a second factor.
     has_short_password = models.BooleanField(default=False)
@@ -56,6 +57,7 @@ class User(AbstractBaseUser, PermissionsMixin):  # type: ignore[django-manager-m
             "id",
             "language",
             "time_zone",
+            "asks_first",
             "is_active",
             "closes_at",
             "has_short_password",

@@ -81,6 +81,9 @@ class Result:
     note: str
     parts: tuple["Result", ...]  # components, such as the two numbers of a blood pressure
     ucum: str = ""  # the unit's code in UCUM, where there is one
+    is_of_a_lab: bool = False
+    is_signed: bool = False  # a person of the clinic stands in it, as performer or by a note
+    is_held: bool = False  # the reader wants to be asked first: `portal.ask_first`
     origin: WhereFrom = ALONE
 
     @property
@@ -192,7 +195,15 @@ def read(resource: Any) -> Result:
         note=fhir.text(resource, "note", "text"),
         parts=parts,
         ucum=_ucum(resource),
+        is_of_a_lab=any("laboratory" in fhir.codes(item) for item in fhir.objects(resource, "category")),
+        is_signed=bool(fhir.objects(resource, "note"))
+        or any(map(_is_person, fhir.objects(resource, "performer"))),
     )
+
+
+def _is_person(reference: Any) -> bool:
+    kind = fhir.text(reference, "type") or fhir.text(reference, "reference").rpartition("/")[0]
+    return kind.rpartition("/")[2] in ("Practitioner", "PractitionerRole", "CareTeam")
 
 
 def _ucum(resource: Any) -> str:

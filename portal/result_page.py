@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import compress
+from operator import not_
 
 from django.utils.safestring import SafeString
 from django.utils.translation import pgettext
@@ -152,7 +154,8 @@ def _list_row(result: Result, results: Sequence[Result]) -> ListRow:
 
 
 def folded(rows: Sequence[ListRow]) -> tuple[list[ListRow], list[ListRow]]:
-    """(open, behind a click): of a long report, only what is outside the usual range stays open."""
+    """(open, behind a click): of a long report, only what is outside the usual range, or held, stays open."""
     if len(rows) <= LONGEST_OPEN:
         return list(rows), []
-    return [row for row in rows if row.result.is_outside], [row for row in rows if not row.result.is_outside]
+    is_open = [row.result.is_outside or row.result.is_held for row in rows]
+    return list(compress(rows, is_open)), list(compress(rows, map(not_, is_open)))

@@ -33,6 +33,10 @@ class Report:
         return sum(result.is_outside for result in self.results)
 
     @property
+    def held_count(self) -> int:
+        return sum(result.is_held for result in self.results)
+
+    @property
     def urgent_count(self) -> int:
         return sum(result.is_urgent for result in self.results)
 
@@ -106,7 +110,7 @@ def series(results: Iterable[Result], code: str) -> list[Result]:
     """All results of one code, newest first as they came; a part of a panel takes the panel's date."""
     found = []
     for result in results:
-        if result.code == code:
+        if result.code == code and not result.is_held:
             found.append(result)
         found += [
             replace(

@@ -71,9 +71,9 @@ class LanguageForm(forms.Form):
 
 
 class NoticesForm(forms.Form):
-    """One choice for each topic; its initial values are what holds."""
+    """One choice for each topic, and whether to ask before new results; its initial values are what holds."""
 
-    def __init__(self, data: Any, *, standing: Mapping[Topic, Delivery]) -> None:
+    def __init__(self, data: Any, *, standing: Mapping[Topic, Delivery], asks_first: bool) -> None:
         super().__init__(data)
         for topic in DEFAULTS:
             label, what = TOPICS[topic]
@@ -84,7 +84,16 @@ class NoticesForm(forms.Form):
                 initial=standing[topic],
                 widget=forms.RadioSelect,
             )
+        self.fields["asks_first"] = forms.BooleanField(
+            label=pgettext_lazy("ask_first", "Ask me before you show a new test result"),
+            help_text=pgettext_lazy(
+                "ask_first.what",
+                "We ask about results of the last 14 days that no one at your clinic seems to have seen.",
+            ),
+            required=False,
+            initial=asks_first,
+        )
 
     @property
     def wanted(self) -> dict[Topic, Delivery]:
-        return {Topic(name): Delivery(value) for name, value in self.cleaned_data.items()}
+        return {topic: Delivery(self.cleaned_data[topic.value]) for topic in DEFAULTS}

@@ -54,6 +54,7 @@ urlpatterns = [
     path("results/report/<str:report_id>/", results.lab_report, name="report"),
     path("results/trend/<str:code>/", results.trend, name="trend"),
     path("results/<str:result_id>/", results.result, name="result"),
+    path("results/<str:result_id>/show/", results.result_show, name="result-show"),
     path("vitals/", results.vitals, name="vitals"),
     path("medicines/", records.medicines, name="medicines"),
     path("allergies/", records.allergies, name="allergies"),

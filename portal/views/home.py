@@ -18,7 +18,7 @@ from consent import helper_rights
 from consent.models import Consent
 from consent.vocabulary import Category
 from exports.models import ExportJob
-from portal import acting, drafts, helper_words, observations, recipients, rows, todo
+from portal import acting, ask_first, drafts, helper_words, recipients, rows, todo
 from portal.consent_facts import OPEN, SHARED, name_of
 from portal.guards import PatientRequest, anyone, record_required, roles_of
 from portal.loading import Loaded, Wanted, load
@@ -128,7 +128,7 @@ def _actions(request: PatientRequest, loaded: Loaded, consents: list[Consent]) -
     ready = list(request.patient.export_jobs.filter(expires_at__gt=now, status__in=todo.READY))
     return [
         *todo.from_emergencies(request.patient.emergency_views.filter(opened_at__gt=now - todo.NEW)[:1]),
-        *todo.from_results(observations.read_all(new), now),
+        *todo.from_results(ask_first.read_all(request, new), now),
         *todo.from_consents([c for c in consents if c.period_end and c.is_active], now),
         *todo.from_jobs(ready, now, _saved(request, ready)),
         *todo.from_commands(request.patient.write_commands.filter(status="sent_back")),

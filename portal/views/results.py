@@ -4,17 +4,17 @@ from dataclasses import replace
 
 from django.core.paginator import Paginator
 from django.http import Http404, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.utils.translation import pgettext_lazy
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_GET, require_POST
 
 from fhirproxy.reading import LOINC
-from portal import observations, plain_names, records
+from portal import ask_first, observations, plain_names, records
 from portal.combining import Item, Shown
 from portal.guards import PatientRequest, record_required
 from portal.lab_words import PROGRESS
 from portal.loading import Loaded, Wanted, load, needs_records, state_of_item
-from portal.observations import Progress
+from portal.observations import Progress, Result
 from portal.pages import page
 from portal.records import LAB_REPORTS, LABORATORY, VITAL_SIGNS
 from portal.result_page import folded, list_rows, panels
@@ -42,7 +42,7 @@ def results(request: PatientRequest) -> HttpResponse:
         Wanted("Observation", RESULTS, LABORATORY),
         Wanted("DiagnosticReport", REPORTS, LAB_REPORTS),
     )
-    found = observations.read_all(loaded.found[0])
+    found = ask_first.read_all(request, *loaded.found)
     shown = Paginator(grouped(loaded.found[1], found), GROUPS_ON_A_PAGE).get_page(request.GET.get("page"))
     context = {
         "title": RESULTS,
@@ -59,7 +59,7 @@ def results(request: PatientRequest) -> HttpResponse:
 def vitals(request: PatientRequest) -> HttpResponse:
     """The newest of each measure; its page has the others."""
     loaded = load(request, Wanted("Observation", VITALS, VITAL_SIGNS))
-    found = observations.read_all(loaded.found[0])
+    found = ask_first.read_all(request, loaded.found[0])
     context = {"title": VITALS, "state": loaded.state, "rows": list_rows(newest_of_each(found), found)}
     return render(request, "portal/vitals.html", context, status=loaded.status)
 
@@ -71,7 +71,7 @@ def vitals(request: PatientRequest) -> HttpResponse:
 def lab_report(request: PatientRequest, report_id: str) -> HttpResponse:
     item, at = records.item(request, "DiagnosticReport", report_id)
     loaded = _needed(load(request, Wanted("Observation", RESULTS, LABORATORY)))
-    found = observations.read_all(loaded.found[0])
+    found = ask_first.read_all(request, loaded.found[0], [Shown(item)])
     one = report(item.resource, found, where_from(Shown(item)))
     if one.progress == Progress.WITHDRAWN:
         raise Http404
@@ -90,9 +90,11 @@ def result(request: PatientRequest, result_id: str) -> HttpResponse:
     if one.progress == Progress.WITHDRAWN:
         raise Http404
     loaded = _same_code(request, one.code) if one.code else None
-    found = observations.read_all(loaded.found[0]) if loaded else []
+    found = ask_first.read_all(request, loaded.found[0]) if loaded else []
     group = _group_of(item, loaded)
     one = replace(one, id=item.address, origin=where_from(group))
+    if _is_held(request, one):
+        return render(request, "portal/result_ask.html", {"result": one})
     context = {
         "result": one,
         "progress": PROGRESS[one.progress],
@@ -109,7 +111,9 @@ def result(request: PatientRequest, result_id: str) -> HttpResponse:
 def trend(request: PatientRequest, code: str) -> HttpResponse:
     """All results of one code; the newest speaks for the name."""
     loaded = _needed(_same_code(request, code))
-    found = [one for one in observations.read_all(loaded.found[0]) if one.code == code]
+    found = [
+        one for one in ask_first.read_all(request, loaded.found[0]) if one.code == code and not one.is_held
+    ]
     if not found:
         raise Http404
     context = {
@@ -118,6 +122,25 @@ def trend(request: PatientRequest, code: str) -> HttpResponse:
         "state": loaded.state,
     }
     return render(request, "portal/trend.html", context)
+
+
+@page("result-show", reads=("Observation",))
+@require_POST
+@record_required
+@needs_records
+def result_show(request: PatientRequest, result_id: str) -> HttpResponse:
+    """The answer to "ask me first": yes, for this result."""
+    records.item(request, "Observation", result_id)
+    ask_first.agree(request, [result_id])
+    return redirect("portal:result", result_id)
+
+
+def _is_held(request: PatientRequest, result: Result) -> bool:
+    """Reports, which may say that somebody looked, are read only where it matters."""
+    if not ask_first.as_asked(request, result).is_held:
+        return False
+    reports = load(request, Wanted("DiagnosticReport", REPORTS, LAB_REPORTS)).found[0]
+    return not ask_first.signed(reports) & {*result.addresses}
 
 
 def _same_code(request: PatientRequest, code: str) -> Loaded:

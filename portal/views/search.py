@@ -13,7 +13,7 @@ from django.utils.functional import Promise
 from django.utils.translation import pgettext_lazy
 from django.views.decorators.http import require_http_methods
 
-from portal import insurance, observations, rows
+from portal import ask_first, insurance, rows
 from portal.guards import PatientRequest, record_required
 from portal.loading import Loaded, Wanted, load
 from portal.pages import page
@@ -82,12 +82,12 @@ def search(request: PatientRequest) -> HttpResponse:
     if not form.is_valid():
         return render(request, "portal/search.html", context, status=422 if form.errors else 200)
     loaded = load(request, *WANTED)
-    hits = matching(_hits(loaded), words_of(form.cleaned_data["words"]))
+    hits = matching(_hits(request, loaded), words_of(form.cleaned_data["words"]))
     context |= {"searched": True, "state": loaded.state, "hits": hits[:MOST], "more": len(hits) > MOST}
     return render(request, "portal/search.html", context, status=loaded.status)
 
 
-def _hits(loaded: Loaded) -> Iterator[Hit]:
+def _hits(request: PatientRequest, loaded: Loaded) -> Iterator[Hit]:
     """All that a page of records shows, as something that can be found."""
     found = iter(loaded.found)
     for label, name, reader in LISTS.values():
@@ -99,7 +99,7 @@ def _hits(loaded: Loaded) -> Iterator[Hit]:
     for row in rows.members(next(found)):
         yield Hit.of_row(row, CARE_TEAM, reverse("portal:care-team"))
     for label in (RESULTS, VITALS):
-        for result in newest_of_each(observations.read_all(next(found))):
+        for result in newest_of_each(ask_first.read_all(request, next(found))):
             yield Hit.of_result(result, label, reverse("portal:result", args=[result.id]))
 
 

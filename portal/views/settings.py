@@ -57,9 +57,13 @@ def told(request: HttpRequest) -> HttpResponse:
     """What is about safety is told at once whatever is chosen, and the page says so."""
     user = cast(User, request.user)
     recipient = f"User/{user.pk}"
-    form = NoticesForm(request.POST or None, standing=notices.preferences(recipient))
+    form = NoticesForm(
+        request.POST or None, standing=notices.preferences(recipient), asks_first=user.asks_first
+    )
     if request.method == "POST" and form.is_valid():
         notices.prefer(recipient, form.wanted)
+        user.asks_first = form.cleaned_data["asks_first"]
+        user.save(update_fields=["asks_first"])
         messages.success(request, pgettext("settings.saved", "Your settings are saved."))
         return redirect("portal:settings-notices")
     context = {

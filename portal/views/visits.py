@@ -7,7 +7,7 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_GET
 
-from portal import observations, records, rows, visits
+from portal import ask_first, records, rows, visits
 from portal.combining import Shown
 from portal.guards import PatientRequest, record_required
 from portal.loading import Wanted, load, needs_records, state_of_item
@@ -35,12 +35,12 @@ def visit(request: PatientRequest, visit_id: str) -> HttpResponse:
         raise Http404
     loaded = load(request, Wanted("DocumentReference", DOCUMENTS), Wanted("Observation", RESULTS, LABORATORY))
     belonging = visits.Belonging.to(item)
-    results = observations.read_all(belonging.of(loaded.found[1]))
+    results = ask_first.read_all(request, belonging.of(loaded.found[1]))
     context = {
         "row": row,
         "lines": visits.about_visit(item.resource, str(row.name)),
         "documents": rows.rows_of(belonging.of(loaded.found[0]), rows.document),
-        "results": list_rows(results, observations.read_all(loaded.found[1])),
+        "results": list_rows(results, ask_first.read_all(request, loaded.found[1])),
         "state": state_of_item(request, item, at) or loaded.state,
         "is_whole": loaded.state.is_whole,
     }

@@ -4,8 +4,11 @@ import pytest
 from django.http import HttpResponse
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
+from accounts.models import User
 from demo.people import PASSWORD
+from tests import factories
 from tests.portal.browsing import SITE, browsing
 from tests.portal.looking import wrong_on
 
@@ -58,13 +61,24 @@ def pages(alice, client: Client) -> Pages:
         **{f"/visitor{path}": visitor.get(path) for path in VISITOR},
         "/visitor/wrong-password/": wrong,
         **{path: client.get(path) for path in inside},
+        **held(alice, client),
     }
+
+
+def held(alice, client: Client) -> Pages:
+    """A new result, and its place in the list, to one who wants to be asked first."""
+    factories.load_records(
+        factories.lab_result(alice.patient, "held", effectiveDateTime=timezone.now().isoformat())
+    )
+    User.objects.filter(pk=alice.pk).update(asks_first=True)
+    return {f"/held{path}": client.get(path) for path in ("/results/held/", "/results/")}
 
 
 @pytest.fixture
 def spanish(alice, client: Client) -> Pages:
     client.post("/language/", {"language": "es"})
-    return {path: client.get(path) for path in ("/", "/results/", "/results/alice-ldl-7/", "/more/")}
+    paths = ("/", "/results/", "/results/alice-ldl-7/", "/more/", "/settings/notices/")
+    return {path: client.get(path) for path in paths} | held(alice, client)
 
 
 def test_pages_are_accessible(pages):
