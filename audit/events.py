@@ -126,6 +126,8 @@ class EventType(StrEnum):
     INVESTIGATION_OPEN = "investigation:open"  # somebody asks about events, or looks into them
     INVESTIGATION_CHANGE = "investigation:change"
     INVESTIGATION_ANSWER = "investigation:answer"
+    ALERT_RAISE = "alert:raise"  # the monitor found something odd in the log
+    ALERT_CHANGE = "alert:change"
     DISCLOSURE_ASK = "disclosure:ask"  # for the accounting of disclosures, 45 CFR 164.528
     DISCLOSURE_ANSWER = "disclosure:answer"
     CLIENT_REGISTER = "client:register"  # an app, by a person or by itself (RFC 7591)
@@ -239,6 +241,8 @@ REQUIRED: Mapping[EventType, frozenset[str]] = {
             EventType.INVESTIGATION_OPEN,
             EventType.INVESTIGATION_CHANGE,
             EventType.INVESTIGATION_ANSWER,
+            EventType.ALERT_RAISE,
+            EventType.ALERT_CHANGE,
             EventType.DISCLOSURE_ASK,
             EventType.DISCLOSURE_ANSWER,
         ),

@@ -715,6 +715,16 @@ PHRASES: Mapping[EventType, Phrase] = {
         pgettext_lazy("activity.investigation-answer.you", "You answered a question about this list."),
         pgettext_lazy("activity.investigation-answer.other", "{who} answered your question about this list."),
     ),
+    EventType.ALERT_RAISE: _only(
+        pgettext_lazy("activity.alert-raise.you", "You reported an unusual use of records."),
+        pgettext_lazy("activity.alert-raise.other", "{who} found an unusual use of records."),
+    ),
+    EventType.ALERT_CHANGE: Phrase(
+        pgettext_lazy("activity.alert-change.you", "You checked an unusual use of records."),
+        pgettext_lazy("activity.alert-change.other", "{who} checked an unusual use of your records."),
+        pgettext_lazy("activity.alert-change.you-tried", "You tried to check what you did yourself."),
+        pgettext_lazy("activity.alert-change.other-tried", "{who} tried to check what they did themselves."),
+    ),
     EventType.DISCLOSURE_ASK: _only(
         pgettext_lazy(
             "activity.disclosure-ask.you", "You asked for a list of who got your records from the clinic."

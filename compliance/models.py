@@ -11,6 +11,8 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
+from compliance.monitoring import models as monitoring  # noqa: F401  Django finds its tables here
+
 
 class Investigation(models.Model):
     """Somebody does not know an event, or an alert or a search showed some that ask for a closer look."""

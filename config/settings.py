@@ -204,6 +204,8 @@ CELERY_BEAT_SCHEDULE = {
     "audit-anchor": {"task": "audit.tasks.anchor", "schedule": 10.0},
     "audit-monitor": {"task": "audit.tasks.monitor", "schedule": 60.0},
     "audit-verify": {"task": "audit.tasks.verify_all", "schedule": 24 * 3600.0},
+    "monitor-watch": {"task": "compliance.tasks.watch", "schedule": 30.0},
+    "monitor-sweep": {"task": "compliance.tasks.sweep_windows", "schedule": 24 * 3600.0},
     "audit-prune": {"task": "audit.tasks.prune", "schedule": 3600.0},
 }
 
@@ -311,6 +313,8 @@ ENCOUNTER_HOURS_BEFORE = env.number("ENCOUNTER_HOURS_BEFORE", 72)  # a clinician
 ENCOUNTER_HOURS_AFTER = env.number("ENCOUNTER_HOURS_AFTER", 336)  # and whom they saw
 # Whose record a clinician opens with a reason only, though they treat them (accounts/closeness.py).
 CLOSE_RECORDS = frozenset(env.listing("CLOSE_RECORDS", "family,colleague"))
+# Detectors (compliance/monitoring/detectors.toml) whose alert does at once what the table says.
+MONITOR_ACTIONS = frozenset(env.listing("MONITOR_ACTIONS"))
 EMERGENCY_MINUTES = env.number("EMERGENCY_MINUTES", 15)  # that a view in an emergency runs
 CLINICIAN_CHECK = "fhirproxy.treating.treats"  # whether a clinician treats a patient now
 SMART_BASE_CHECK = "fhirproxy.brands.is_base"  # which FHIR bases are ours,

@@ -133,6 +133,18 @@ KINDS = {
         path="/activity/questions/",
         topic=Topic.ANSWERS,
     ),
+    "use_checked": Kind(
+        pgettext_lazy("notice.use_checked.subject", "We are looking at who used your record"),
+        pgettext_lazy(
+            "notice.use_checked.body",
+            "We saw something unusual and are checking it. You do not have to do anything. "
+            "Sign in to see who used your record.",
+        ),
+        pgettext_lazy(
+            "notice.use_checked.line", "We are checking an unusual use of your record. See your activity."
+        ),
+        path="/activity/",
+    ),
     "log_alarm": Kind(
         pgettext_lazy("notice.log_alarm.subject", "The audit log needs you now"),
         pgettext_lazy(
