@@ -50,12 +50,17 @@ OWN_PAGES = (
     ("cases/<uuid:case_id>/", "cases.case", "case", Action.INVESTIGATE),
     ("cases/<uuid:case_id>/change/", "cases.case_change", "case-change", Action.INVESTIGATE),
     ("cases/<uuid:case_id>/pack/", "cases.case_pack", "case-pack", Action.INVESTIGATE),
+    ("alerts/", "monitoring.pages.alert_list", "alerts", Action.INVESTIGATE),
+    ("alerts/<uuid:alert_id>/", "monitoring.pages.alert_page", "alert", Action.INVESTIGATE),
+    ("alerts/<uuid:alert_id>/change/", "monitoring.pages.alert_change", "alert-change", Action.INVESTIGATE),
+    ("detectors/", "monitoring.pages.detector_list", "detectors", Action.INVESTIGATE),
     ("disclosures/", "cases.disclosure_queue", "disclosures", Action.DISCLOSURES),
     ("disclosures/<uuid:asked_id>/", "cases.disclosure", "disclosure", Action.DISCLOSURES),
     ("watched/", "watched.page", "watched", Action.WATCH_RECORD),
     ("emergencies/", "emergency_pages.queue", "emergency-views", Action.REVIEW_EMERGENCY),
     ("emergencies/<uuid:view_id>/", "emergency_pages.view", "emergency-view", Action.REVIEW_EMERGENCY),
 )
+WAITING_ALERTS = "compliance.monitoring.pages.waiting_count"  # its module asks for the site, as all pages do
 A_PATIENT = re.compile(r"Patient/[0-9a-f-]{36}")
 
 
@@ -86,7 +91,9 @@ class Console(admin.AdminSite):
         """The start page: what this person may do here, and what is overdue."""
         may = {action.value: self.may(request, action) for action in Action}
         late = emergencies.late_count() if may[Action.REVIEW_EMERGENCY] else 0
-        return super().index(request, (extra_context or {}) | {"may": may, "late_views": late})
+        waiting = import_string(WAITING_ALERTS)() if may[Action.INVESTIGATE] else 0
+        told = {"may": may, "late_views": late, "waiting_alerts": waiting}
+        return super().index(request, (extra_context or {}) | told)
 
     def admin_view(self, view: Any, cacheable: bool = False, action: Action = Action.CONSOLE) -> Any:
         """The guard of every page here: sign-in, role, and a row in the log before anything is read."""

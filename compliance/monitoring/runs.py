@@ -36,7 +36,10 @@ def run(*, limit: int = BATCH, by_log: bool = False) -> int:
         cursor.ran_at = timezone.now()
         now = (cursor.log_at if by_log else None) or cursor.ran_at
         windows = _windows(batch, now) if batch else []
-        found = [*_judged(w for w in windows if w.starts_at > now - PAST), *standing.findings(now)]
+        found = [
+            *_judged(w for w in windows if w.starts_at > now - PAST),
+            *standing.findings(now, log=not by_log),
+        ]
         alerts.take_in(found, now)
         tallies.learn(now)
         read = batch.seq - cursor.seq if batch else 0

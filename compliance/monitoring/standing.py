@@ -15,9 +15,9 @@ LATE = 60.0  # seconds that an event may wait for its place
 MOST = 200
 
 
-def findings(now: datetime) -> list[Finding]:
-    """Two statements."""
-    return [*_unreviewed(now), *_late_log(now)]
+def findings(now: datetime, *, log: bool) -> list[Finding]:
+    """Two statements. A log of made-up days (`log` is false) is late by our clock, and need not be told."""
+    return [*_unreviewed(now), *(_late_log(now) if log else ())]
 
 
 def _unreviewed(now: datetime) -> Iterator[Finding]:

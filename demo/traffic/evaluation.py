@@ -56,7 +56,9 @@ def score(planted: Sequence[Planted], alerts: Sequence[Alert]) -> dict[str, Scor
 
 
 def _is_about(alert: Alert, piece: Planted) -> bool:
-    same = alert.subject == piece.subject
+    # Of everybody's use of an endpoint, or of the patients of a cohort, it is about whoever was odd then.
+    of_all = alert.kind in ("endpoint", "cohort") and alert.detector == piece.detector
+    same = alert.subject == piece.subject or of_all
     return same and alert.raised_at <= piece.last_at + AFTER and alert.found_at >= piece.first_at
 
 
