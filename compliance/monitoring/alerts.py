@@ -52,9 +52,9 @@ def take_in(found: Iterable[Finding], now: datetime) -> list[Alert]:
         there[_key(alert)] = alert
     grown = []
     for key, finding in latest.items():
-        alert = there.get(key)
-        if alert and alert.status == Status.OPEN and _grow(alert, finding, now):
-            grown.append(alert)
+        known = there.get(key)
+        if known and known.status == Status.OPEN and _grow(known, finding, now):
+            grown.append(known)
     Alert.objects.bulk_update(
         grown,
         ["starts_at", "count", "limit", "against", "mean", "windows", "events", "found_count", "found_at"],

@@ -30,7 +30,7 @@ WITHOUT_EVENT = """
 SELECT l.event_id FROM log_leaf l
  WHERE l.seq >= %s AND l.seq <= %s AND NOT EXISTS (SELECT FROM audit_event e WHERE e.id = l.event_id)
 """
-MONTHS = "SELECT to_regclass(%s) IS NOT NULL"
+KEPT = "SELECT EXISTS (SELECT FROM unnest(%s::text[]) month WHERE to_regclass(month) IS NOT NULL)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +78,9 @@ def _is_missing(first: int, last: int) -> bool:
     """Whether an event is gone from a month that is kept; months go as a whole when their time is over."""
     with connection.cursor() as database:
         database.execute(WITHOUT_EVENT, [first, last])
-        months = {f"audit_event_{written_at(event_id):%Y_%m}" for (event_id,) in database.fetchall()}
-        for month in months:
-            database.execute(MONTHS, [month])
-            if database.fetchone()[0]:
-                return True
-    return False
+        try:
+            months = {f"audit_event_{written_at(event_id):%Y_%m}" for (event_id,) in database.fetchall()}
+        except OverflowError:  # an id that we never made
+            return True
+        database.execute(KEPT, [list(months)])
+        return bool(database.fetchone()[0])

@@ -4,6 +4,7 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import connection
 from django.db.models import Q
@@ -53,7 +54,7 @@ def add(marked: Marked) -> list[Window]:
         if mark.once:
             once.setdefault((mark.measure, mark.kind, mark.subject, starts_at, mark.once), str(seen.id))
             continue
-        key = (mark.measure, mark.kind, mark.subject, mark.about, starts_at)
+        key: Key = (mark.measure, mark.kind, mark.subject, mark.about, starts_at)
         counts[key] += mark.amount
         events[key].append(str(seen.id))
     for measure, kind, subject, starts_at, event in _first_times(once):
@@ -73,7 +74,7 @@ def _first_times(
     return [(m, k, s, at, once[m, k, s, at, what]) for m, k, s, at, what in _returned(ONCE, rows)]
 
 
-def _returned(statement: str, rows: Sequence[Mapping[str, object]]) -> list[tuple]:  # type: ignore[type-arg]
+def _returned(statement: str, rows: Sequence[Mapping[str, object]]) -> list[tuple[Any, ...]]:
     if not rows:
         return []
     with connection.cursor() as cursor:
@@ -87,11 +88,11 @@ def _tally(key: Key, count: int, events: list[str]) -> dict[str, object]:
     return said | {"count": count, "events": events}
 
 
-def _text(value: str | datetime) -> str:
-    return value if isinstance(value, str) else value.isoformat()
+def _text(value: object) -> str:
+    return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
-def _window(row: tuple) -> Window:  # type: ignore[type-arg]
+def _window(row: tuple[Any, ...]) -> Window:
     measure, kind, subject, about, starts_at, count, events = row
     return Window(
         measure=measure,

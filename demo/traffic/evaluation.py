@@ -71,7 +71,7 @@ def markdown(scores: dict[str, Score]) -> Iterable[str]:
     yield "| Detector | Planted | Found | Recall | Alerts | Of it | Of other | False | Precision | Delay |"
     yield "|---|---|---|---|---|---|---|---|---|---|"
     for name, own in [*scores.items(), ("all", _sum(scores.values()))]:
-        delay = _hours(median(own.delays)) if own.delays else "–"
+        delay = _told(median(d.total_seconds() for d in own.delays)) if own.delays else "–"
         yield (
             f"| {name} | {own.planted} | {own.found} | {_share(own.recall)} | {own.alerts} | {own.right} "
             f"| {own.other} | {own.wrong} | {_share(own.precision)} | {delay} |"
@@ -92,6 +92,6 @@ def _share(value: float | None) -> str:
     return "–" if value is None else f"{value:.2f}"
 
 
-def _hours(delay: timedelta) -> str:
-    minutes = round(delay.total_seconds() / 60)
+def _told(seconds: float) -> str:
+    minutes = round(seconds / 60)
     return f"{minutes} min" if minutes < 180 else f"{minutes / 60:.1f} h"

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import rfc8785
 from django.db import connection, transaction
@@ -28,7 +29,7 @@ def write(events: Iterable[Event]) -> int:
     return len(rows)
 
 
-def _row(event: Event) -> list[object]:
+def _row(event: Event) -> list[Any]:
     validate(event.entry)
     values = {name: getattr(event.entry, name) for name in ENTRY_FIELDS}
     context = {"assurance": "internal"} | ({"network": event.network} if event.network else {})

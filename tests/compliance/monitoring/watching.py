@@ -1,6 +1,7 @@
 """Made-up days for the monitor: events of given moments, placed in the log as the sequencer places them.
 
 A test's own transaction never ends, so the sequencer would wait for it for ever; `place` does not wait.
+The days are those of the next month, so that what commands record today stands before all of them.
 """
 
 from datetime import datetime, timedelta
@@ -21,10 +22,10 @@ INSERT INTO log_leaf (seq, event_id, xid, leaf)
 SELECT (SELECT coalesce(max(seq), -1) FROM log_leaf) + row_number() OVER (ORDER BY e.xid, e.id),
        e.id, e.xid, e.leaf
   FROM audit_event e
- WHERE NOT EXISTS (SELECT FROM log_leaf l WHERE l.event_id = e.id)
+ WHERE e.recorded_at >= %s AND NOT EXISTS (SELECT FROM log_leaf l WHERE l.event_id = e.id)
 """
 ACME = "Client/acme"
-MONDAY = first_monday(timezone.localtime())
+MONDAY = first_monday(timezone.localtime() + timedelta(days=32))
 
 
 def at(day: int, hour: float = 10, seconds: float = 0) -> datetime:
@@ -53,7 +54,7 @@ def told(type: EventType, outcome: Outcome, when: datetime, **more) -> Event:
 
 def place() -> None:
     with connection.cursor() as cursor:
-        cursor.execute(PLACE)
+        cursor.execute(PLACE, [MONDAY])
 
 
 def watch(*parts: list[Event] | Event, limit: int = 100_000) -> list[Alert]:
