@@ -8,7 +8,7 @@ from django.db.models import Q
 from audit import invariants
 from compliance.emergencies import TO_REVIEW
 from compliance.monitoring.detectors import Against, Finding, Window, table
-from compliance.monitoring.measures import Mark, Measure, window_of
+from compliance.monitoring.measures import Measure, window_of
 from consent.emergency_models import EmergencyAccess
 
 LATE = 60.0  # seconds that an event may wait for its place
@@ -38,15 +38,11 @@ def _unreviewed(now: datetime) -> Iterator[Finding]:
 
 def _late_log(now: datetime) -> Iterator[Finding]:
     if invariants.longest_wait() > LATE:
-        yield _of_log("late", now)
+        yield of_log("late", now)
 
 
-def gap() -> Mark:
-    """Entries of the log and its events are not the same."""
-    return Mark(measure=Measure.LOG, kind="log", subject="System/log", about="gap")
-
-
-def _of_log(what: str, now: datetime) -> Finding:
+def of_log(what: str, now: datetime) -> Finding:
+    """The log itself: "late", or "gap" where its entries and its events are not the same."""
     window = Window(
         measure=Measure.LOG,
         kind="log",

@@ -7,6 +7,7 @@ from django.utils import timezone
 from accounts.models import Patient, RelatedPerson, StaffRole, User
 from audit.models import AuditEvent
 from compliance import disclosures, investigations
+from compliance.monitoring.models import Alert
 from consent import commands as consents
 from consent.emergency_models import EmergencyAccess
 from consent.versions import Act
@@ -68,6 +69,24 @@ def create_request(client: Client) -> AuthorizationRequest:
     kept = dict.fromkeys(names) | {"redirect_uri": REDIRECT, "state": "s", "code_challenge": "c" * 43}
     return AuthorizationRequest.objects.create(
         client=client, parameters=kept | {"scope": "patient/Observation.rs"}
+    )
+
+
+def create_alert(subject: str) -> Alert:
+    now = timezone.now()
+    return Alert.objects.create(
+        detector="denials",
+        severity="medium",
+        kind="client",
+        subject=subject,
+        starts_at=now,
+        count=60,
+        limit=40,
+        against="nothing",
+        mean=0,
+        windows=0,
+        raised_at=now,
+        found_at=now,
     )
 
 
@@ -142,6 +161,7 @@ def create_things(alice: User, client_id: str = "walk-app") -> dict[str, str]:
         "event_id": str(event.pk),
         "case_id": str(case.pk),
         "view_id": str(opened.pk),
+        "alert_id": str(create_alert(f"Client/{client_id}").pk),
         "asked_id": str(accounting.pk),
         "link_id": str(link.pk),
         "address": payload.Secret.unsealed(
