@@ -39,6 +39,7 @@ def run(*, limit: int = BATCH, by_log: bool = False) -> int:
         found = [
             *_judged(w for w in windows if w.starts_at > now - PAST),
             *standing.findings(now, log=not by_log),
+            *([standing.of_log("gap", now)] if batch and batch.gap else ()),
         ]
         alerts.take_in(found, now)
         tallies.learn(now)
@@ -69,8 +70,6 @@ def _cursor() -> Cursor | None:
 def _windows(batch: stream.Batch, now: datetime) -> list[Window]:
     around = surroundings.load(_named(batch.events), {seen.patient for seen in batch.events})
     marked = [(seen, mark) for seen in batch.events for mark in marks_of(seen, around)]
-    if batch.gap and batch.events:
-        marked.append((batch.events[-1], standing.gap()))
     around.keep()
     return tallies.add(marked)
 
