@@ -59,6 +59,8 @@ WHY_NOT: Mapping[Reason, Promise] = {
     Reason.OF_AGE: pgettext_lazy("viewer.no.of_age", "You are an adult now, and you choose who helps you."),
     Reason.HOLD: pgettext_lazy("viewer.no.hold", "Your clinic must check this first."),
     Reason.ROLE: pgettext_lazy("viewer.no.role", "This is not part of their work."),
+    Reason.MINIMUM: pgettext_lazy("viewer.no.minimum", "Their work does not need this kind of record."),
+    Reason.WATCHED: pgettext_lazy("viewer.no.watched", "They see this only after they say why."),
     Reason.CLIENT_SUSPENDED: pgettext_lazy(
         "viewer.no.suspended", "We are checking this app. It sees nothing until then."
     ),

@@ -121,6 +121,14 @@ def test_the_patient_sees_her_record_as_before(alice):
     assert gate.serve(requester, LABS).status == 200
 
 
+def test_the_patient_reads_that_her_care_team_has_to_say_why(client, alice):
+    client.force_login(alice.user)
+
+    page = client.get(f"/sharing/who/Observation/{factories.fhir_id(alice)}-ldl/").text
+
+    assert "They see this only after they say why." in page
+
+
 def test_A14_only_privacy_staff_say_so_and_not_of_their_own(alice, pia, osei):
     assert not watching.change(alice, watched=False, by=osei)
     alice.user.staff_roles.create(role="compliance")
