@@ -56,23 +56,21 @@ COMPARED: Mapping[str, Callable[[datetime, datetime], Q]] = {
 @views.answering
 def type_level(request: HttpRequest) -> HttpResponse:
     """Search by GET, or by POST to _search."""
-    if request.method not in ("GET", "POST") or (
-        request.method == "POST" and not request.path.endswith("/_search")
-    ):
-        raise Refusal(405, "The log is read here, and nothing else.", {"Allow": "GET"})
     return _answer(request, _asked)
 
 
 @csrf_exempt
 @views.answering
 def instance(request: HttpRequest, event_id: str) -> HttpResponse:
-    if request.method != "GET":
-        raise Refusal(405, "The log is read here, and nothing else.", {"Allow": "GET"})
-    return _answer(request, lambda _: Interaction("read", "AuditEvent", event_id))
+
+    def asked(request: HttpRequest) -> Interaction:
+        _check_manner(request, reads=request.method == "GET")
+        return Interaction("read", "AuditEvent", event_id)
+
+    return _answer(request, asked)
 
 
 def _answer(request: HttpRequest, asked: Callable[[HttpRequest], Interaction]) -> HttpResponse:
-    views.accepts_json(request)
     if _is_auditor(request):
         return views.http(_for_auditor(request, _asked_by_auditor(request, asked)))
     requester = consents.person_or_client(request)
@@ -81,8 +79,16 @@ def _answer(request: HttpRequest, asked: Callable[[HttpRequest], Interaction]) -
     return views.http(gate.serve(requester, interaction, answer=answer))
 
 
+def _check_manner(request: HttpRequest, *, reads: bool) -> None:
+    views.accepts_json(request)
+    if not reads:
+        raise Refusal(405, "The log is read here, and nothing else.", {"Allow": "GET"})
+
+
 def _asked(request: HttpRequest) -> Interaction:
     """The search that a request asks for. Raises Refusal for all that is not served."""
+    posted = request.method == "POST" and request.path.endswith("/_search")
+    _check_manner(request, reads=request.method == "GET" or posted)
     query = [(name, value) for name, value in views.query(request) if name != "_format"]
     for name, value in query:
         if name not in (*SEARCHED, *SHAPING):

@@ -18,6 +18,8 @@ from rest_framework.authentication import SessionAuthentication
 from rest_framework.exceptions import PermissionDenied
 
 from accounts import stepup
+from audit.events import EventType, Outcome
+from audit.log import Entry, record
 from consent import authority
 from consent.requester import Requester
 from fhirproxy import consent_changes, consent_reads, gate, views
@@ -40,8 +42,8 @@ def _view(**methods: Method) -> Callable[..., HttpResponseBase]:
     @csrf_exempt  # the token of the form is asked for in `person_or_client`, where a session opens this
     @views.answering
     def view(request: HttpRequest, **named: str) -> HttpResponse:
-        views.accepts_json(request)
         requester = person_or_client(request)
+        views.refusing(requester, lambda: views.accepts_json(request))
         interaction, answer = views.refusing(requester, lambda: _method(request, methods)(request, **named))
         views.refusing(requester, lambda: _prove(request, interaction))
         event = consent_changes.REFUSED if interaction.code in ("create", "update") else None
@@ -77,6 +79,14 @@ def person_or_client(request: HttpRequest) -> Requester:
         raise views.unauthorized("", "Sign in, or send an access token: Authorization: Bearer …")
     patient = getattr(request.user, "patient", None)
     if patient is None:
+        record(
+            Entry(
+                type=EventType.RECORD_REFUSE,
+                outcome=Outcome.DENY,
+                actor=f"User/{request.user.pk}",
+                reasons=("request.403",),
+            )
+        )
         raise Refusal(403, "This is for patients, about their own consents.")
     requester = authority.for_own_record(request.user, patient, timezone.now())
     views.refusing(requester, lambda: check_csrf(request))

@@ -68,9 +68,10 @@ def metadata(request: HttpRequest, source: str = "") -> HttpResponse:
 def fhir(request: HttpRequest, path: str, source: str = "") -> HttpResponse:
     """Every other address below the FHIR base."""
     raw = path.startswith("Binary/") and not _wants_json(request)
+    requester = bearer(request)
     if not raw:
-        accepts_json(request)
-    return answer(request, bearer(request), path, source, raw=raw)
+        refusing(requester, lambda: accepts_json(request))
+    return answer(request, requester, path, source, raw=raw)
 
 
 def answer(

@@ -14,6 +14,7 @@ from consent.models import Consent
 from fhirproxy import budgets
 from smart import tokens
 from smart.models import AccessToken
+from tests.audit import answers
 
 
 def issue(
@@ -33,6 +34,14 @@ def issue(
         authenticated_at=timezone.now() - signed_in,
     )
     return value
+
+
+@pytest.fixture(autouse=True)
+def _I1_of_each_answer(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    answers.without.clear()
+    monkeypatch.setattr(Browser, "request", answers.request)
+    yield
+    assert not answers.without, f"I1: nothing in the log says so: {answers.without}"
 
 
 @pytest.fixture
