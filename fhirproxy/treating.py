@@ -59,6 +59,26 @@ def is_known_to_treat(user: User, patient: Patient) -> bool:
     return bool(known & set(_team_of(practitioner, source)) or known & _seen_by(user, practitioner, source))
 
 
+def colleagues(patient: Patient) -> QuerySet[User]:
+    """Clinicians of the patient's care teams, as the EHR has them today, who may look after a proposal.
+
+    None where the EHR does not answer.
+    """
+    source = Source.primary()
+    today, found = timezone.localdate(), set()
+    for fhir_id in patient.identities.filter(source=source.slug).values_list("fhir_id", flat=True):
+        try:
+            params = (("patient", fhir_id), ("status", "active"))
+            for team in map(asking.decode, asking.pages(source, "CareTeam", params)):
+                names = {m.get("member", {}).get("reference", "") for m in team.get("participant", [])}
+                members = team.get("participant", [])
+                found |= {n for n in names if n and any(_is_on(m, n, today) for m in members)}
+        except EhrFailure:
+            continue
+    roles = StaffRole.objects.filter(role=StaffRole.Role.CLINICIAN, practitioner__in=found)
+    return User.objects.filter(is_active=True, pk__in=roles.values("user")).exclude(pk=patient.user_id)
+
+
 def _practitioner(user: User) -> str:
     """Their Practitioner in the EHR; empty for who is no clinician."""
     role = user.staff_roles.filter(role=StaffRole.Role.CLINICIAN).exclude(practitioner="").first()

@@ -99,22 +99,6 @@ class BloodPressureForm(forms.Form):
         return data
 
 
-class SendBackForm(forms.Form):
-    """Why a clinician does not add something; the patient reads these words."""
-
-    REASONS = (
-        ("value.unlikely", pgettext_lazy("review.unlikely", "The number looks wrong. Ask to measure again.")),
-        ("value.unclear", pgettext_lazy("review.unclear", "It is not clear how it was measured.")),
-        ("chart.has-it", pgettext_lazy("review.has_it", "The chart has this already.")),
-    )
-    reason = forms.ChoiceField(
-        label=pgettext_lazy("review.reason", "Why you send it back"),
-        choices=REASONS,
-        widget=forms.RadioSelect,
-        error_messages={"required": pgettext_lazy("review.reason_needed", "Choose a reason.")},
-    )
-
-
 class ActivityFilter(forms.Form):
     """Filters of the activity list, as a plain GET form. Own looks are many, so others come first."""
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from fhirproxy import reading
 from fhirproxy.served import SERVED
+from portal import element_words
 
 NOT_SHOWN = frozenset({"resourceType", "meta", "id"})
 
@@ -40,7 +41,8 @@ def _values(node: Any, path: str) -> Iterator[tuple[str, str]]:
     if isinstance(node, Mapping):
         for name, value in node.items():
             if path or name not in NOT_SHOWN:
-                yield from _values(value, f"{path}, {name}" if path else name)
+                word = element_words.words_of(name)
+                yield from _values(value, f"{path}, {word[:1].lower()}{word[1:]}" if path else word)
     elif isinstance(node, list):
         for position, value in enumerate(node, 1):
             yield from _values(value, f"{path} {position}" if len(node) > 1 else path)

@@ -184,9 +184,12 @@ urlpatterns = [
     path("review/emergency/", emergency.emergency, name="emergency"),
     path("review/chart/<uuid:patient_id>/", emergency.chart, name="chart"),
     path("review/chart/<uuid:patient_id>/end/", emergency.end, name="emergency-end"),
+    path("review/accept/", review.accept_many, name="review-accept-many"),
     path("review/<uuid:command_id>/", review.item, name="review-item"),
     path("review/<uuid:command_id>/accept/", review.accept, name="review-accept"),
     path("review/<uuid:command_id>/send-back/", review.send_back, name="review-send-back"),
+    path("review/<uuid:command_id>/pass-on/", review.pass_on, name="review-pass-on"),
+    path("review/<uuid:command_id>/settle/", review.settle, name="review-settle"),
     path("review/<uuid:command_id>/done/", review.done, name="review-done"),
     *([path("design/", design.design, name="design")] if settings.DEMO else []),
 ]

@@ -167,7 +167,7 @@ def _kind(row: dict[str, Any]) -> Kind:
         )
         made: dict[str, Any] = {
             "policy": Policy(row.pop("policy")),
-            "risk": RISKS[row.pop("risk")],
+            "risk": RISKS[row.pop("risk", "medium")],
             "others": OnConflict(row.pop("others")),
             "categories": frozenset(map(Category, row.pop("categories"))),
             "who": frozenset(row.pop("who")),

@@ -27,6 +27,7 @@ register = template.Library()
 register.filter("date_words", dates.date_words)
 register.filter("time_words", dates.time_words)
 register.filter("browser_words", browser_words)
+register.filter("can_go_in_bulk", lambda rows: [row for row in rows if row["bulk"]])
 register.filter("account_words", lambda code: account_state.WORDS.get(code, code))
 
 

@@ -1,7 +1,7 @@
-"""Clinicians' queue of proposed changes: what would change, and yes or no."""
+"""Clinicians' queue of proposed changes: what would change, and yes, partly, no, or somebody else."""
 
 import json
-from datetime import datetime
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -9,91 +9,150 @@ from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
-from django.utils.dateparse import parse_datetime
-from django.utils.translation import pgettext
+from django.utils.translation import npgettext, pgettext
 from django.views.decorators.http import require_GET, require_POST
 
-from accounts.models import Patient, User
 from audit.events import EventType
 from audit.log import Entry, Outcome, record
-from consent import authority, emergencies
+from consent import authority
 from consent.decision import Reason
 from consent.requester import Requester
 from consent.vocabulary import categories_of
 from fhirproxy import treating
 from fhirproxy.models import WriteCommand
-from fhirproxy.writes import commands, dispatch, why
+from fhirproxy.outcomes import EhrFailure
+from fhirproxy.writes import commands, dispatch, reviews
+from fhirproxy.writes.proposals import InvalidResource
 from fhirproxy.writes.states import WrongState
-from portal import proposed, records
-from portal.forms import SendBackForm
+from portal import review_page, review_queue
 from portal.guards import StaffRequest, clinician_required
 from portal.pages import page
-from portal.readings import pressures_of
+from portal.review_forms import AcceptForm, ConflictForm, PassOnForm, SendBackForm
 from portal.states import Kind
 
 MOST_ROWS = 100
-AWAITING = WriteCommand.Status.AWAITING_REVIEW
-BLOOD_PRESSURE = "http://loinc.org|85354-9"
+Status = WriteCommand.Status
 
 
 @page("review", reads=("WriteCommand",), purpose="TREAT", states=(Kind.FRESH, Kind.EMPTY))
 @require_GET
 @clinician_required
 def review(request: StaffRequest) -> HttpResponse:
-    """What waits for this clinician: proposals of the patients that they treat, oldest first."""
-    waiting = WriteCommand.objects.filter(
-        status=AWAITING, patient__in=treating.patients_of(request.user)
-    ).select_related("patient")
-    rows = list(waiting.order_by("created_at")[:MOST_ROWS])
+    """What waits for this clinician: proposals of the patients that they treat, as they chose to see it."""
+    waiting = review_queue.waiting(request.user)
+    form = review_queue.QueueForm(request.GET or None)
+    chosen = form.of(waiting, request.user)
+    rows = list(chosen[:MOST_ROWS])
     for row in {row.patient_id: row for row in rows}.values():
         _log_look(request, row)
-    context = {"rows": [_facts(row) for row in rows], "behind": _waits_behind_a_reason(request.user)}
+    context = {
+        "rows": [review_page.row(row, request.user) for row in rows],
+        "form": form,
+        "count": chosen.count(),
+        "figures": review_queue.figures(request.user, waiting),
+        "behind": review_queue.waits_behind_a_reason(request.user),
+    }
     return render(request, "portal/review.html", context)
 
 
-def _waits_behind_a_reason(user: User) -> bool:
-    """Whether something waits in a watched record that this clinician would open with a reason first."""
-    watched = Patient.objects.filter(watched_since__isnull=False, write_commands__status=AWAITING)
-    shut = watched.exclude(pk__in=emergencies.opened_by(user)).exclude(user=user).distinct()
-    return any(treating.is_known_to_treat(user, patient) for patient in shut)
-
-
-@page("review-item", reads=("WriteCommand", "Observation"), purpose="TREAT")
+@page(
+    "review-item",
+    reads=("WriteCommand", "Observation", "Provenance", "CareTeam"),
+    purpose="TREAT",
+    states=(Kind.FRESH, Kind.ERROR),
+)
 @require_GET
 @clinician_required
 def item(request: StaffRequest, command_id: UUID) -> HttpResponse:
     command, requester = _command(request, command_id)
-    context = {"row": _facts(command), "form": SendBackForm(), "waiting": command.status == AWAITING}
-    return render(request, "portal/review_item.html", context | _in_chart(requester))
+    return _page(request, command, requester)
 
 
 @require_POST
 @clinician_required
 def accept(request: StaffRequest, command_id: UUID) -> HttpResponse:
     command, requester = _command(request, command_id)
+    form = AcceptForm(command, reviews.parts(command), request.POST)
+    if not form.is_valid():
+        return _page(request, command, requester, 422, accept=form)
     try:
-        command = commands.approve(command, requester=requester, by=request.user)
+        command = reviews.approve(command, requester=requester, by=request.user, **form.cleaned_data)
     except WrongState:
         return _moved_on(request, command_id)
+    except InvalidResource as error:
+        text = pgettext("review.part_not_whole", "It cannot stand without this: {problem}")
+        form.add_error("leaving", text.format(problem=error))
+        return _page(request, command, requester, 422, accept=form)
     dispatch.send(command.id)
     return redirect("portal:review-done", command_id)
 
 
 @require_POST
 @clinician_required
+def accept_many(request: StaffRequest) -> HttpResponse:
+    """Those of the declared low-risk kinds that were ticked; each is decided on by itself."""
+    ids = [UUID(found) for found in request.POST.getlist("id") if _is_uuid(found)][:MOST_ROWS]
+    found = review_queue.waiting(request.user).filter(pk__in=ids)
+    done = 0
+    for command in filter(review_queue.may_go_in_bulk, found):
+        _log_look(request, command)
+        requester = _requester(request, command, treats=True)
+        try:
+            commands.approve(command, requester=requester, by=request.user)
+        except (WrongState, commands.NotAllowed):
+            continue
+        done += dispatch.send(command.id).status != Status.BLOCKED
+    said = npgettext("review.many.done", "%(count)d was accepted.", "%(count)d were accepted.", done) % {
+        "count": done
+    }
+    (messages.success if done == len(ids) else messages.warning)(request, said)
+    return redirect("portal:review")
+
+
+@require_POST
+@clinician_required
 def send_back(request: StaffRequest, command_id: UUID) -> HttpResponse:
     command, requester = _command(request, command_id)
-    form = SendBackForm(request.POST)
+    form = SendBackForm(command, request.POST)
     if not form.is_valid():
-        context = {"row": _facts(command), "form": form, "waiting": command.status == AWAITING}
-        context |= _in_chart(requester)
-        return render(request, "portal/review_item.html", context, status=422)
-    reason = form.cleaned_data["reason"]
+        return _page(request, command, requester, 422, back=form)
+    say_no = reviews.reject if form.is_final else reviews.send_back
+    act = partial(say_no, command, requester=requester, by=request.user, **form.cleaned_data)
+    return _done(request, command_id, act, "portal:review-done")
+
+
+@require_POST
+@clinician_required
+def pass_on(request: StaffRequest, command_id: UUID) -> HttpResponse:
+    command, requester = _command(request, command_id)
+    form = PassOnForm(command, review_page.colleagues(command, request.user), request.POST)
+    if not form.is_valid():
+        return _page(request, command, requester, 422, passing=form)
+    act = partial(reviews.pass_on, command, requester=requester, by=request.user, **form.cleaned_data)
+    return _done(request, command_id, act, "portal:review")
+
+
+@require_POST
+@clinician_required
+def settle(request: StaffRequest, command_id: UUID) -> HttpResponse:
+    """A conflict: take the proposal up to what the chart says now, by the sides that were chosen."""
+    command, requester = _command(request, command_id)
     try:
-        commands.send_back(command, requester=requester, by=request.user, reason=reason)
-    except WrongState:
-        return _moved_on(request, command_id)
-    return redirect("portal:review-done", command_id)
+        found, _ = reviews.compare(command)
+    except (EhrFailure, commands.NoTarget):
+        return _page(request, command, requester, 503)
+    form = ConflictForm(command, found, request.POST)
+    if not form.is_valid():
+        return _page(request, command, requester, 422, conflict=form)
+    act = partial(
+        reviews.rebase,
+        command,
+        requester=requester,
+        by=request.user,
+        choices=form.choices(),
+        seen=form.cleaned_data["seen"],
+    )
+    return _done(request, command_id, act, "portal:review-item")
 
 
 @page("review-done", reads=("WriteCommand",), purpose="TREAT", states=(Kind.FRESH, Kind.PENDING))
@@ -101,18 +160,43 @@ def send_back(request: StaffRequest, command_id: UUID) -> HttpResponse:
 @clinician_required
 def done(request: StaffRequest, command_id: UUID) -> HttpResponse:
     command, _ = _command(request, command_id)
-    return render(request, "portal/review_done.html", {"row": _facts(command)})
+    following = review_queue.following(request.user, command)
+    context = {
+        "row": review_page.row(command, request.user),
+        "following": following,
+        "ended": review_page.ended(command),
+    }
+    return render(request, "portal/review_done.html", context)
+
+
+def _done(request: StaffRequest, command_id: UUID, act: Any, then: str) -> HttpResponse:
+    try:
+        act()
+    except (WrongState, EhrFailure, commands.NoTarget):
+        return _moved_on(request, command_id)
+    return redirect(then) if then == "portal:review" else redirect(then, command_id)
+
+
+def _page(
+    request: StaffRequest, command: WriteCommand, requester: Requester, status: int = 200, **forms: Any
+) -> HttpResponse:
+    context = review_page.of(command, requester, request.user, **forms)
+    return render(request, "portal/review_item.html", context, status=status)
 
 
 def _command(request: StaffRequest, command_id: UUID) -> tuple[WriteCommand, Requester]:
     """The proposal, if it is of a patient whom this clinician treats; else there is none (404)."""
-    command = get_object_or_404(WriteCommand.objects.select_related("patient"), id=command_id)
+    found = WriteCommand.objects.select_related("patient", "passed_to", "author", "client")
+    command = get_object_or_404(found, id=command_id)
     treats = treating.treats(request.user, command.patient)
     _log_look(request, command, refused=not treats)
     if not treats:
         raise Http404
-    now = timezone.now()
-    return command, authority.for_clinician(request.user, command.patient, now, treats=treats)
+    return command, _requester(request, command, treats=treats)
+
+
+def _requester(request: StaffRequest, command: WriteCommand, *, treats: bool) -> Requester:
+    return authority.for_clinician(request.user, command.patient, timezone.now(), treats=treats)
 
 
 def _log_look(request: StaffRequest, command: WriteCommand, *, refused: bool = False) -> None:
@@ -140,39 +224,9 @@ def _moved_on(request: StaffRequest, command_id: UUID) -> HttpResponse:
     return redirect("portal:review-item", command_id)
 
 
-def _facts(command: WriteCommand) -> dict[str, Any]:
-    resource = json.loads(command.resource)
-    systolic, diastolic = pressures_of(resource)
-    return {
-        "command": command,
-        "patient": command.patient,
-        "systolic": systolic,
-        "diastolic": diastolic,
-        "taken_at": _when(resource),
-        "what": proposed.name_of(resource),
-        "lines": proposed.lines(resource, json.loads(command.base) if command.base else None),
-        "why": why.sentences(command),
-        "record_number": proposed.owner_of(resource),
-        "age": command.patient.age_on(timezone.localdate()),
-    }
-
-
-def _in_chart(requester: Requester) -> dict[str, Any]:
-    """The newest blood pressure in the chart, for the column "now"; `chart_down` where the EHR is."""
+def _is_uuid(text: str) -> bool:
     try:
-        found = records.search_as(requester, "Observation", ("code", BLOOD_PRESSURE))
-    except records.Unavailable:
-        return {"now": None, "chart_down": True}
-    newest = max(found, key=lambda r: str(r.get("effectiveDateTime", "")), default=None)
-    if newest is None:
-        return {"now": None, "chart_down": False}
-    systolic, diastolic = pressures_of(newest)
-    now = {"systolic": systolic, "diastolic": diastolic, "taken_at": _when(newest)}
-    return {"now": now, "chart_down": False}
-
-
-def _when(resource: dict[str, Any]) -> datetime | None:
-    try:
-        return parse_datetime(str(resource.get("effectiveDateTime", "")))
+        UUID(text)
     except ValueError:
-        return None
+        return False
+    return True

@@ -66,5 +66,5 @@ def test_the_patient_sees_what_was_sent(client, sent):
 def test_lines_tell_what_an_update_changes():
     before = {"resourceType": "X", "id": "1", "status": "a", "note": [{"text": "x"}]}
 
-    assert proposed.lines(before | {"status": "b"}, before) == [("status", "b", "a")]
-    assert proposed.lines({"resourceType": "X"}, before) == [("status", "", "a"), ("note, text", "", "x")]
+    assert proposed.lines(before | {"status": "b"}, before) == [("Status", "b", "a")]
+    assert proposed.lines({"resourceType": "X"}, before) == [("Status", "", "a"), ("Note, text", "", "x")]
