@@ -219,6 +219,7 @@ class WriteCommand(models.Model):
     risk = models.PositiveSmallIntegerField(choices=Risk, default=Risk.MEDIUM)
     resource = models.TextField()  # the proposed resource, as FHIR JSON
     proposed = models.TextField(blank=True)  # as its author sent it, where a clinician changed it
+    also = models.TextField(blank=True)  # what is made together with it: see writes/together.py
     target = models.CharField(max_length=300, blank=True)  # of an update: Observation/1,
     base_version = models.CharField(max_length=100, blank=True)  # the version that its author saw,
     base = models.TextField(blank=True)  # and what it said
@@ -245,7 +246,7 @@ class WriteCommand(models.Model):
 
     class Phi:
         fields = (
-            *("resource", "proposed", "result", "base", "target", "encounter", "suggested_from"),
+            *("resource", "proposed", "also", "result", "base", "target", "encounter", "suggested_from"),
             *("outcome", "provenance"),
         )
         safe = (

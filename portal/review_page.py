@@ -16,7 +16,7 @@ from consent.requester import Requester
 from fhirproxy import treating
 from fhirproxy.models import WriteCommand
 from fhirproxy.outcomes import EhrFailure
-from fhirproxy.writes import changes, commands, reviews, targets, why
+from fhirproxy.writes import changes, commands, reviews, targets, together, why
 from fhirproxy.writes.differences import Difference
 from fhirproxy.writes.steps import why_ended
 from portal import element_words, proposed, records, review_queue
@@ -103,6 +103,10 @@ def row(command: WriteCommand, user: User) -> dict[str, Any]:
         "what": proposed.name_of(resource),
         "said": element_words.said({name: resource[name] for name in SAID if name in resource}),
         "lines": proposed.lines(resource, json.loads(command.base) if command.base else None),
+        "also": [
+            (proposed.name_of(each["resource"]), proposed.lines(each["resource"]))
+            for each in together.entries(command)
+        ],
         "why": why.sentences(command),
         "record_number": proposed.owner_of(resource),
         "age": command.patient.age_on(timezone.localdate()),

@@ -12,7 +12,7 @@ from accounts.models import Patient, User
 from audit.events import EventType
 from consent.requester import Requester
 from fhirproxy.models import Source, WriteCommand
-from fhirproxy.writes import bodies, intake, targets
+from fhirproxy.writes import bodies, intake, targets, together
 from fhirproxy.writes.deciding import NotAllowed
 from fhirproxy.writes.intake import (
     MOST_WAITING,
@@ -119,6 +119,8 @@ def repropose(
         base_version=version,
         origin=command.origin,
         encounter=command.encounter,
+        full_url=together.full_url(command),
+        also=together.entries(command),
     )
     cancel(command, requester=requester, by=by)
     return again
@@ -133,6 +135,8 @@ def undo(command: WriteCommand, *, requester: Requester, by: User, key: str) -> 
     reference, _, version = command.result.partition("/_history/")
     if command.status != Status.APPLIED or not version:
         raise WrongState("nothing was written that could be taken back")
+    if command.also:
+        raise WrongState("what was written together is corrected one by one")
     now = bodies.read(targets.now(command.source, reference)[0])
     before = bodies.read(command.base) if command.base else now | {"status": "entered-in-error"}
     if not command.base and "status" not in now:

@@ -22,7 +22,7 @@ from fhirproxy.models import Source, WriteCommand
 from fhirproxy.outcomes import EhrFailure
 from fhirproxy.upstream import FHIR_JSON, FhirRequest, FhirResponse
 from fhirproxy.upstream.http import wait_of
-from fhirproxy.writes import bodies, kinds
+from fhirproxy.writes import bodies, kinds, together
 from fhirproxy.writes.deciding import log_by_system
 from fhirproxy.writes.proposals import IDENTIFIER, unmarked
 from fhirproxy.writes.provenance import provenance
@@ -181,17 +181,19 @@ def _transaction(command: WriteCommand) -> FhirRequest:
         full_url = command.target
         request = {"method": "PUT", "url": command.target, "ifMatch": f'W/"{command.base_version}"'}
     else:
-        full_url = f"urn:uuid:{command.id}"
+        full_url = together.full_url(command) or f"urn:uuid:{command.id}"
         request = {"method": "POST", "url": command.resource_type}
         request["ifNoneExist"] = f"identifier={IDENTIFIER}|{command.id}"
     patient = {"reference": f"Patient/{_patient_id(command)}"}
-    made = provenance(command, full_url, patient, resource)
+    also = together.made(command)
+    made = provenance(command, [full_url, *(each["fullUrl"] for each in also)], patient, resource)
     bundle = {
         "resourceType": "Bundle",
         "type": "transaction",
         "entry": [
             {**({} if command.target else {"fullUrl": full_url}), "resource": resource, "request": request},
             {"resource": made, "request": {"method": "POST", "url": "Provenance"}},
+            *also,
         ],
     }
     headers = {"Content-Type": FHIR_JSON, "Prefer": "return=minimal"}

@@ -106,15 +106,23 @@ def _noted_at(headers: Mapping[str, str]) -> datetime | None:
 
 
 def take(
-    call: Call, headers: Mapping[str, str], query: Mapping[str, Any], body: Body, channel: str = Channel.SMART
+    call: Call,
+    headers: Mapping[str, str],
+    query: Mapping[str, Any],
+    body: Body,
+    channel: str = Channel.SMART,
+    **facts: Any,
 ) -> FhirResponse:
-    """Answer a create or an update. Raises Refusal, which stands in the log."""
+    """Answer a create or an update. Raises Refusal, which stands in the log.
+
+    `facts` are other fields of `intake.Proposal`, that FHIR has no place for.
+    """
     with told(call):
         _refuse_read_only(call)
         if set(query) - {"_format"}:
             raise Refusal(400, "Nothing but _format can be added to this address.")
         said = _Said.of(call, headers)
-        command = _submitted(call, said, resource_of(call, body), channel)
+        command = _submitted(call, said, resource_of(call, body), channel, facts)
         return _answer(call, command, said)
 
 
@@ -187,7 +195,9 @@ def resource_of(call: Call, body: Body) -> bodies.Resource:
     return resource
 
 
-def _submitted(call: Call, said: _Said, resource: bodies.Resource, channel: str) -> WriteCommand:
+def _submitted(
+    call: Call, said: _Said, resource: bodies.Resource, channel: str, facts: Mapping[str, Any]
+) -> WriteCommand:
     requester = call.requester
     client = Client.objects.filter(client_id=requester.client.removeprefix("Client/")).first()
     return commands.submit(
@@ -205,6 +215,7 @@ def _submitted(call: Call, said: _Said, resource: bodies.Resource, channel: str)
         target=f"{call.interaction.resource_type}/{call.interaction.id}" if call.interaction.id else "",
         base_version=said.base_version,
         noted_at=said.noted_at,
+        **facts,
     )
 
 

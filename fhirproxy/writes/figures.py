@@ -11,8 +11,8 @@ from django.db.models import Count, Min, Q
 from fhirproxy.models import WriteCommand, WriteEvent
 from fhirproxy.writes.states import ENDED, S
 
-# How long each stay in one state took that began in the time, in seconds: the median, and what one in twenty is
-# beyond. A stay ends with the first event that says another state.
+# Seconds of each stay in one state that began in the time: how many, the median, and the 95th percentile.
+# A stay ends with the first event that says another state.
 STAYS = """
 SELECT count(*), percentile_cont(0.5) WITHIN GROUP (ORDER BY seconds),
        percentile_cont(0.95) WITHIN GROUP (ORDER BY seconds)

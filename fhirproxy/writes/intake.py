@@ -1,7 +1,7 @@
 """A proposed change on its way in: once for each key, checked, decided on, kept while consent holds."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4, uuid5
@@ -17,7 +17,7 @@ from fhirproxy import asking, budgets
 from fhirproxy.checks import see
 from fhirproxy.models import Source, WriteCommand, WriteEvent
 from fhirproxy.release import Call
-from fhirproxy.writes import bodies, deciding, kinds, proposals
+from fhirproxy.writes import bodies, deciding, kinds, proposals, together
 from fhirproxy.writes.kinds import Kind
 from fhirproxy.writes.proposals import InvalidResource, Wrong
 from fhirproxy.writes.states import move
@@ -74,6 +74,8 @@ class Proposal:
     encounter: str = ""
     noted_at: datetime | None = None
     undoes: WriteCommand | None = None
+    full_url: str = ""  # see `together`
+    also: Sequence[together.Entry] = ()
 
     @property
     def interaction(self) -> str:
@@ -88,6 +90,8 @@ class _Checked:
     resource: bodies.Resource
     changed: list[str]
     base: str
+    also: str  # of what comes with it
+    risk: int
 
 
 def take(proposal: Proposal, requester: Requester, source: Source) -> WriteCommand:
@@ -97,11 +101,13 @@ def take(proposal: Proposal, requester: Requester, source: Source) -> WriteComma
     Refusal (429), EhrFailure; nothing is kept then.
     """
     said = {"resource": proposal.resource, "target": proposal.target, "version": proposal.base_version}
+    if proposal.also:
+        said |= {"fullUrl": proposal.full_url, "also": list(proposal.also)}
     digest = bodies.digest(said)
     if proposal.has_key and (earlier := find(proposal, digest)):
         return earlier
     budgets.admit_write(requester)
-    checked = _check(proposal, requester, source)
+    checked = _check_all(proposal, requester, source)
     waiting = WriteCommand.objects.filter(patient=proposal.patient, status=Status.AWAITING_REVIEW)
     if checked.kind.looks and waiting.count() >= MOST_WAITING:
         raise TooManyWaiting
@@ -131,6 +137,24 @@ def who(requester: Requester) -> str:
     return "client" if requester.client else requester.role
 
 
+def _check_all(proposal: Proposal, requester: Requester, source: Source) -> _Checked:
+    """Each as if it came alone; who looks at the first looks at the others."""
+    first = _check(proposal, requester, source)
+    others = []
+    for entry in proposal.also:
+        resource = entry.get("resource")
+        if proposal.target or not isinstance(resource, dict):
+            raise InvalidResource(Wrong("invalid", "What comes together is new, all of it."))
+        checked = _check(replace(proposal, resource=resource, also=()), requester, source)
+        if checked.kind.looks > first.kind.looks:
+            raise InvalidResource(Wrong("business-rule", "Send first what more clinicians look at."))
+        others.append((entry, checked))
+    together.check(proposal.full_url, proposal.also, [first.resource, *(c.resource for _, c in others)])
+    also = together.kept(proposal.full_url, [(entry, c.resource) for entry, c in others])
+    changed = [*first.changed, *(code for _, c in others for code in c.changed)]
+    return replace(first, also=also, changed=changed, risk=max([first.risk, *(c.risk for _, c in others)]))
+
+
 def _check(proposal: Proposal, requester: Requester, source: Source) -> _Checked:
     resource, changed = proposals.plain(proposal.resource, proposal.interaction)
     kind = kinds.of(resource)
@@ -152,7 +176,7 @@ def _check(proposal: Proposal, requester: Requester, source: Source) -> _Checked
             _refused(call)
         raise
     deciding.decide(call, bodies.dump(resource))
-    return _Checked(kind, resource, changed, base.decode())
+    return _Checked(kind, resource, changed, base.decode(), "", kinds.risk(kind, resource))
 
 
 def _refused(call: Call) -> None:
@@ -210,7 +234,8 @@ def _keep(
         schema=checked.kind.schema,
         interaction=proposal.interaction,
         resource_type=checked.kind.type,
-        risk=kinds.risk(checked.kind, checked.resource),
+        risk=checked.risk,
+        also=checked.also,
         resource=bodies.dump(checked.resource).decode(),
         target=proposal.target,
         base_version=proposal.base_version,

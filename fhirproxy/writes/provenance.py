@@ -1,7 +1,7 @@
 """Who said it, who let it in, and what carried it: the Provenance of a change (FHIR R4, 6.3)."""
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.conf import settings
@@ -23,13 +23,15 @@ TRANSMITTER = {"display": "Chartkey"}
 Element = dict[str, Any]
 
 
-def provenance(command: WriteCommand, target: str, patient: Element, written: Mapping[str, Any]) -> Element:
-    """`target` is a reference to what is written, `patient` to whose it is."""
+def provenance(
+    command: WriteCommand, targets: Sequence[str], patient: Element, written: Mapping[str, Any]
+) -> Element:
+    """`targets` are references to what is written, the first of which is signed; `patient` to whose it is."""
     now = timezone.now().isoformat(timespec="seconds")
     activity = "UPDATE" if command.target else "CREATE"
     made: Element = {
         "resourceType": "Provenance",
-        "target": [{"reference": target}],
+        "target": [{"reference": target} for target in targets],
         "recorded": now,
         "policy": [f"{settings.BASE_URL}/help/#{command.kind or 'writes'}"],
         "activity": {"coding": [{"system": DATA_OPERATION, "code": activity}]},

@@ -14,7 +14,7 @@ from audit.events import EventType
 from consent.requester import Requester
 from fhirproxy.models import WriteCommand
 from fhirproxy.release import Call
-from fhirproxy.writes import bodies, deciding, differences, kinds, proposals, targets
+from fhirproxy.writes import bodies, deciding, differences, kinds, proposals, targets, together
 from fhirproxy.writes.differences import Difference
 from fhirproxy.writes.proposals import InvalidResource, Wrong, unmarked
 from fhirproxy.writes.states import S, WrongState, move
@@ -212,6 +212,10 @@ def _changed(command: WriteCommand, resource: bodies.Resource, code: str) -> dic
 def _decide(command: WriteCommand, requester: Requester) -> Call:
     call = deciding.call_for(requester, command.source, "review", command.resource_type)
     deciding.decide(call, command.resource.encode())
+    for entry in together.entries(command):
+        resource = entry["resource"]
+        other = deciding.call_for(requester, command.source, "review", resource["resourceType"])
+        deciding.decide(other, bodies.dump(resource))
     return call
 
 

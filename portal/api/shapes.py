@@ -118,9 +118,16 @@ class AgainShape(serializers.Serializer[Any]):
     resource = serializers.DictField(help_text="A FHIR R4 resource; docs/writable.md says which.")
 
 
-class ProposalShape(AgainShape):
+class EntryShape(AgainShape):
+    fullUrl = serializers.CharField(help_text="urn:uuid:…, by which the others refer to it.", **OPTIONAL)
+
+
+class ProposalShape(EntryShape):
     """What is proposed for the chart."""
 
+    also = EntryShape(
+        many=True, help_text="New ones that come with it, or not at all.", **OPTIONAL
+    )
     target = serializers.CharField(help_text="Of an update: Observation/1.", **OPTIONAL)
     version = serializers.CharField(help_text="Of an update: the version that was seen.", **OPTIONAL)
     noted_at = Moment(

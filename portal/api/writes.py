@@ -86,6 +86,8 @@ class Writes(WriteView):
                 query=request.query_params,
                 body=lambda: bodies.dump(resource),
                 channel=WriteCommand.Channel.API,
+                full_url=said.get("fullUrl", ""),
+                also=said.get("also", ()),
             ),
         )
         where = answer.headers["Content-Location"].rpartition("/")[2]
@@ -142,6 +144,13 @@ def _said(body: bytes) -> bodies.Resource:
         raise Refusal(
             400, f"{min(unknown)} is not taken here: {', '.join(shapes.ProposalShape().fields)} are."
         )
+    also = said.get("also", [])
+    if not isinstance(also, list) or not all(isinstance(each, dict) for each in also):
+        raise Refusal(
+            400, "also is a list: of each its resource, and a fullUrl where it is referred to."
+        )
+    if not isinstance(said.get("fullUrl", ""), str):
+        raise Refusal(400, "A fullUrl is urn:uuid: with a UUID.")
     if not isinstance(said.get("resource"), dict):
         raise Refusal(400, 'Send a FHIR resource: {"resource": {…}}.')
     return said

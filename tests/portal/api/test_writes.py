@@ -9,8 +9,11 @@ from django.test import Client as Browser
 
 from audit.models import AuditEvent
 from consent import commands as consents
+from fhirproxy import upstream
+from fhirproxy.messages import UpstreamUnavailable
 from fhirproxy.models import WriteCommand
 from fhirproxy.writes import commands, dispatch
+from portal.readings import UCUM
 from tests import factories
 from tests.fhirproxy.consents import session_of
 from tests.portal.api.test_api import ask, is_problem
@@ -198,3 +201,56 @@ def test_an_app_sends_again_at_the_fhir_door_too(alice, osei, app, reading):
 
     assert (again.status_code, json.loads(again.content)["status"]) == (202, "requested")
     assert app.send("POST", f"Task/{command.pk}", reading()).status_code == 400
+
+
+URN = "urn:uuid:5b1a7c1e-0000-4000-8000-000000000001"
+
+
+def test_several_go_together_or_not_at_all(alice, osei, app, reading, monkeypatch):
+    weight = reading(component=None, valueQuantity={"value": 80, "system": UCUM, "code": "kg"})
+    weight |= {"code": {"coding": [{"system": "http://loinc.org", "code": "29463-7"}]}}
+    panel = reading(hasMember=[{"reference": URN}])
+    also = [{"fullUrl": URN, "resource": weight}, {"resource": answers(alice)}]
+    sent = send(panel, token=app.token, body={"also": also})
+    assert (sent.status_code, sent.json()["status"]) == (202, "awaiting_review")
+    command = WriteCommand.objects.get()
+    commands.approve(command, requester=clinician(osei, alice), by=osei)
+    plain = upstream.Embedded.send
+
+    def lost(self, request):
+        answer = plain(self, request)
+        if request.method == "POST":
+            raise UpstreamUnavailable("the answer was lost")
+        return answer
+
+    with monkeypatch.context() as patch:
+        patch.setattr(upstream.Embedded, "send", lost)
+        assert dispatch.send(command.pk).status == "unknown"
+    assert dispatch.reconcile(command.pk).status == "applied"
+
+    first, second = sorted(in_chart(alice), key=lambda o: "hasMember" not in o)
+    assert first["hasMember"][0]["reference"] == f"Observation/{second['id']}"
+    assert len(in_chart(alice, "QuestionnaireResponse")) == 1
+    ids = [o["identifier"][0]["value"] for o in (first, second)]
+    assert ids == [str(command.pk), f"{command.pk}.1"]
+    with pytest.raises(commands.WrongState):
+        commands.undo(WriteCommand.objects.get(), requester=clinician(osei, alice), by=osei, key="k")
+
+
+def test_A10_what_comes_together_is_checked_one_by_one(alice, app, reading):
+    theirs = {"reference": f"Patient/{factories.fhir_id(factories.mallory())}"}
+    wrong = [
+        ([{"resource": reading(subject=theirs)}], 403),
+        ([{"resource": {"resourceType": "Provenance"}}], 405),
+        ([{"resource": reading(status="nonsense")}], 422),
+        ([{"resource": reading(), "fullUrl": "Observation/1"}], 422),
+        ([{"resource": reading(), "fullUrl": URN}] * 2, 422),
+        ([{"resource": reading(hasMember=[{"reference": URN}])}], 422),
+        ([{"resource": reading()}] * 11, 422),
+        ([{}], 422),
+        ("x", 400),
+    ]
+    for number, (also, status) in enumerate(wrong):
+        is_problem(send(reading(), key=f"k-{number}", token=app.token, body={"also": also}), status)
+    is_problem(send(answers(alice), token=app.token, body={"also": [{"resource": reading()}]}), 422)
+    assert not WriteCommand.objects.exists()
