@@ -110,10 +110,15 @@ def _previewed(label: Promise, patient_reads: Promise) -> str:
     return format_html('{} <span class="muted">{} <q>{}</q></span>', str(label), reads, str(patient_reads))
 
 
+class _ByName(forms.ModelChoiceField):
+    def label_from_instance(self, obj: Any) -> str:
+        return str(obj.name)
+
+
 class PassOnForm(SeenForm):
     """To a colleague who treats the patient too, or back to all of them."""
 
-    to = forms.ModelChoiceField(
+    to = _ByName(
         label=pgettext_lazy("review.pass_to", "Who looks at it"),
         queryset=User.objects.none(),
         required=False,
@@ -125,7 +130,6 @@ class PassOnForm(SeenForm):
         field = self.fields["to"]
         assert isinstance(field, forms.ModelChoiceField)
         field.queryset = colleagues
-        field.label_from_instance = lambda user: user.name  # type: ignore[method-assign]
 
 
 class ConflictForm(SeenForm):

@@ -85,7 +85,7 @@ def of(since: datetime, until: datetime) -> Figures:
     )
 
 
-def waiting() -> list[dict[str, Any]]:
+def waiting() -> list[Any]:
     """What has not come to an end: {source_id, status, count, oldest}, by EHR and state."""
     rows = WriteCommand.objects.exclude(status__in=ENDED).values("source_id", "status")
     return list(rows.annotate(count=Count("id"), oldest=Min("created_at")).order_by("source_id", "status"))

@@ -125,9 +125,7 @@ class EntryShape(AgainShape):
 class ProposalShape(EntryShape):
     """What is proposed for the chart."""
 
-    also = EntryShape(
-        many=True, help_text="New ones that come with it, or not at all.", **OPTIONAL
-    )
+    also = EntryShape(many=True, help_text="New ones that come with it, or not at all.", **OPTIONAL)
     target = serializers.CharField(help_text="Of an update: Observation/1.", **OPTIONAL)
     version = serializers.CharField(help_text="Of an update: the version that was seen.", **OPTIONAL)
     noted_at = Moment(

@@ -146,9 +146,7 @@ def _said(body: bytes) -> bodies.Resource:
         )
     also = said.get("also", [])
     if not isinstance(also, list) or not all(isinstance(each, dict) for each in also):
-        raise Refusal(
-            400, "also is a list: of each its resource, and a fullUrl where it is referred to."
-        )
+        raise Refusal(400, "also is a list: of each its resource, and a fullUrl where it is referred to.")
     if not isinstance(said.get("fullUrl", ""), str):
         raise Refusal(400, "A fullUrl is urn:uuid: with a UUID.")
     if not isinstance(said.get("resource"), dict):
