@@ -19,6 +19,7 @@ from kombu.exceptions import OperationalError
 
 from accounts.models import User
 from audit.events import EventType, Outcome, Role
+from audit.keeping import faults
 from audit.log import Entry, record
 from consent.decision import Reason
 from exports import commands, manifests, reading, states
@@ -61,6 +62,7 @@ def enqueue_due() -> None:
         try:
             current_app.send_task("exports.tasks.run_push", [push.pk])
         except OperationalError:
+            faults.report("System/queue", "queue.down")
             return
 
 
