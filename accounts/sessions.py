@@ -110,7 +110,7 @@ def renew(request: HttpRequest) -> None:
     UserSession.objects.filter(session_key=old).update(session_key=new)
     for follow in endings.on_session_renew.values():
         follow(old, new)
-    request.session._session_key = new  # type: ignore[attr-defined]
+    request.session._session_key = new
     request.session.modified = True
 
 

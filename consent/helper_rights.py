@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 from django.conf import settings
 from django.utils import timezone
@@ -162,7 +163,8 @@ def check(
 def _decides_for(own: Patient, patient: Patient) -> bool:
     """Whether the patient decides for the helper already, or for who decides for the helper, and so on:
     nobody decides for themself by way of others."""
-    deciders, known = {own.user_id}, set()
+    deciders: set[UUID | None] = {own.user_id}
+    known: set[UUID | None] = set()
     while deciders := deciders - known:
         known |= deciders
         decided_for = RelatedPerson.objects.filter(patient__user__in=deciders, status__in=LIVING)

@@ -82,7 +82,7 @@ def test_the_role_opens_the_console(client, roles, is_staff, status):
 def test_a_role_for_every_case_is_named_above():
     assert set(StaffRole.Role.values) == {
         *("compliance", "privacy_officer", "administrator"),
-        *("clinician", "support", "app_reviewer"),  # these have pages of their own
+        *("clinician", "billing", "support", "app_reviewer"),  # these have pages of their own
     }
 
 
