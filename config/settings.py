@@ -330,6 +330,12 @@ SOFTWARE_STATEMENT_ISSUERS = env.text("SOFTWARE_STATEMENT_ISSUERS", "")  # JSON 
 # The EHR behind the gate. Nothing imports fhirstore: this name is the one wire to it.
 FHIRSTORE_ENTRY_POINT = "fhirstore.server.handle"
 FHIRSTORE_CHECK = "fhirstore.server.problems"  # what is wrong with a document, by R4's own structures
+# Records of many patients at once, and the numbers by which the gate knows them again (ADR 17).
+FHIRSTORE_PORTIONS = "fhirstore.portions.portions"
+FHIRSTORE_SET_STAMPS = "fhirstore.portions.set_stamps"
+FHIRSTORE_STAMP = "fhirproxy.stamps.stamp_of"
+FHIRSTORE_ENVELOPE = "fhirstore.binaries.envelope"  # of a Binary, and its content by pieces
+FHIRSTORE_PIECE = "fhirstore.binaries.piece"
 FHIRSTORE_MAX_BODY = 32 * 1024 * 1024  # bytes of one request, a transaction as any other
 # EHRs that may be spoken to without TLS, by host name: where no wire leads, as in one compose network.
 EHR_PLAIN_HOSTS = env.listing("EHR_PLAIN_HOSTS")

@@ -1,7 +1,7 @@
 """Load all that speaks for or against what a person or another system asks; for tokens `consent.bearers`."""
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -37,10 +37,11 @@ RELEASE = "coalesce((SELECT max(r.id) FROM consent_valuesetrelease r), 0)"
 OPERATIONAL = "IN ('restriction', 'preference', 'share')"
 # For somebody who signed in, or another system: whose record, and who asks.
 PERSON = f"""
-SELECT clock_timestamp(), {IDENTITIES}, {EPOCH}, {RELEASE}, {STANDING},
+SELECT statement_timestamp(), {IDENTITIES}, {EPOCH}, {RELEASE}, {STANDING},
        (SELECT jsonb_agg(s.practitioner) FROM accounts_staffrole s
          WHERE s.user_id = %(user)s AND s.practitioner <> '')
-""".format(patient="%(patient)s", kinds=OPERATIONAL)  # noqa: S608  our own words only
+FROM unnest(%(patients)s::uuid[]) WITH ORDINALITY AS w (id, place) ORDER BY w.place
+""".format(patient="w.id", kinds=OPERATIONAL)  # noqa: S608  our own words only
 
 
 def why_missing(
@@ -92,17 +93,26 @@ class _Held:
 
 
 def _held(patient_id: UUID, user_id: UUID | None) -> _Held:
+    (held,) = _held_of_each([patient_id], user_id)
+    return held
+
+
+def _held_of_each(patients: Sequence[UUID], user_id: UUID | None) -> list[_Held]:
+    """One statement."""
     with connection.cursor() as cursor:
-        cursor.execute(PERSON, {"patient": patient_id, "user": user_id})
-        now, identities, epoch, valuesets, standing, practitioners = cursor.fetchone()
-    return _Held(
-        now,
-        as_json(identities) or {},
-        epoch,
-        valuesets,
-        tuple(read_standing(standing)),
-        frozenset(as_json(practitioners) or ()),
-    )
+        cursor.execute(PERSON, {"patients": list(patients), "user": user_id})
+        rows = cursor.fetchall()
+    return [
+        _Held(
+            now,
+            as_json(identities) or {},
+            epoch,
+            valuesets,
+            tuple(read_standing(standing)),
+            frozenset(as_json(practitioners) or ()),
+        )
+        for now, identities, epoch, valuesets, standing, practitioners in rows
+    ]
 
 
 def _person(
@@ -303,27 +313,32 @@ def for_other_system(patient_id: UUID, actors: Collection[str], purpose: str) ->
 
 
 def for_service(
-    client: Client, patient_id: UUID, purpose: str, scopes: tuple[Scope, ...] | None = None
-) -> Requester:
-    """A backend service that exports a group which the patient is in, for a purpose it was approved for.
+    client: Client, patients: Sequence[UUID], purpose: str, scopes: tuple[Scope, ...] | None = None
+) -> list[Requester]:
+    """A backend service that exports a group which the patients are in, for a purpose it was approved for;
+    once for each of them.
 
     What the patient chose for that purpose holds, or the site's default; private topics stay closed. Whether
     the approval holds is for the caller to look at (`exports.bulk.approvals`).
     """
-    held = _held(patient_id, None)
-    return Requester(
-        actor=f"Client/{client.client_id}",
-        role="client",
-        patient_id=patient_id,
-        identities=held.identities,
-        facts=organisation.Facts(
-            role="client", relationship="group", active=True, clientStatus=client.status, purpose=purpose
-        ),
-        provisions=(*directives.defaults(purpose), *held.standing),
-        now=held.now,
-        actors=frozenset({f"Client/{client.client_id}"}),
-        epoch=held.epoch,
-        valuesets=held.valuesets,
-        scopes=scopes,
-        client=f"Client/{client.client_id}",
+    name = f"Client/{client.client_id}"
+    facts = organisation.Facts(
+        role="client", relationship="group", active=True, clientStatus=client.status, purpose=purpose
     )
+    return [
+        Requester(
+            actor=name,
+            role="client",
+            patient_id=patient_id,
+            identities=held.identities,
+            facts=facts,
+            provisions=(*directives.defaults(purpose), *held.standing),
+            now=held.now,
+            actors=frozenset({name}),
+            epoch=held.epoch,
+            valuesets=held.valuesets,
+            scopes=scopes,
+            client=name,
+        )
+        for patient_id, held in zip(patients, _held_of_each(patients, None), strict=True)
+    ]

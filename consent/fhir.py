@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from fhir.resources.R4B.consent import Consent as FhirConsent
-
 from consent.vocabulary import (
     ACT_REASON,
     ELEMENTS_OF,
@@ -107,8 +105,15 @@ def consent_resource(
     }
     if status == PAUSED:  # FHIR R4 has no word for it
         resource["extension"] = [{"url": PAUSED_SINCE, "valueInstant": made_at.isoformat()}]
-    FhirConsent.model_validate_json(json.dumps(resource))
+    validate(resource)
     return resource
+
+
+def validate(resource: Mapping[str, Any]) -> None:
+    """Raises pydantic.ValidationError for what is no FHIR R4 Consent."""
+    from fhir.resources.R4B.consent import Consent as FhirConsent  # 15 MB, which few processes need
+
+    FhirConsent.model_validate_json(json.dumps(resource))
 
 
 def client_reference(client_id: str, name: str) -> dict[str, Any]:

@@ -172,6 +172,7 @@ class ConsentVersion(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["consent", "number"], name="one_row_per_version")]
+        indexes = [models.Index(fields=["made_at"], name="consent_version_made_at")]
 
     def __str__(self) -> str:
         return f"Consent/{self.consent_id}/_history/{self.number}"

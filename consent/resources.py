@@ -4,13 +4,11 @@ What is not understood is refused by its element and never dropped: whoever wrot
 Kept as they came are the elements of `fhir.SAID`, of which `provision` alone decides anything.
 """
 
-import json
 import re
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from fhir.resources.R4B.consent import Consent as FhirConsent
 from pydantic import ValidationError
 
 from accounts.models import RelatedPerson
@@ -42,7 +40,7 @@ def check(resource: Mapping[str, Any], own: Collection[str]) -> None:
     if unknown := set(resource) - OURS - set(fhir.SAID):
         raise InvalidConsent(min(unknown), NOT_UNDERSTOOD)
     try:
-        FhirConsent.model_validate_json(json.dumps(resource))
+        fhir.validate(resource)
     except ValidationError as error:
         first = error.errors()[0]
         raise InvalidConsent(_path(first["loc"]), f"This is no FHIR R4 Consent: {first['msg']}.") from None

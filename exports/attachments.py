@@ -12,18 +12,21 @@ from audit.events import EventType
 from exports import reading
 from exports.models import ExportFile, ExportJob
 from exports.requesters import requester
+from exports.writing import Lost
+from fhirproxy import attachments as fhir_attachments
 from fhirproxy import gate
 from fhirproxy.compartment import relative
 from fhirproxy.interactions import FHIR_ID, Interaction
 from fhirproxy.models import Source
-from fhirproxy.outcomes import Refusal
+from fhirproxy.outcomes import EhrFailure, Refusal
 from fhirproxy.reading import objects
 
 TYPES = {"text/plain": ".txt", "application/xml": ".xml", "text/xml": ".xml"}
 
 
-def of(job: ExportJob, file: ExportFile, source: Source) -> Iterator[tuple[str, bytes | None]]:
-    """(name, content) of each attachment of a file of DocumentReference; None for what could not be had."""
+def of(job: ExportJob, file: ExportFile, source: Source) -> Iterator[tuple[str, Iterator[bytes] | None]]:
+    """(name, content by pieces) of each attachment of a file of DocumentReference; None for what could not be
+    had. Raises Lost where content that was begun ends."""
     for line in reading.lines([file], job):
         document = msgspec.json.decode(line, type=dict[str, Any])
         for index, content in enumerate(objects(document, "content"), 1):
@@ -38,28 +41,47 @@ def _ending(attachment: dict[str, Any]) -> str:
     return TYPES.get(kind) or mimetypes.guess_extension(kind) or ".bin"
 
 
-def _content(job: ExportJob, file: ExportFile, source: Source, attachment: dict[str, Any]) -> bytes | None:
+def _content(
+    job: ExportJob, file: ExportFile, source: Source, attachment: dict[str, Any]
+) -> Iterator[bytes] | None:
     try:
         if "data" in attachment:
-            return base64.b64decode(attachment["data"], validate=True)
-        raw = _binary(job, file, source, str(attachment["url"])).data
-        try:
-            return base64.b64decode(memoryview(raw)[1:-1], validate=True)
-        except binascii.Error:  # an escaped "/"
-            return base64.b64decode(msgspec.json.decode(raw, type=str), validate=True)
+            return iter([base64.b64decode(attachment["data"], validate=True)])
+        asking = requester(job, is_private=file.is_private)
+        binary_id = _binary_id(source, str(attachment["url"]))
+        if source.kind == Source.Kind.EMBEDDED:
+            pieces = fhir_attachments.pieces(asking, source, binary_id, EventType.EXPORT_READ)
+            return _begun(next(pieces, b""), pieces)
+        asked = Interaction("read", "Binary", binary_id)
+        answer = gate.serve(asking, asked, source, EventType.EXPORT_READ)
+        return iter([decoded(msgspec.json.decode(answer.body, type=Binary).data)])
     except (Refusal, KeyError, TypeError, ValueError, binascii.Error):
         return None
+
+
+def _begun(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
+    yield first
+    try:
+        yield from rest
+    except EhrFailure as failure:
+        raise Lost from failure
 
 
 class Binary(msgspec.Struct):
     data: msgspec.Raw  # with its quotation marks: a large one is not copied once more
 
 
-def _binary(job: ExportJob, file: ExportFile, source: Source, url: str) -> Binary:
-    """Raises Refusal, and ValueError for what is not in this EHR."""
+def decoded(raw: msgspec.Raw) -> bytes:
+    """Raises ValueError for what is no base64."""
+    try:
+        return base64.b64decode(memoryview(raw)[1:-1], validate=True)
+    except binascii.Error:  # an escaped "/"
+        return base64.b64decode(msgspec.json.decode(raw, type=str), validate=True)
+
+
+def _binary_id(source: Source, url: str) -> str:
+    """Raises ValueError for what is not in this EHR."""
     kind, _, binary_id = relative(url, source.base_url).partition("/")
     if kind != "Binary" or not FHIR_ID.match(binary_id):
         raise ValueError
-    asking = requester(job, is_private=file.is_private)
-    answer = gate.serve(asking, Interaction("read", "Binary", binary_id), source, EventType.EXPORT_READ)
-    return msgspec.json.decode(answer.body, type=Binary)
+    return binary_id

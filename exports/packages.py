@@ -5,17 +5,18 @@ give the same archive, but for its date.
 """
 
 import hashlib
-import io
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import msgspec
 from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
+from django.utils.text import slugify
 
 from consent.vocabulary import Category, categories_of_scope
 from exports import attachments, leases, manifests, reading, readme
@@ -95,7 +96,7 @@ class Package:
         if NDJSON in self.job.formats:
             for file in self.files:
                 with reading.opened(file, self.job) as content:
-                    self._add(archive, self._name(file), content, file)
+                    self._add(archive, self._name(file), iter(partial(content.read, PIECE), b""), file)
         self._add_summaries(archive)
         for file in self.files:
             if file.resource_type == "DocumentReference":
@@ -113,12 +114,12 @@ class Package:
         self,
         archive: zipfile.ZipFile,
         name: str,
-        content: io.BufferedIOBase,
+        content: Iterable[bytes],
         output: ExportFile | None = None,
     ) -> None:
         digest, size = hashlib.sha256(), 0
         with archive.open(self._info(name), "w", force_zip64=True) as entry:
-            while piece := content.read(PIECE):
+            for piece in content:
                 digest.update(piece)
                 size += entry.write(piece)
                 leases.keep(self.job)
@@ -139,7 +140,7 @@ class Package:
             name, file = MAKE[each]
             leases.write(self.job)
             made = file(resources, about)
-            self._add(archive, name, io.BytesIO(made if isinstance(made, bytes) else b"".join(made)))
+            self._add(archive, name, [made if isinstance(made, bytes) else b"".join(made)])
 
     def _add_documents(self, archive: zipfile.ZipFile, file: ExportFile) -> None:
         source = self.sources[file.number - 1]
@@ -149,11 +150,11 @@ class Package:
                 self.lost.append({"what": name, "why": Why.MISSING})
                 self.left_out.append(self.lost[-1])
             else:
-                self._add(archive, name, io.BytesIO(content))
+                self._add(archive, name, content)
 
     def _add_readme(self, archive: zipfile.ZipFile) -> None:
         text = readme.text(self.job, self.items, self.left_out, is_private=self.is_private)
-        self._add(archive, "README.txt", io.BytesIO(text.encode()))
+        self._add(archive, "README.txt", [text.encode()])
 
     def _manifest(self) -> dict[str, Any]:
         asking = requester(self.job, is_private=self.is_private)
@@ -212,8 +213,12 @@ class Package:
         return self._below(file, f"{file.resource_type}.ndjson")
 
     def _below(self, file: ExportFile, name: str) -> str:
-        """With several EHRs, each has a folder."""
-        return f"{self.sources[file.number - 1].slug}/{name}" if len(self.sources) > 1 else name
+        """With several EHRs, each has a folder, by its name as far as a file can be called so."""
+        if len(self.sources) == 1:
+            return name
+        folders = [slugify(source.name) or source.slug for source in self.sources]
+        folder, slug = folders[file.number - 1], self.sources[file.number - 1].slug
+        return f"{folder if folders.count(folder) == 1 else f'{folder}-{slug}'}/{name}"
 
     def _info(self, name: str) -> zipfile.ZipInfo:
         info = zipfile.ZipInfo(name, self.job.created_at.timetuple()[:6])

@@ -21,6 +21,7 @@ from exports.models import ExportFile, ExportJob
 from exports.sealing import Destroyed
 from exports.sources import Blocked, Chunk, Gap, Later, Place, Source, Unanswered
 from exports.writing import Lost, Writer
+from fhirproxy.exporting import Block
 
 Kind, Status = ExportJob.Kind, ExportJob.Status
 SOURCES: Mapping[str, type[Source]] = {Kind.PERSONAL: personal.Personal, Kind.BULK: Bulk}
@@ -111,7 +112,7 @@ class Output:
         """Write a chunk to disk, then write down that it is there. Raises Stopped and OSError."""
         job = self._job
         writers = [self._write(place, lines, chunk) for place, lines in chunk.lines.items()]
-        count = sum(map(len, chunk.lines.values()))
+        count = sum(_count(lines) for lines in chunk.lines.values())
         progress = {"done": job.progress.get("done", 0) + count, "steps": done, "of": of}
         if chunk.estimate is not None:
             progress["estimate"] = chunk.estimate
@@ -135,11 +136,12 @@ class Output:
                 file.save()
             writer.close()
 
-    def _write(self, place: Place, lines: Sequence[bytes], chunk: Chunk) -> Writer:
+    def _write(self, place: Place, lines: Sequence[bytes | Block], chunk: Chunk) -> Writer:
         writer = self._writer(self._with_room(place), anew=chunk.is_first)
         for line in lines:
-            writer.write(line + b"\n")
-        writer.file.count += len(lines)
+            writer.write(line.bodies if isinstance(line, Block) else line)
+            writer.write(b"\n")
+        writer.file.count += _count(lines)
         writer.end() if chunk.is_last or self._is_full(writer.tell()) else writer.mark()
         return writer
 
@@ -163,6 +165,10 @@ class Output:
         if place not in self._open:
             self._open[place] = Writer(file, self._job.wrapped_key)
         return self._open[place]
+
+
+def _count(lines: Sequence[bytes | Block]) -> int:
+    return sum(line.count if isinstance(line, Block) else 1 for line in lines)
 
 
 def _wait_or_leave_out(job: ExportJob, gap: Gap) -> None:

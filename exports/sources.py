@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
 from exports.models import ExportFile, ExportJob
+from fhirproxy.exporting import Block
 
 Position = Mapping[str, Any]  # JSON; only its source reads it
 
@@ -53,7 +54,7 @@ class Chunk:
     All of them or none are written down, for whatever number of files: a client's are of many types at once.
     """
 
-    lines: Mapping[Place, Sequence[bytes]]  # one resource each, without its line end
+    lines: Mapping[Place, Sequence[bytes | Block]]  # a resource each, or many; without the last line's end
     position: Position
     is_first: bool = False  # its files begin anew with it: what was in them before is dropped
     is_last: bool = False  # its files are whole with it; else when the source has no more

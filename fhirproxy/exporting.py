@@ -8,13 +8,14 @@ leave.
 from collections import defaultdict
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 from django.db import transaction
 
 from audit.events import EventType, Outcome
-from audit.log import Entry, record
+from audit.log import Entry, record, record_each
 from consent.decision import Access, Reason, decide
 from consent.organisation import policy_hash
 from consent.requester import Requester
@@ -23,8 +24,10 @@ from fhirproxy import answers, asking, including, inlined
 from fhirproxy.checks import Passed, decide_on, see
 from fhirproxy.interactions import Interaction
 from fhirproxy.models import Source
+from fhirproxy.portions import Held
 from fhirproxy.release import LONGEST_RULES, Call
 from fhirproxy.searches import narrow
+from fhirproxy.stamps import Facts
 from fhirproxy.upstream import Params
 
 PAGE = (("_count", "200"),)
@@ -47,6 +50,19 @@ class Wanted:
     provenance: bool = False  # with the Provenance of what passed
     follows: frozenset[str] = frozenset()  # types that come along where it refers to them
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether it is all of the type as it stands, so that a portion of the store's can be it."""
+        return self == Wanted(self.resource_type)
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Resources that leave as the store has them, by line; the last line has no end."""
+
+    bodies: bytes
+    count: int
+
 
 @dataclass(slots=True)
 class Part:
@@ -54,6 +70,7 @@ class Part:
 
     requester: Requester
     lines: dict[str, dict[str, bytes]] = field(default_factory=lambda: defaultdict(dict))  # type → id → JSON
+    blocks: dict[str, list[Block]] = field(default_factory=lambda: defaultdict(list))  # type → more of it
     reasons: dict[str, tuple[Reason, ...]] = field(default_factory=dict)  # type → why nothing of it
     rules: set[str] = field(default_factory=set)
     categories: set[str] = field(default_factory=set)
@@ -61,16 +78,29 @@ class Part:
 
     @property
     def count(self) -> int:
-        return sum(map(len, self.lines.values()))
+        blocks = sum(block.count for blocks in self.blocks.values() for block in blocks)
+        return blocks + sum(map(len, self.lines.values()))
+
+    @property
+    def types(self) -> set[str]:
+        return {kind for kind, found in (*self.lines.items(), *self.blocks.items()) if found}
 
 
 def read(
-    requester: Requester, source: Source, wanted: Sequence[Wanted], handed: Sequence[bytes] | None = None
+    requester: Requester,
+    source: Source,
+    wanted: Sequence[Wanted],
+    handed: Sequence[bytes] | None = None,
+    *,
+    held: Held | None = None,
 ) -> Part:
-    """All that this patient lets be exported of these types. Nothing of it may leave before `record`.
+    """All that this patient lets be exported of these types. Nothing of it may leave before `record_all`.
 
     `handed`: of the one type that is wanted, what the EHR's own export gave already, so that it is not
-    searched for. Raises EhrFailure where the EHR does not give all that was asked for.
+    searched for. `held`: what the store has of the types that are wanted as they stand, read after the
+    requester was; else the EHR is asked.
+
+    Raises EhrFailure where the EHR does not give all that was asked for.
     """
     part = Part(requester)
     authority = requester.authority("search-type")
@@ -82,12 +112,14 @@ def read(
         call = Call(requester, asked, authority, source, EventType.EXPORT_GIVE)
         if not source.serves(kind) or not call.patient_id:
             continue
-        if reasons := _refusal(call):
+        if reasons := _refusal(call, held):
             part.reasons[kind] = reasons
             continue
         passed = Passed()
         if handed is not None:
             _pass(call, handed, passed)
+        elif held and want.is_plain:
+            _look_through(call, held, part, passed)
         else:
             for params in want.searches:
                 _search(call, replace(asked, params=params), passed)
@@ -96,19 +128,22 @@ def read(
     return part
 
 
-def _refusal(call: Call) -> tuple[Reason, ...]:
+def _refusal(call: Call, held: Held | None) -> tuple[Reason, ...]:
     """Why nothing of this type could be let out, before the EHR is asked; empty where something could."""
     kind = call.interaction.resource_type
-    access = Access(
-        "search-type",
-        kind,
-        at=call.requester.now,
-        purpose=call.requester.purpose,
-        categories=categories_of_scope(kind),
-        actors=call.requester.actors,
-        beforehand=True,
-    )
-    return decide(access, call.authority).reasons
+
+    def access() -> Access:
+        return Access(
+            "search-type",
+            kind,
+            at=call.requester.now,
+            purpose=call.requester.purpose,
+            categories=categories_of_scope(kind),
+            actors=call.requester.actors,
+            beforehand=True,
+        )
+
+    return (held.decide(call, kind, access) if held else decide(access(), call.authority)).reasons
 
 
 def _search(call: Call, asked: Interaction, passed: Passed) -> None:
@@ -124,6 +159,40 @@ def _pass(call: Call, bodies: Sequence[bytes], passed: Passed) -> None:
             raise asking.failure(call.source)  # nobody could tell it from the next one
         if seen.type == call.interaction.resource_type:
             passed.take(seen, decide_on(call, seen))
+
+
+def _look_through(call: Call, held: Held, part: Part, passed: Passed) -> None:
+    """Decide on each portion as a whole, and on each resource where one decision is not enough."""
+    kind = call.interaction.resource_type
+    for portion in held.portions[call.requester.patient_id]:
+        if portion.type != kind:
+            continue
+        facts = None if call.particular else portion.facts
+        decision = held.decide(call, facts, partial(_access, call, facts)) if facts else None
+        if facts is None or decision is None or any(each.startswith(f"{kind}.") for each in decision.redact):
+            for seen in see(call, portion.lines):
+                passed.take(seen, decide_on(call, seen))
+        elif decision.permitted:
+            part.blocks[kind].append(Block(portion.bodies, portion.count))
+            part.rules |= {*decision.policy_ids, *decision.provision_ids}
+            part.categories |= facts.categories
+        else:
+            passed.withheld += portion.count
+            passed.decision = decision
+
+
+def _access(call: Call, facts: Facts) -> Access:
+    """As of `checks.decide_on`, for resources that are the patient's and have no other inside."""
+    return Access(
+        call.interaction.code,
+        facts.type,
+        at=call.requester.now,
+        purpose=call.requester.purpose,
+        categories=facts.categories,
+        actors=call.requester.actors,
+        security_labels=frozenset() if call.requester.sees_every_label else facts.labels,
+        codings=facts.codings,
+    )
 
 
 def _follow(call: Call, passed: Passed, kinds: Collection[str]) -> None:
@@ -143,7 +212,7 @@ def _take(part: Part, call: Call, passed: Passed) -> None:
         body = answers.body_of(asked, seen, decision)
         part.lines[seen.type][seen.id] = inlined.attachments(call, seen.type, body)
         part.rules |= {*decision.policy_ids, *decision.provision_ids}
-    if not passed.all and passed.withheld:
+    if passed.withheld and not passed.all and not part.blocks.get(call.interaction.resource_type):
         part.reasons[call.interaction.resource_type] = passed.decision.reasons
     part.categories |= set(passed.categories)
     part.withheld += passed.withheld
@@ -155,7 +224,10 @@ def record_all(parts: Sequence[Part], again: Callable[[UUID], Part | None], *, t
     `again` reads a patient anew who changed what they chose in the meantime. Raises EhrFailure.
     """
     with transaction.atomic():
-        return [kept for part in parts if (kept := _recorded(part, again, target))]
+        recorded = record_each([_said(part, target) for part in parts])
+        tried = zip(parts, recorded, strict=True)
+        kept = [part if done else _again(part, again, target) for part, done in tried]
+    return [part for part in kept if part and part.count]
 
 
 def record_failure(requester: Requester, *, target: str) -> None:
@@ -163,19 +235,23 @@ def record_failure(requester: Requester, *, target: str) -> None:
     record(_of(Part(requester), Outcome.FAILED, target, types=[], reasons=("ehr.no-answer",)))
 
 
-def _recorded(first: Part, again: Callable[[UUID], Part | None], target: str) -> Part | None:
-    part: Part | None = first
-    for _ in range(TRIES):
+def _again(first: Part, read: Callable[[UUID], Part | None], target: str) -> Part | None:
+    for _ in range(TRIES - 1):
+        part = read(first.requester.patient_id)
         if part is None:
             return None
-        if not part.count:
-            record(_refused(part, target))
-            return None
-        if record(_entry(part, target), only_if=part.requester.still_in_force()):
+        entry, only_if = _said(part, target)
+        if record(entry, only_if=only_if):
             return part
-        part = again(part.requester.patient_id)
     record(_refused(Part(first.requester, reasons={"Patient": (Reason.CHANGED,)}), target))
     return None
+
+
+def _said(part: Part, target: str) -> tuple[Entry, tuple[str, list[Any]] | None]:
+    """The event of a part; where something of it leaves, with the condition under which it may."""
+    if part.count:
+        return _entry(part, target), part.requester.still_in_force()
+    return _refused(part, target), None
 
 
 def _entry(part: Part, target: str) -> Entry:
@@ -188,7 +264,7 @@ def _entry(part: Part, target: str) -> Entry:
         part,
         Outcome.PERMIT,
         target,
-        types=[kind for kind, lines in part.lines.items() if lines],
+        types=part.types,
         categories=tuple(sorted(part.categories)),
         count=part.count,
         detail=detail,

@@ -1,5 +1,6 @@
 """Reads of one resource: read, vread and history (FHIR R4, 3.1.0.1, 3.1.0.2, 3.1.0.11)."""
 
+from collections.abc import Callable
 from email.utils import parsedate_to_datetime
 from typing import Any
 
@@ -9,6 +10,7 @@ from consent.decision import Decision
 from fhirproxy import answers, asking, release
 from fhirproxy.checks import Passed, Seen, decide_on, see
 from fhirproxy.interactions import Known
+from fhirproxy.models import Source
 from fhirproxy.outcomes import Refusal
 from fhirproxy.reached import REACHED, decide_reached
 from fhirproxy.release import Call
@@ -19,8 +21,12 @@ KEPT = {"etag": "ETag", "last-modified": "Last-Modified"}
 log = structlog.get_logger("chartkey.gate")
 
 
-def read(call: Call) -> FhirResponse:
-    answer, seen, decision = _current(call)
+Ask = Callable[[Source, str], FhirResponse]
+
+
+def read(call: Call, ask: Ask = asking.ask) -> FhirResponse:
+    """`ask` gives what is decided on, and leaves."""
+    answer, seen, decision = _current(call, ask)
     if not decision.permitted:
         raise _hidden(call, seen, decision)
     passed = Passed()
@@ -74,14 +80,14 @@ def history(call: Call) -> FhirResponse:
     return answers.history(asked, versions, call.fhir_url)
 
 
-def _current(call: Call) -> tuple[FhirResponse, Seen, Decision]:
-    return _fetch(call, f"{call.interaction.resource_type}/{call.interaction.id}")
+def _current(call: Call, ask: Ask = asking.ask) -> tuple[FhirResponse, Seen, Decision]:
+    return _fetch(call, f"{call.interaction.resource_type}/{call.interaction.id}", ask)
 
 
-def _fetch(call: Call, path: str) -> tuple[FhirResponse, Seen, Decision]:
+def _fetch(call: Call, path: str, ask: Ask = asking.ask) -> tuple[FhirResponse, Seen, Decision]:
     """The resource at a path, with its decision. Raises Refusal 404 where there is none."""
     asked = call.interaction
-    answer = asking.ask(call.source, path)
+    answer = ask(call.source, path)
     if answer.status in (404, 410):
         raise release.refuse(call, ("record.not-found",), 404)
     if answer.status != 200:

@@ -28,10 +28,11 @@ class Resource(models.Model):
     date_low = models.DateTimeField()  # start of the type's main date; year 1 where there is none
     date_high = models.DateTimeField(null=True)  # its end, exclusive; null where there is none
     terms = ArrayField(models.BigIntegerField(), default=list)
+    stamp = models.BigIntegerField(null=True)  # see `fhirstore.stamps`
     body = models.TextField()
 
     class Phi:
-        fields = ("fhir_id", "digest", "patient", "date_low", "date_high", "terms", "body")
+        fields = ("fhir_id", "digest", "patient", "date_low", "date_high", "terms", "stamp", "body")
         safe = ("key", "type", "version", "last_updated", "deleted")
 
     class Meta:

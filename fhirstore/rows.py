@@ -15,12 +15,14 @@ ORDER BY key FOR UPDATE
 EARLIER_DIGESTS = "SELECT resource_id, digest FROM fhirstore_version WHERE resource_id = ANY(%s)"
 INSERT = """
 INSERT INTO fhirstore_resource
-  (type, fhir_id, version, last_updated, deleted, digest, patient, date_low, date_high, terms, body)
+  (type, fhir_id, version, last_updated, deleted, digest, patient, date_low, date_high, terms, stamp, body)
 SELECT t.type, t.fhir_id, t.version, t.last_updated, t.deleted, t.digest, t.patient, t.date_low, t.date_high,
-  t.terms::bigint[], t.body
+  t.terms::bigint[], t.stamp, t.body
 FROM unnest(%s::text[], %s::text[], %s::int[], %s::timestamptz[], %s::bool[], %s::bytea[], %s::text[],
-  %s::timestamptz[], %s::timestamptz[], %s::text[], (string_to_array(%s, E'\\x1e'))[2:])
-  AS t (type, fhir_id, version, last_updated, deleted, digest, patient, date_low, date_high, terms, body)
+  %s::timestamptz[], %s::timestamptz[], %s::text[], %s::bigint[],
+  (string_to_array(%s, E'\\x1e'))[2:])
+  AS t (
+    type, fhir_id, version, last_updated, deleted, digest, patient, date_low, date_high, terms, stamp, body)
 ON CONFLICT (type, fhir_id) DO NOTHING
 RETURNING type, fhir_id, key
 """
@@ -32,10 +34,11 @@ UPDATE = """
 UPDATE fhirstore_resource r
 SET version = t.version, last_updated = t.last_updated, deleted = t.deleted, digest = t.digest,
   patient = t.patient, date_low = t.date_low, date_high = t.date_high,
-  terms = t.terms::bigint[], body = t.body
+  terms = t.terms::bigint[], stamp = t.stamp, body = t.body
 FROM unnest(%s::bigint[], %s::int[], %s::timestamptz[], %s::bool[], %s::bytea[], %s::text[],
-  %s::timestamptz[], %s::timestamptz[], %s::text[], (string_to_array(%s, E'\\x1e'))[2:])
-  AS t (key, version, last_updated, deleted, digest, patient, date_low, date_high, terms, body)
+  %s::timestamptz[], %s::timestamptz[], %s::text[], %s::bigint[],
+  (string_to_array(%s, E'\\x1e'))[2:])
+  AS t (key, version, last_updated, deleted, digest, patient, date_low, date_high, terms, stamp, body)
 WHERE r.key = t.key
 """
 CLEAR = (
@@ -72,6 +75,7 @@ class Row:
     digest: bytes  # empty where it is deleted
     index: Index
     body: str
+    stamp: int | None = None
     key: int = 0  # known for a row that is replaced, learned for one that is new
 
 
@@ -112,6 +116,7 @@ def _columns(rows: Sequence[Row]) -> list[Any]:
         [low for low, _ in dates],
         [high for _, high in dates],
         ["{" + ",".join(map(str, row.index.terms)) + "}" for row in rows],
+        [row.stamp for row in rows],
         _SEPARATOR.join(["", *(row.body for row in rows)]),  # the first keeps a lone "" an element
     ]
 

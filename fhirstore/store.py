@@ -12,7 +12,7 @@ from typing import Any
 
 from django.db import connection
 
-from fhirstore import rows, structure
+from fhirstore import rows, stamps, structure
 from fhirstore.dates import END
 from fhirstore.documents import Content
 from fhirstore.index import Index, index
@@ -226,6 +226,7 @@ def _next_row(change: Change, before: _Current | None, now: datetime) -> rows.Ro
     key = before.key if before else 0
     made = change.content
     if made is None:
-        return rows.Row(change.type, change.fhir_id, version, now, b"", Index(), "", key)
-    body = made.body(version, now)
-    return rows.Row(change.type, change.fhir_id, version, now, made.digest, index(made.document), body, key)
+        return rows.Row(change.type, change.fhir_id, version, now, b"", Index(), "", key=key)
+    body, found = made.body(version, now), index(made.document)
+    stamp = stamps.of(made.document, body, found.patient)
+    return rows.Row(change.type, change.fhir_id, version, now, made.digest, found, body, stamp, key)

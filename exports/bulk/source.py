@@ -20,14 +20,17 @@ from exports.bulk.kickoff import PROVENANCE, REFERRED
 from exports.formats.about import Why
 from exports.models import ExportFile, ExportJob, Group, GroupApproval, SharedLine
 from exports.sources import Blocked, Chunk, Gap, Place, Position, Unanswered
-from fhirproxy import exporting
-from fhirproxy.exporting import Part, Wanted
+from fhirproxy import exporting, portions
+from fhirproxy.exporting import Block, Part, Wanted
 from fhirproxy.models import Source
 from fhirproxy.outcomes import EhrFailure
+from fhirproxy.portions import Held
 from fhirproxy.served import RECORD
 from smart.scopes import Scope
 
-BATCH = 20  # patients whose records are in memory at once
+BATCH = 200  # patients whose records are in memory at once, at most
+FIRST = 20  # of the first batch, and wherever the EHR is asked patient by patient
+BYTES = 4 * 2**20  # of a batch, as far as the one before it tells
 NOBODY = UUID(int=0)
 Kind = ExportFile.Kind
 TRIES = 3  # that the engine asks a source again (`exports.runs.PAUSES`); then patient by patient
@@ -41,6 +44,7 @@ class Bulk:
         self.job = job
         self._target = f"ExportJob/{job.pk}"
         self._missing = job.position.get("missing", 0)
+        self._size = FIRST
 
     def prepare(self) -> Position:
         self.check()
@@ -98,27 +102,41 @@ class Bulk:
     def _next(self) -> list[UUID]:
         """The next batch of patients, by id. Who joins behind is in; who left is not."""
         rest = self.members.filter(pk__gt=self.job.position["after"]).order_by("pk")
-        return list(rest.values_list("pk", flat=True)[:BATCH])
+        return list(rest.values_list("pk", flat=True)[: min(BATCH, self._size)])
 
-    def _lines(self, ids: Sequence[UUID]) -> Mapping[Place, Sequence[bytes]]:
-        return self.lines(ids, self._part)
+    def _lines(self, ids: Sequence[UUID]) -> Mapping[Place, Sequence[bytes | Block]]:
+        """Each is read out of what is held of all; who chose something meanwhile, once more and alone."""
+        first = {requester.patient_id: requester for requester in self._requesters(ids)}
+        held = self._held(list(first.values()))
+        if held:
+            self._size = max(1, min(BATCH, BYTES * len(ids) // (held.size or 1)))
+
+        def read(patient_id: UUID) -> Part | None:
+            requester = first.pop(patient_id, None)
+            return self._part(requester, held) if requester else self._part(self.requester(patient_id))
+
+        return self.lines(ids, read)
 
     def lines(
         self, ids: Iterable[UUID], read: Callable[[UUID], Part | None]
-    ) -> Mapping[Place, Sequence[bytes]]:
+    ) -> Mapping[Place, Sequence[bytes | Block]]:
         """What may leave of these patients, by type; each patient's event is in the log then."""
         parts = [part for part in map(read, ids) if part]
         kept = exporting.record_all(parts, read, target=self._target)
         found: dict[str, dict[str, bytes]] = {}
+        blocks: dict[str, list[Block]] = {}
         for part in kept:
             for kind, bodies in part.lines.items():
                 found.setdefault(kind, {}).update(bodies)
+            for kind, some in part.blocks.items():
+                blocks.setdefault(kind, []).extend(some)
         for kind in set(found) & set(REFERRED):
             found[kind] = self._new(kind, found[kind])
+        single = {kind: [body.replace(b"\n", b" ") for body in found[kind].values()] for kind in found}
         return {
-            Place(Kind.OUTPUT, kind): [body.replace(b"\n", b" ") for body in bodies.values()]
-            for kind, bodies in found.items()
-            if bodies
+            Place(Kind.OUTPUT, kind): [*blocks.get(kind, ()), *single.get(kind, ())]
+            for kind in sorted({*blocks, *single})
+            if blocks.get(kind) or single.get(kind)
         }
 
     def _new(self, kind: str, bodies: Mapping[str, bytes]) -> dict[str, bytes]:
@@ -134,14 +152,21 @@ class Bulk:
         return new
 
     def requester(self, patient_id: UUID) -> Requester:
-        approval = self._approval
-        return authority.for_service(approval.client, patient_id, approval.purpose, self._scopes)
+        (requester,) = self._requesters([patient_id])
+        return requester
 
-    def _part(self, patient_id: UUID) -> Part | None:
+    def _requesters(self, ids: Sequence[UUID]) -> list[Requester]:
+        approval = self._approval
+        return authority.for_service(approval.client, ids, approval.purpose, self._scopes)
+
+    def _held(self, requesters: Sequence[Requester]) -> Held | None:
+        plain = [each.resource_type for each in self.wanted if each.is_plain]
+        return portions.of(requesters, self.source, plain) if plain else None
+
+    def _part(self, requester: Requester, held: Held | None = None) -> Part | None:
         """None for a patient of whom the EHR gives nothing, however often it is asked. Raises Unanswered."""
-        requester = self.requester(patient_id)
         try:
-            return exporting.read(requester, self.source, self.wanted)
+            return exporting.read(requester, self.source, self.wanted, held=held)
         except EhrFailure as failure:
             if self.job.position.get("tries", 0) < TRIES:
                 raise Unanswered(Gap(NOWHERE, Why.MISSING, self.job.position)) from failure

@@ -13,8 +13,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import typst
-
 LETTERS = Path(__file__).with_name("letters.txt")  # code points that the fonts of every weight have
 NO_LETTER = "□"  # stands where the fonts have no letter: an emoji, a Chinese name
 LONGEST = 1000  # characters of one text; the other formats have the rest
@@ -29,6 +27,8 @@ def pdf(template: Path, data: Mapping[str, Any], *, made_at: datetime) -> bytes:
 
     Raises NotSet.
     """
+    import typst  # 7 MB, which a worker that makes no PDF does not need
+
     inputs = {"data": json.dumps(_printable(data), ensure_ascii=False)}
     try:
         made = typst.compile(

@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import rfc8785
 import structlog
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
@@ -12,7 +13,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from audit.events import REQUIRED, EventType, Outcome
-from audit.log import ENTRY_FIELDS, EPOCH, Entry, InvalidEntry, record, uuid7
+from audit.log import (
+    COLUMNS,
+    ENTRY_FIELDS,
+    EPOCH,
+    Entry,
+    InvalidEntry,
+    canonical,
+    record,
+    record_each,
+    said,
+    uuid7,
+)
 from audit.models import AuditEvent
 from tests.audit.cast import ACME, ALICE, entry
 
@@ -144,3 +156,40 @@ def test_ids_are_version_7_and_sort_by_time(moment, later):
     assert first < second
     assert (first.version, first.variant) == (7, "specified in RFC 4122")
     assert first.int >> 80 == (moment - EPOCH) // timedelta(milliseconds=1)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_record_each_keeps_those_whose_condition_holds():
+    held = ("%s::int > %s::int", [2, 1])
+    entries = [
+        (entry(detail={"policy": "abc", "held": 0}, count=0, reasons=("consent.category",)), held),
+        (entry(), ("%s::int > %s::int", [1, 2])),
+        (entry(consent_number=3), None),
+    ]
+
+    kept = record_each(entries)
+
+    assert [one is not None for one in kept] == [True, False, True]
+    for event_id, (given_entry, _) in zip(kept, entries, strict=True):
+        if event_id:
+            event = AuditEvent.objects.get(id=event_id)
+            assert rfc8785.dumps(said(vars_of(event) | json.loads(event.payload))) == event.payload.encode()
+            assert bytes(event.leaf) == hashlib.sha256(b"\x00" + event.payload.encode()).digest()
+            for name in ENTRY_FIELDS:
+                value = getattr(given_entry, name)
+                assert getattr(event, name) == (list(value) if isinstance(value, tuple) else value)
+
+
+def vars_of(event: AuditEvent) -> dict:
+    return {name: getattr(event, name) for name in COLUMNS}
+
+
+NAMES = st.from_regex(r"[a-zA-Z_]{1,6}", fullmatch=True)
+LEAVES = (
+    st.text(st.characters(exclude_categories=["Cs"])) | st.integers(-(2**53) + 1, 2**53 - 1) | st.booleans()
+)
+
+
+@given(st.dictionaries(NAMES, LEAVES | st.lists(LEAVES) | st.dictionaries(NAMES, LEAVES)))
+def test_the_payload_is_canonical_json(content):
+    assert canonical(content).encode() == rfc8785.dumps(content)

@@ -96,7 +96,8 @@ def run(stack: Stack, sizes: Sizes) -> Report:
             }
         )
     _judge(report, job, worker, costs)
-    _attach(report, sizes.attachment)
+    if not os.environ.get("NO_ATTACH"):
+        _attach(report, sizes.attachment)
     store._turn_to(DATABASE)
     stack.drop_database(NAME)
     return report

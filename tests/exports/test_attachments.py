@@ -3,11 +3,17 @@
 import base64
 import json
 
+import msgspec
 import pytest
+from django.utils import timezone
 
+from audit.events import EventType
+from consent import authority
 from consent.vocabulary import ACT_CODE
 from exports import attachments
-from fhirproxy.upstream import FhirResponse
+from fhirproxy import attachments as fhir_attachments
+from fhirproxy.models import Source
+from fhirproxy.outcomes import EhrFailure
 from tests import factories
 from tests.exports.making import kickoff, made, package
 
@@ -88,17 +94,30 @@ def test_nobody_elses_letter_comes_along(alice):
     assert b"Quinn" not in b"".join(archive.read(name) for name in archive.namelist())
 
 
-def test_a_slash_that_is_escaped_is_one(alice, monkeypatch):
+def test_a_slash_that_is_escaped_is_one():
     """As some EHRs write JSON."""
     content = bytes(range(256)) * 3
     assert "/" in base64.b64encode(content).decode()
-    factories.load_records(document(alice, "pointed", {"url": "Binary/bytes"}))
     escaped = json.dumps(binary("bytes", content)).replace("/", "\\/").encode()
-    serve = attachments.gate.serve
 
-    def serving(asking, asked, *more):
-        return FhirResponse(200, {}, escaped) if asked.id == "bytes" else serve(asking, asked, *more)
+    assert attachments.decoded(msgspec.json.decode(escaped, type=attachments.Binary).data) == content
 
-    monkeypatch.setattr(attachments.gate, "serve", serving)
 
-    assert package(made(kickoff(alice))).read("documents/pointed-1.pdf") == content
+def test_a_large_letter_is_read_by_pieces_and_is_the_same(alice, monkeypatch):
+    monkeypatch.setattr(fhir_attachments, "PIECE", 1000)
+    letter = bytes(range(256)) * 40
+    factories.load_records(binary("bytes", letter), document(alice, "pointed", {"url": "Binary/bytes"}))
+
+    assert package(made(kickoff(alice))).read("documents/pointed-1.pdf") == letter
+
+
+def test_a_letter_that_changes_while_it_is_read_is_no_mixture(alice, monkeypatch):
+    monkeypatch.setattr(fhir_attachments, "PIECE", 4)
+    factories.load_records(binary("bytes"), document(alice, "pointed", {"url": "Binary/bytes"}))
+    asking = authority.for_own_record(alice.user, alice, timezone.now())
+    pieces = fhir_attachments.pieces(asking, Source.primary(), "bytes", EventType.EXPORT_READ)
+    assert next(pieces) == LETTER[:4]
+    factories.load_records(binary("bytes", b"another letter"))
+
+    with pytest.raises(EhrFailure):
+        list(pieces)

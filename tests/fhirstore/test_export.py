@@ -5,8 +5,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from fhirstore import export
+from fhirstore import export, portions
 from fhirstore.export import Selection, pages, stream
+from fhirstore.models import Resource
 from tests.fhirstore.calls import call, encounter, get, observation, patient, put
 
 pytestmark = pytest.mark.django_db
@@ -80,3 +81,30 @@ def test_pages_are_bounded_by_bytes_and_hold_one_resource_at_least(monkeypatch):
 def test_between_pages_the_connection_is_free():
     for _ in stream(Selection(TYPES)):
         assert get("Patient/alice").status == 200
+
+
+def test_portions_are_a_patients_records_by_type_and_stamp():
+    Resource.objects.filter(fhir_id__in=["a1", "a3"]).update(stamp=7)
+    Resource.objects.filter(fhir_id__in=["a0", "a2", "a4", "a5", "a6", "b"]).update(stamp=None)
+    found = [
+        (who, kind, stamp, count, [json.loads(line)["id"] for line in bodies.split(b"\n")])
+        for who, kind, stamp, count, bodies in portions.portions(
+            ["bob", "alice"], ["Observation", "Encounter"]
+        )
+    ]
+
+    assert [one for one in found if one[1] == "Observation"] == [
+        ("bob", "Observation", None, 1, ["b"]),
+        ("alice", "Observation", 7, 2, ["a1", "a3"]),
+        ("alice", "Observation", None, 5, ["a0", "a2", "a4", "a5", "a6"]),
+    ]
+    assert [one[0] for one in found] == ["bob", "alice", "alice", "alice"]
+
+
+def test_a_stamp_is_of_one_version():
+    put(observation("a1", valueString="changed"))
+    stamp = Resource.objects.get(fhir_id="a1").stamp
+    portions.set_stamps([("Observation", "a0", 1, 5), ("Observation", "a1", 1, 5)])
+
+    assert Resource.objects.get(fhir_id="a0").stamp == 5
+    assert Resource.objects.get(fhir_id="a1").stamp == stamp

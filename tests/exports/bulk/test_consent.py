@@ -111,8 +111,8 @@ def test_F13_who_opts_out_at_the_very_last_look_is_decided_on_again(
 ):
     plain, done = source.exporting.read, []
 
-    def read(requester, *rest):
-        part = plain(requester, *rest)
+    def read(requester, *rest, **more):
+        part = plain(requester, *rest, **more)
         if requester.patient_id == alice.pk and not done:
             done.append(choose(alice, "operations", permit=False))  # after it was decided, before the log
         return part
@@ -181,7 +181,7 @@ def test_the_filter_is_the_gates(service, start, alice, choice, scope):
 def by_the_gate(service, patient, scopes) -> set[tuple[str, str]]:
     found = set()
     for kind in RECORD:
-        requester = authority.for_service(service.client, patient.pk, "HOPERAT", scopes)
+        (requester,) = authority.for_service(service.client, [patient.pk], "HOPERAT", scopes)
         try:
             answer = gate.serve(requester, interactions.search(kind, [("_count", "200")]))
         except Refusal:  # nothing of this type

@@ -226,11 +226,11 @@ def test_a_source_that_is_silent_is_asked_again_and_then_the_patient_is_named_in
 
     plain, silent = source.exporting.read, []
 
-    def read(requester, *rest):
+    def read(requester, *rest, **more):
         silent[:] = silent or [requester.patient_id]
         if requester.patient_id == silent[0]:
             raise EhrFailure(502, "silent")
-        return plain(requester, *rest)
+        return plain(requester, *rest, **more)
 
     monkeypatch.setattr(source.exporting, "read", read)
     status = start(GROUP + "?_type=Patient")
