@@ -23,7 +23,7 @@ from exports.sources import Chunk, Gap, Later, Place, Position, Unanswered
 from exports.writing import Lost
 from fhirproxy import asking, exporting, health, upstream
 from fhirproxy.compartment import owners_of
-from fhirproxy.exporting import Part, Wanted
+from fhirproxy.exporting import Block, Part, Wanted
 from fhirproxy.models import Source
 from fhirproxy.outcomes import EhrFailure
 from fhirproxy.served import SERVED
@@ -56,7 +56,7 @@ class Export(Protocol):
 
     def requester(self, patient_id: UUID) -> Requester: ...
 
-    def lines(self, ids: Any, read: Any) -> Mapping[Place, Sequence[bytes]]: ...
+    def lines(self, ids: Any, read: Any) -> Mapping[Place, Sequence[bytes | Block]]: ...
 
 
 def begin(bulk: Export) -> Position:
@@ -108,7 +108,7 @@ def _search_instead(bulk: Export) -> Lost:
     return Lost()
 
 
-def _step(bulk: Export, lines: Mapping[Place, Sequence[bytes]] | None = None, **changes: Any) -> Chunk:
+def _step(bulk: Export, lines: Mapping[Place, Sequence[bytes | Block]] | None = None, **changes: Any) -> Chunk:
     position = bulk.job.position
     at = {**position["whole"], **changes}
     batch = uuid5(bulk.job.pk, f"{at.get('file')}:{at.get('line')}")
@@ -148,7 +148,7 @@ def _some(bodies: Iterator[bytes]) -> list[bytes]:
     return found
 
 
-def _decided(bulk: Export, want: Wanted, bodies: Sequence[bytes]) -> Mapping[Place, Sequence[bytes]]:
+def _decided(bulk: Export, want: Wanted, bodies: Sequence[bytes]) -> Mapping[Place, Sequence[bytes | Block]]:
     """What of these lines may leave: of members, as each of them chose at this moment."""
     theirs: dict[str, list[bytes]] = {}
     for body in bodies:
