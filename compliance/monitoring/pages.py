@@ -188,6 +188,7 @@ def detector_list(request: HttpRequest) -> HttpResponse:
     rows = [
         {
             "detector": each,
+            "kinds": ", ".join(sorted(each.kinds)),
             "alerts": sum(judged[each.name, verdict] for verdict in ("", "right", "wrong")),
             "right": judged[each.name, "right"],
             "wrong": judged[each.name, "wrong"],
