@@ -42,7 +42,7 @@ WORDS: Mapping[str, Promise] = {
     "recorder": pgettext_lazy("element.source", "Who says so"),
     "sender": pgettext_lazy("element.source", "Who says so"),
     "series": pgettext_lazy("element.series", "What it belongs to"),
-    "severity": pgettext_lazy("element.severity", "How bad it is"),
+    "severity": pgettext_lazy("element.severity", "How strong it is"),
     "status": pgettext_lazy("element.status", "Status"),
     "subject": pgettext_lazy("element.subject", "Patient"),
     "telecom": pgettext_lazy("element.telecom", "Phone and e-mail"),
