@@ -367,6 +367,7 @@ SPECTACULAR_SETTINGS = {
     "DESCRIPTION": "Consents, activity, preferences, proposed changes. Health records are at the FHIR base.",
     "SERVE_INCLUDE_SCHEMA": False,
     "SCHEMA_PATH_PREFIX": "/api/v1/",
+    "ENUM_NAME_OVERRIDES": {"WriteStatusEnum": "fhirproxy.models.WriteCommand.Status"},
 }
 
 # Words and times

@@ -65,7 +65,8 @@ def colleagues(patient: Patient) -> QuerySet[User]:
     None where the EHR does not answer.
     """
     source = Source.primary()
-    today, found = timezone.localdate(), set()
+    today = timezone.localdate()
+    found: set[str] = set()
     for fhir_id in patient.identities.filter(source=source.slug).values_list("fhir_id", flat=True):
         try:
             params = (("patient", fhir_id), ("status", "active"))
@@ -76,7 +77,7 @@ def colleagues(patient: Patient) -> QuerySet[User]:
         except EhrFailure:
             continue
     roles = StaffRole.objects.filter(role=StaffRole.Role.CLINICIAN, practitioner__in=found)
-    return User.objects.filter(is_active=True, pk__in=roles.values("user")).exclude(pk=patient.user_id)
+    return User.objects.filter(is_active=True, pk__in=roles.values("user")).exclude(patient=patient)
 
 
 def _practitioner(user: User) -> str:

@@ -148,12 +148,18 @@ def test_what_either_denied_holds_for_the_whole(pair, cora):
     assert ["HPAYMT"] in [row.get("purposes") for row in rows]
 
 
+def account_elsewhere():
+    other = factories.create_patient("Alice Two")
+    other.identities.update(source="elsewhere")
+    return other
+
+
 @pytest.mark.parametrize(
     ("change", "code"),
     [
         (lambda alice, row: (alice, alice), "merge.self"),
         (lambda alice, row: (row, alice), "merge.accounts"),
-        (lambda alice, row: (alice, factories.create_patient("Alice Two")), "merge.accounts"),
+        (lambda alice, row: (alice, account_elsewhere()), "merge.accounts"),
         (lambda alice, row: (alice, other_row(source=factories.SOURCE)), "merge.same-source"),
     ],
 )

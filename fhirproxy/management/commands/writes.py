@@ -25,7 +25,7 @@ class Command(BaseCommand):
         acts.add_parser("figures", help=f"how it went in the last {DAYS} days")
         listed = acts.add_parser("list", help="ids of what is on its way and not there")
         listed.add_argument("--source", default="", help="one EHR only")
-        listed.add_argument("--consent", default="", help="what rested on one consent, whatever its state")
+        listed.add_argument("--consent", type=UUID, help="what rested on one consent, whatever its state")
         carry = acts.add_parser("carry-on", help="look for lost answers, and send what is approved, now")
         carry.add_argument("--source", default="", help="one EHR only")
         retry = acts.add_parser("retry", help="send again what an EHR refused, once the cause is mended")
@@ -46,7 +46,7 @@ class Command(BaseCommand):
         for name in found.__slots__:
             self.stdout.write(f"{name:14} {getattr(found, name)}")
 
-    def _list(self, *, source: str, consent: str, **_: Any) -> None:
+    def _list(self, *, source: str, consent: UUID | None, **_: Any) -> None:
         rows = WriteCommand.objects.order_by("created_at").prefetch_related("events")
         rows = rows.filter(consent=consent) if consent else rows.filter(status__in=STUCK)
         for row in rows.filter(source=source) if source else rows:
