@@ -28,6 +28,11 @@ def path_of(kept: str) -> str:
     return str(json.loads(secrets.decrypt(kept))["path"])
 
 
+def form_of(kept: str) -> str:
+    """The kept form itself, URL-encoded. Raises InvalidToken."""
+    return str(json.loads(secrets.decrypt(kept))["form"])
+
+
 def send_again(request: HttpRequest, kept: str) -> HttpResponseBase:
     """Answer `request` with what the kept form's address answers to it. Raises InvalidToken."""
     told: dict[str, Any] = json.loads(secrets.decrypt(kept))

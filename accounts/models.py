@@ -263,6 +263,7 @@ class RelatedPerson(models.Model):
     basis = models.CharField(max_length=8, choices=Basis, default=Basis.CHOICE)
     level = models.CharField(max_length=6, choices=Level, default=Level.OWN)
     may_share = models.BooleanField(default=False)  # save copies, and connect apps
+    may_write = models.BooleanField(default=False)  # send things to the clinic for the patient
     evidence = models.JSONField(default=list)  # codes of relationships.toml: what was shown
     status = models.CharField(max_length=12, choices=Status, default=Status.ASKED)
     reason = models.CharField(max_length=20, blank=True)  # a code of `relations.TRANSITIONS`
@@ -274,7 +275,7 @@ class RelatedPerson(models.Model):
     class Phi:
         fields = ("relationship", "basis", "evidence")
         safe = (
-            *("id", "patient", "user", "level", "may_share", "status", "reason", "version"),
+            *("id", "patient", "user", "level", "may_share", "may_write", "status", "reason", "version"),
             *("period_start", "period_end", "review_at"),
         )
 
@@ -329,6 +330,7 @@ class HelperInvitation(models.Model):
     level = models.CharField(max_length=6, choices=RelatedPerson.Level)
     categories = models.JSONField(default=list)  # codes of data categories
     may_share = models.BooleanField(default=False)
+    may_write = models.BooleanField(default=False)
     until = models.DateTimeField()
     text_shown = models.TextField(blank=True)  # word for word what the patient agreed to
     text_language = models.CharField(max_length=5, blank=True)
@@ -342,7 +344,8 @@ class HelperInvitation(models.Model):
     class Phi:
         fields = ("relationship", "text_shown", "digest")
         safe = (
-            *("id", "patient", "made_by", "level", "categories", "may_share", "until", "text_language"),
+            *("id", "patient", "made_by", "level", "categories", "may_share", "may_write", "until"),
+            "text_language",
             *("made_at", "expires_at", "taken_at", "cancelled_at", "relation"),
         )
 

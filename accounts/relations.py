@@ -63,6 +63,7 @@ def start(
     until: datetime,
     review_at: datetime,
     may_share: bool = False,
+    may_write: bool = False,
     evidence: Collection[str] = (),
     by: "User",
     role: str,
@@ -77,6 +78,7 @@ def start(
         basis=basis,
         level=level,
         may_share=may_share,
+        may_write=may_write,
         evidence=sorted(evidence),
         status=STARTS[why],
         reason=why,
@@ -91,7 +93,7 @@ def start(
 def carry_over(relation: RelatedPerson, patient: Patient, *, by: "User") -> RelatedPerson:
     """The same relationship to the patient whose record was kept in a merge. The caller ends the old one."""
     copied = (
-        *("user", "relationship", "basis", "level", "may_share", "evidence", "status", "reason"),
+        *("user", "relationship", "basis", "level", "may_share", "may_write", "evidence", "status", "reason"),
         *("period_start", "period_end", "review_at"),
     )
     values = {name: getattr(relation, name) for name in copied}
@@ -210,6 +212,7 @@ def invite(
     level: str,
     categories: Collection[str],
     may_share: bool,
+    may_write: bool,
     until: datetime,
     by: "User",
     text_shown: str,
@@ -228,6 +231,7 @@ def invite(
         level=level,
         categories=sorted(categories),
         may_share=may_share,
+        may_write=may_write,
         until=until,
         text_shown=text_shown,
         text_language=language,

@@ -120,6 +120,7 @@ PATTERNS: Mapping[EventType, Pattern] = {
     EventType.WRITE_APPLY: CREATE,
     EventType.WRITE_REJECT: UPDATE,
     EventType.WRITE_BLOCK: UPDATE,
+    EventType.WRITE_EXTEND: UPDATE,
     EventType.WRITE_CANCEL: UPDATE,
     EventType.BUDGET_EXCEED: READ,
     EventType.VALUESETS_CHANGE: UPDATE,

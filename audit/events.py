@@ -75,6 +75,7 @@ class EventType(StrEnum):
     WRITE_APPLY = "write:apply"
     WRITE_REJECT = "write:reject"
     WRITE_BLOCK = "write:block"  # the consent ended before it was sent
+    WRITE_EXTEND = "write:extend"  # the clinic takes 30 days more for a correction (45 CFR 164.526)
     WRITE_CANCEL = "write:cancel"  # its author took it back
     BUDGET_EXCEED = "budget:exceed"  # more was asked for than its window takes; one event for a window
     VALUESETS_CHANGE = "valuesets:change"  # which codes are sensitive, for everyone
@@ -200,6 +201,7 @@ REQUIRED: Mapping[EventType, frozenset[str]] = {
     EventType.WRITE_APPLY: _TARGET,
     EventType.WRITE_REJECT: _TARGET,
     EventType.WRITE_BLOCK: _TARGET | {"reasons"},
+    EventType.WRITE_EXTEND: _TARGET | {"reasons"},
     EventType.WRITE_CANCEL: _TARGET,
     EventType.BUDGET_EXCEED: frozenset({"reasons"}),
     EventType.VALUESETS_CHANGE: frozenset({"target"}),

@@ -424,6 +424,12 @@ PHRASES: Mapping[EventType, Phrase] = {
         pgettext_lazy("activity.write-send.you", "You sent something new to the clinic system."),
         pgettext_lazy("activity.write-send.other", "We sent something new to the clinic system."),
     ),
+    EventType.WRITE_EXTEND: _only(
+        pgettext_lazy("activity.write-extend.you", "You took more time to answer about a correction."),
+        pgettext_lazy(
+            "activity.write-extend.other", "Your clinic needs more time to answer about a correction."
+        ),
+    ),
     EventType.WRITE_CANCEL: _only(
         pgettext_lazy("activity.write-cancel.you", "You took back what you sent to your clinic."),
         pgettext_lazy("activity.write-cancel.other", "{who} took back what was sent to your clinic."),

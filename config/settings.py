@@ -409,7 +409,8 @@ SECURE_SSL_REDIRECT = SECURE and MODE == "production"
 SECURE_HSTS_SECONDS = 365 * 24 * 3600 if SECURE else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = SECURE
 
-DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
+# A form, or a body: more than any text that a page takes, so that a page can say what of it is too long.
+DATA_UPLOAD_MAX_MEMORY_SIZE = 5632 * 1024
 FILE_UPLOAD_HANDLERS = ["portal.uploads.InMemory"]  # no file is written to disk as it came
 EVIDENCE_KEPT_DAYS = env.number("EVIDENCE_KEPT_DAYS", 30)  # papers of a request to help, after its answer
 EMAIL_BACKEND = env.text(

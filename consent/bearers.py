@@ -158,7 +158,8 @@ def _for_helpers_app(
         on_behalf_of=helper.actor,
         facts=replace(helper.facts, clientStatus=client_status, testPatient=staff.patient.is_test),
         scopes=tuple(Scope.parse_all(scope)),
-        provisions=() if missing else helper.provisions,
+        # What a helper sends for somebody they send by hand, under their own name.
+        provisions=() if missing else tuple(replace(p, writes=False) for p in helper.provisions),
         missing=missing,
     )
 

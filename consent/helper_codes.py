@@ -30,6 +30,7 @@ def invite(
     level: str,
     categories: Collection[str],
     may_share: bool,
+    may_write: bool,
     until: datetime,
     act: Act,
 ) -> tuple[HelperInvitation, str]:
@@ -52,6 +53,7 @@ def invite(
         level=level,
         categories=chosen,
         may_share=may_share and relationships.levels()[level].share,
+        may_write=may_write,
         until=min(until, helper_rights.latest_end(Basis.CHOICE, patient, now)),
         by=act.by,
         text_shown=act.text_shown,
@@ -106,6 +108,7 @@ def _accept(invitation: HelperInvitation, by: "User", act: Act) -> RelatedPerson
         basis=Basis.CHOICE,
         level=invitation.level,
         may_share=invitation.may_share,
+        may_write=invitation.may_write,
         until=min(invitation.until, helper_rights.latest_end(Basis.CHOICE, patient, now)),
         review_at=now + timedelta(days=relationships.bases()[Basis.CHOICE].review_days),
         by=by,

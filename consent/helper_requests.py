@@ -83,6 +83,7 @@ def ask(
         relationship=relationship,
         basis=basis,
         level=level,
+        may_write=True,  # a personal representative acts as the patient would (45 CFR 164.502(g))
         evidence=evidence,
         until=until,
         review_at=now + timedelta(days=relationships.bases()[basis].review_days),

@@ -105,6 +105,11 @@ def categories_of(level: str, chosen: Collection[str] = ()) -> list[Category]:
     return [category for category in Category if category in set(codes)]
 
 
+def for_writing(categories: Collection[Category], may_write: bool) -> list[Category]:
+    """Who sends things for the patient sees messages too: what they send themself, and what comes back."""
+    return [c for c in Category if c in categories or (may_write and c is Category.MESSAGES)]
+
+
 def categories_now(relation: RelatedPerson) -> set[str]:
     """What the consent behind it names; before any rule on age."""
     consent = consent_of(relation)
@@ -118,10 +123,13 @@ def visible(relation: RelatedPerson, now: datetime) -> set[str]:
     return categories_now(relation) - set(hidden(relation, now)[1])
 
 
-def is_wider(relation: RelatedPerson, chosen: Collection[str], *, may_share: bool, until: datetime) -> bool:
+def is_wider(
+    relation: RelatedPerson, chosen: Collection[str], *, may_share: bool, may_write: bool, until: datetime
+) -> bool:
     """Whether a change lets the helper do anything that they cannot do now: that needs a step-up."""
     longer = relation.period_end is not None and until > relation.period_end + timedelta(days=1)
-    return bool(set(chosen) - categories_now(relation)) or (may_share and not relation.may_share) or longer
+    more = (may_share and not relation.may_share) or (may_write and not relation.may_write)
+    return bool(set(chosen) - categories_now(relation)) or more or longer
 
 
 def latest_end(basis: str, patient: Patient, now: datetime) -> datetime:

@@ -39,6 +39,7 @@ def change(
     level: str,
     categories: Collection[str],
     may_share: bool,
+    may_write: bool,
     until: datetime,
     act: Act,
     seen: int,
@@ -53,7 +54,7 @@ def change(
         raise Refused("helper.past")
     if not chosen:
         raise Refused("helper.nothing")
-    wider = helper_rights.is_wider(relation, chosen, may_share=may_share, until=until)
+    wider = helper_rights.is_wider(relation, chosen, may_share=may_share, may_write=may_write, until=until)
     why = Why.PATIENT_WIDENED if wider else Why.PATIENT_NARROWED
     until = min(until, helper_rights.latest_end(relation.basis, relation.patient, now))
     relation = relations.become(
@@ -64,6 +65,7 @@ def change(
         seen=seen,
         level=level,
         may_share=may_share and relationships.levels()[level].share,
+        may_write=may_write,
         period_end=until,
     )
     if not relation.may_share:
@@ -216,7 +218,12 @@ def note_acting(relation: RelatedPerson, *, by: "User", refused: str = "") -> No
 def let(relation: RelatedPerson, categories: Collection[Category], act: Act) -> Consent:
     assert relation.period_end is not None
     return commands.let_help(
-        relation=relation, categories=categories, labels=[], until=relation.period_end, act=act
+        relation=relation,
+        categories=helper_rights.for_writing(categories, relation.may_write),
+        labels=[],
+        until=relation.period_end,
+        act=act,
+        can_write=relation.may_write,
     )
 
 

@@ -154,6 +154,7 @@ def make_helper(user: User, patient: Patient, relationship: str, level: str) -> 
         basis=basis,
         level=level,
         may_share=level == "most",
+        may_write=True,
         evidence=relationships.bases()[basis].evidence,
         until=min(helper_rights.latest_end(basis, patient, now), now + timedelta(days=365)),
         review_at=now + timedelta(days=relationships.bases()[basis].review_days),
@@ -163,10 +164,11 @@ def make_helper(user: User, patient: Patient, relationship: str, level: str) -> 
     act = Act(by=by, channel="staff", text_shown="The demo's own.", language="en")
     consents.let_help(
         relation=relation,
-        categories=helper_rights.categories_of(level),
+        categories=helper_rights.for_writing(helper_rights.categories_of(level), relation.may_write),
         labels=[],
         until=relation.period_end or now,
         act=act,
+        can_write=relation.may_write,
     )
     if ages.is_teen(patient, now) and parent:
         relations.become(relation, Why.TEEN_AGE, by=None, role="system")

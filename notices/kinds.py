@@ -270,6 +270,30 @@ KINDS = {
         ),
         topic=Topic.ANSWERS,
     ),
+    "contact_asked": Kind(
+        pgettext_lazy("notice.contact_asked.subject", "Your clinic was asked to change how it reaches you"),
+        pgettext_lazy(
+            "notice.contact_asked.body",
+            "Somebody signed in and asked to change your contact details at your clinic. "
+            "If it was not you or your helper, call your clinic.",
+        ),
+        pgettext_lazy(
+            "notice.contact_asked.line", "Your clinic was asked to change how it reaches you."
+        ),
+        path="/add/",
+    ),
+    "write_extended": Kind(
+        pgettext_lazy("notice.write_extended.subject", "Your clinic needs more time"),
+        pgettext_lazy(
+            "notice.write_extended.body",
+            "Your clinic needs more time to answer something that you sent. Sign in to see why.",
+        ),
+        pgettext_lazy(
+            "notice.write_extended.line", "Your clinic needs up to 30 days more for your correction."
+        ),
+        path="/add/",
+        topic=Topic.ANSWERS,
+    ),
     "write_blocked": Kind(
         pgettext_lazy("notice.write_blocked.subject", "Something was not sent to your clinic"),
         pgettext_lazy(

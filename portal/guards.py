@@ -16,6 +16,7 @@ from django.utils import timezone
 from django.utils.translation import pgettext
 from django_htmx.middleware import HtmxDetails
 
+from accounts import kept
 from accounts.models import Patient, RelatedPerson, StaffRole, User
 from consent import helper_rights, staff
 from consent.requester import Requester
@@ -33,6 +34,7 @@ OPEN_WHILE_CLOSING = frozenset(
     }
 )
 NOT_DONE = "portal.not_done"  # of the session: a form came when nobody was signed in
+TYPED = "portal.typed"  # of the session: what was in it, encrypted, where its page takes that back
 
 
 class PatientRequest(HttpRequest):
@@ -52,13 +54,13 @@ class StaffRequest(HttpRequest):
 
 
 def signed_in(view: View) -> View:
-    """Sign in first. A form that comes too late is not kept: sign-in leads to the page that it was on,
-    and that page says that nothing was done."""
+    """Sign in first. A form that comes too late is not sent: sign-in leads to the page that it was on, and
+    that page says that nothing was done. Where the page can show it again, it is kept (`keeps_typed`)."""
 
     @wraps(view)
     def guarded(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponseBase:
         if not request.user.is_authenticated:
-            return _sign_in(request)
+            return _sign_in(request, keeps=getattr(view, "keeps_typed", False))
         if request.user.closes_at and _page_name(request) not in OPEN_WHILE_CLOSING:
             with acting.prefixed(None):
                 return redirect("portal:closing")
@@ -76,10 +78,20 @@ def _page_name(request: HttpRequest) -> str:
     return str(request.resolver_match.url_name) if request.resolver_match else ""
 
 
-def _sign_in(request: HttpRequest) -> HttpResponse:
+def keeps_typed(view: View) -> View:
+    """For pages that show again what was typed when the sign-in had run out (`portal.sending`). Put it
+    innermost."""
+    view.keeps_typed = True  # type: ignore[attr-defined]
+    return view
+
+
+def _sign_in(request: HttpRequest, *, keeps: bool) -> HttpResponse:
     if request.method in SAFE:
         return redirect_to_login(request.get_full_path())
     request.session[NOT_DONE] = True
+    if keeps and (form := kept.keep(request)):
+        request.session[TYPED] = form
+        return redirect_to_login(request.get_full_path())
     return redirect_to_login(get_script_prefix().rstrip("/") + page_with_form(request.path_info))
 
 
@@ -120,6 +132,18 @@ def copies_required(view: View) -> View:
         return view(request, *args, **kwargs)
 
     return record_required(sharing)
+
+
+def writers_required(view: View) -> View:
+    """As `record_required`, for helpers whom the patient lets send things. Each one is decided by itself."""
+
+    @wraps(view)
+    def sending(request: PatientRequest, *args: object, **kwargs: object) -> HttpResponseBase:
+        if request.helping and not request.helping.may_write:
+            return render(request, "portal/acting_own_only.html", {"relation": request.helping}, status=403)
+        return view(request, *args, **kwargs)
+
+    return record_required(sending)
 
 
 def _of_a_record(view: View, *, for_helpers: bool) -> View:

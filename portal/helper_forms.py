@@ -59,6 +59,14 @@ class LevelForm(forms.Form):
         help_text=pgettext_lazy("helper.share.what", "A copy stays with them when their help ends."),
         required=False,
     )
+    may_write = forms.BooleanField(
+        label=pgettext_lazy("helper.write", "They can send things to your clinic for you"),
+        help_text=pgettext_lazy(
+            "helper.write.what",
+            "Of what they can see: readings, answers, corrections. Messages too, so they see your messages.",
+        ),
+        required=False,
+    )
     until = forms.DateField(
         label=pgettext_lazy("helper.until", "Until when can they help?"),
         widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
@@ -88,7 +96,7 @@ class LevelForm(forms.Form):
 class InviteForm(LevelForm):
     """One question a line: who they are, what they see, for how long."""
 
-    field_order = ("relationship", "level", "categories", "may_share", "until")
+    field_order = ("relationship", "level", "categories", "may_share", "may_write", "until")
     relationship = forms.ChoiceField(
         label=pgettext_lazy("helper.relationship", "Who are they to you?"),
         choices=list(RELATIONSHIPS.items()),
@@ -166,5 +174,6 @@ def prefilled(relation: RelatedPerson, categories: set[str]) -> dict[str, Any]:
         "level": relation.level,
         "categories": sorted(categories),
         "may_share": relation.may_share,
+        "may_write": relation.may_write,
         "until": end,
     }

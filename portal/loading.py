@@ -12,6 +12,7 @@ from django.utils.translation import pgettext
 
 from portal import records
 from portal.acting import Withheld, voice
+from portal.authorship import marked
 from portal.combining import Item, Shown, combine
 from portal.guards import PatientRequest
 from portal.records import Answer, Params, Search, Told
@@ -49,7 +50,7 @@ def load(request: PatientRequest, *wanted: Wanted) -> Loaded:
     answers = [answer for each in told for answer in each.answers if answer]
     if answers and all(answer.is_withheld for answer in answers):
         raise Withheld
-    found = tuple(combine(_items(told, index)) for index in range(len(wanted)))
+    found = tuple(combine(marked(request, _items(told, index))) for index in range(len(wanted)))
     return Loaded(found, _state(request, told, [str(each.label) for each in wanted]), tuple(told))
 
 

@@ -17,6 +17,14 @@ class Draft(models.Model):
 
     class Form(models.TextChoices):
         SHARE = "share"  # `portal.share_steps`
+        WRONG = "wrong"  # these are sent to the clinic: `portal.sending`
+        DISAGREE = "disagree"
+        READING = "reading"
+        MESSAGE = "message"
+        VISIT = "visit"
+        ANSWERS = "answers"
+        CONTACT = "contact"
+        DOCUMENT = "document"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="drafts")

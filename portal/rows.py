@@ -37,13 +37,14 @@ class Row:
     is_current: bool = True
     count: int = 1  # how often the record says it
     url: str = ""  # of its own page, where it has one
+    type: str = ""  # FHIR's
     origin: WhereFrom = ALONE
 
 
 def rows_of(resources: Iterable[Any], reader: Callable[[Any], Row | None]) -> list[Row]:
     """Rows that stand, newest first; undated ones last. Of resources, or of what was combined."""
     return fhir.newest_first(
-        replace(row, id=address or row.id, origin=origin)
+        replace(row, id=address or row.id, origin=origin, type=fhir.text(resource, "resourceType"))
         for resource, address, origin in each(resources)
         if (row := reader(resource))
     )
@@ -51,7 +52,11 @@ def rows_of(resources: Iterable[Any], reader: Callable[[Any], Row | None]) -> li
 
 def members(teams: Iterable[Any]) -> list[Row]:
     """The people of all care teams."""
-    return [replace(row, origin=origin) for resource, _, origin in each(teams) for row in care_team(resource)]
+    return [
+        replace(row, id=address or row.id, origin=origin, type="CareTeam")
+        for resource, address, origin in each(teams)
+        for row in care_team(resource)
+    ]
 
 
 def linked(rows: Iterable[Row], page: str) -> list[Row]:

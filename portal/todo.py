@@ -30,10 +30,19 @@ class Form:
     url_name: str
 
 
+GO_ON = "portal:add-go-on"
 FORMS: Mapping[str, Form] = {
     Draft.Form.SHARE: Form(
         pgettext_lazy("share.title", "Share with a doctor, clinic or person"), "portal:share-go-on"
-    )
+    ),
+    Draft.Form.WRONG: Form(pgettext_lazy("wrong.title", "Something looks wrong"), GO_ON),
+    Draft.Form.DISAGREE: Form(pgettext_lazy("disagree.title", "Your statement"), GO_ON),
+    Draft.Form.READING: Form(pgettext_lazy("add.bp", "Send a blood pressure"), GO_ON),
+    Draft.Form.MESSAGE: Form(pgettext_lazy("sent.message", "Message to the care team"), GO_ON),
+    Draft.Form.VISIT: Form(pgettext_lazy("sent.visit", "Request for a visit"), GO_ON),
+    Draft.Form.ANSWERS: Form(pgettext_lazy("sent.answers", "Answers to a form"), GO_ON),
+    Draft.Form.CONTACT: Form(pgettext_lazy("sent.contact", "Change of contact details"), GO_ON),
+    Draft.Form.DOCUMENT: Form(pgettext_lazy("add.document", "Send a photo or a letter"), GO_ON),
 }
 NEW = timedelta(days=14)
 SOON = timedelta(days=7)
@@ -170,7 +179,7 @@ def from_commands(commands: Iterable[WriteCommand]) -> list[Action]:
             rule=Rule.DEADLINE,
             at=command.created_at,
             heading=pgettext("home.back", "Your clinic did not add what you sent"),
-            text=pgettext("home.back.text", "They sent your reading back."),
+            text=pgettext("home.back.text", "They sent it back to you."),
             url=reverse("portal:add-sent", args=[command.id]),
             link=pgettext("home.back.link", "See what they say"),
             chip=pgettext("chip.needs_you", "Needs you"),

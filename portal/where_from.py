@@ -25,12 +25,13 @@ class Other:
 
 @dataclass(frozen=True, slots=True)
 class WhereFrom:
-    """For parts/where_from.html. Empty where a patient has one EHR only."""
+    """For parts/where_from.html. Empty where a patient has one EHR only, but for who sent it through here."""
 
     kept_by: str = ""
     also: tuple[Other, ...] = ()
     slug: str = ""
     is_primary: bool = True
+    written: str = ""
 
     def address(self, resource_id: str) -> str:
         return Origin(self.slug, "", self.is_primary).address(resource_id)
@@ -42,7 +43,7 @@ ALONE = WhereFrom()
 def where_from(shown: Shown) -> WhereFrom:
     origin = shown.item.origin
     also = tuple(Other(item.origin.name, _url(item), item.address) for item in shown.also)
-    return WhereFrom(origin.name, also, origin.slug, origin.is_primary)
+    return WhereFrom(origin.name, also, origin.slug, origin.is_primary, shown.item.written)
 
 
 def each(found: Iterable[Any]) -> Iterator[tuple[Any, str, WhereFrom]]:

@@ -163,6 +163,7 @@ def let_help(
     days: int = 300,
     categories: Collection[str] = (),
     may_share: bool = False,
+    may_write: bool = False,
 ) -> RelatedPerson:
     """A helper who can act: the relationship, by its command, and the consent behind it."""
     basis = basis or ("parent" if relationship == "PRN" else "choice")
@@ -177,6 +178,7 @@ def let_help(
             basis=basis,
             level=level,
             may_share=may_share,
+            may_write=may_write,
             until=until,
             review_at=until,
             by=by,
@@ -184,10 +186,11 @@ def let_help(
         )
         consents.let_help(
             relation=relation,
-            categories=helper_rights.categories_of(level, categories),
+            categories=helper_rights.for_writing(helper_rights.categories_of(level, categories), may_write),
             labels=[],
             until=until,
             act=Act(by=by, channel="portal", text_shown="May they help?", language="en"),
+            can_write=may_write,
         )
     return relation
 

@@ -18,7 +18,8 @@ from fhirproxy.interactions import FHIR_ID
 from fhirproxy.release import Call
 from fhirproxy.served import SERVED
 from fhirproxy.writes import bodies
-from fhirproxy.writes.kinds import Kind, measures
+from fhirproxy.writes.differences import between
+from fhirproxy.writes.kinds import Kind, OnConflict, measures
 
 UCUM = "http://unitsofmeasure.org"
 IDENTIFIER = "https://chartkey.example/fhir/write-command"  # the command's id, wherever it is written
@@ -94,6 +95,7 @@ def check(call: Call, kind: Kind, resource: bodies.Resource, base: Mapping[str, 
     known = {bodies.dump(node) for _, node in bodies.walk(base or {}, "")}
     new = [(path, node) for path, node in bodies.walk(resource, kind.type) if bodies.dump(node) not in known]
     _raise([*_forbidden(kind, resource, new), *_elsewhere(call, kind, resource, new)])
+    _raise(_fixed(kind, resource, base))
     _raise([*_measured(resource, new), *_when(call, resource), *_files(new)])
     _raise(_leads_nowhere(call, new))
 
@@ -119,6 +121,17 @@ def _forbidden(kind: Kind, resource: bodies.Resource, new: Nodes) -> Iterator[Wr
         if part.get("resourceType") not in INSIDE:
             text = f"What is contained may be {', '.join(sorted(INSIDE))}."
             yield Wrong("not-supported", text, f"{kind.type}.contained[{position}]")
+
+
+def _fixed(kind: Kind, resource: bodies.Resource, base: Mapping[str, Any] | None) -> Iterator[Wrong]:
+    """What an update of this kind may not change, whoever sends it and whoever would say yes."""
+    plain_base = unmarked(base) if base else {}
+    for found in between(plain_base, plain_base, unmarked(resource), kind) if base else ():
+        if found.group.policy is OnConflict.NEVER:
+            names = sorted({*found.base, *found.proposed})
+            yield Wrong(
+                "business-rule", "This is not changed here. Ask at the desk.", f"{kind.type}.{names[0]}"
+            )
 
 
 def _elsewhere(call: Call, kind: Kind, resource: bodies.Resource, new: Nodes) -> Iterator[Wrong]:

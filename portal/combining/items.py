@@ -27,6 +27,7 @@ THE_ONLY = Origin()
 class Item:
     resource: Mapping[str, Any]
     origin: Origin = THE_ONLY
+    written: str = ""  # who sent it through here, in words
 
     @property
     def address(self) -> str:

@@ -21,6 +21,7 @@ from fhirproxy import dates
 from portal import account_state, acting
 from portal.browsers import browser_words
 from portal.guards import roles_of, time_zone_of
+from portal.may_send import may_send
 from portal.states import State
 
 register = template.Library()
@@ -51,6 +52,7 @@ class Tab:
 RECORD_PATHS = (
     *("records", "results", "vitals", "medicines", "allergies", "conditions"),
     *("vaccines", "visits", "documents", "care-team", "insurance", "search", "add"),
+    *("wrong", "questions"),
 )
 PATIENT_TABS: tuple[Tab, ...] = (
     Tab("portal:home", "home", pgettext_lazy("tabs.home", "Home"), ("",)),
@@ -63,7 +65,7 @@ PATIENT_TABS: tuple[Tab, ...] = (
         "portal:more",
         "more",
         pgettext_lazy("tabs.more", "More"),
-        ("more", "help", "downloads", "settings", "accounts", "developers"),
+        ("more", "help", "downloads", "settings", "contact", "accounts", "developers"),
     ),
 )
 ACTING_TABS = tuple(tab for tab in PATIENT_TABS if tab.url_name != "portal:sharing")  # that is theirs alone
@@ -136,6 +138,14 @@ def _acting_for(request: HttpRequest | None) -> RelatedPerson | None:
     if getattr(request, "helping", None) is None:
         request.helping = acting.relation_of(request.user, acting.in_session(request))  # type: ignore[attr-defined]
     return request.helping  # type: ignore[attr-defined]
+
+
+@register.simple_tag(takes_context=True)
+def wrong_url(context: template.Context, resource_type: str, address: str) -> str:
+    """Of the page that says what is wrong with an item; empty where this reader cannot send that."""
+    if not (resource_type and address) or "wrong" not in may_send(context["request"]):
+        return ""
+    return reverse("portal:wrong", args=[resource_type, address])
 
 
 @register.simple_tag

@@ -92,6 +92,7 @@ def invite(request: PatientRequest) -> HttpResponse:
             level=chosen["level"],
             categories=chosen["categories"],
             may_share=chosen["may_share"],
+            may_write=chosen["may_write"],
             until=chosen["end"],
             act=_act(request, shown),
         )
@@ -123,7 +124,8 @@ def helper(request: PatientRequest, relation_id: UUID) -> HttpResponse:
         return _page(request, relation, form, 422 if form.errors else 200)
     chosen = form.cleaned_data
     kinds = helper_rights.categories_of(chosen["level"], chosen["categories"])
-    if helper_rights.is_wider(relation, kinds, may_share=chosen["may_share"], until=chosen["end"]):
+    rights = {name: chosen[name] for name in ("may_share", "may_write")}
+    if helper_rights.is_wider(relation, kinds, **rights, until=chosen["end"]):
         stepup.require(request, Action.HELPER)
     shown = render_to_string("portal/helper.html#question", _context(relation, form), request)
     try:
@@ -132,6 +134,7 @@ def helper(request: PatientRequest, relation_id: UUID) -> HttpResponse:
             level=chosen["level"],
             categories=chosen["categories"],
             may_share=chosen["may_share"],
+            may_write=chosen["may_write"],
             until=chosen["end"],
             act=_act(request, shown),
             seen=_version(request),

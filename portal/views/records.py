@@ -17,6 +17,7 @@ from portal import rows
 from portal.acting import voice
 from portal.guards import PatientRequest, record_required
 from portal.loading import Loaded, Wanted, load
+from portal.may_send import may_send
 from portal.pages import Offline, page
 from portal.rows import Row
 from portal.states import Kind
@@ -55,7 +56,8 @@ class Section:
 @require_GET
 @record_required
 def records(request: PatientRequest) -> HttpResponse:
-    return render(request, "portal/records.html", {"shown": shown_to(request)})
+    context = {"shown": shown_to(request), "may_send": may_send(request)}
+    return render(request, "portal/records.html", context)
 
 
 # Of which kinds of record each page is; a helper's list names those that are for them.

@@ -107,6 +107,7 @@ def test_of_two_tabs_that_change_the_same_helper_at_once_the_second_is_told():
             level=level,
             categories=[],
             may_share=False,
+            may_write=False,
             until=until,
             act=act,
             seen=relation.version,

@@ -270,7 +270,16 @@ def test_every_step_stands_in_the_history_and_in_the_log(alice, rosa):
     relation = factories.let_help(rosa, alice)
     act = Act(by=alice.user, channel="portal")
     until = timezone.now() + timedelta(days=30)
-    helping.change(relation, level="visits", categories=[], may_share=False, until=until, act=act, seen=1)
+    helping.change(
+        relation,
+        level="visits",
+        categories=[],
+        may_share=False,
+        may_write=False,
+        until=until,
+        act=act,
+        seen=1,
+    )
     helping.end(relation, Why.PATIENT_STOPPED, by=alice.user, role="patient")
 
     steps = RelatedPersonChange.objects.order_by("number").values_list("status", "reason")

@@ -18,6 +18,7 @@ NO_PAGES = {
     *("sharing-pause", "sharing-resume", "sharing-stop", "sharing-answer"),
     *("health-link-show", "health-link-stop"),
     *("share-again", "share-go-on", "share-throw-away"),
+    *("add-cancel", "add-go-on", "add-throw-away"),
     *("developer-secret", "developer-move"),
     *(
         "app-stop",
