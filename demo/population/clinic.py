@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from demo.population.chart import reference
 from demo.population.coding import HL7, US_CORE, Resource, coding, concept, hl7, snomed
+from demo.population.forms import before_your_visit
 
 NUCC = "http://nucc.org/provider-taxonomy"
 
@@ -131,4 +132,5 @@ def resources() -> list[Resource]:
             "name": "Family medicine",
             "location": [MAIN_BUILDING],
         },
+        before_your_visit(),
     ]

@@ -29,7 +29,7 @@ MOST = 50
 
 @page("add", reads=("WriteCommand", "Draft"), states=(Kind.FRESH, Kind.EMPTY))
 @require_GET
-@record_required
+@writers_required
 def add(request: PatientRequest) -> HttpResponse:
     rows = _shown_to(request).select_related("author").order_by("-created_at")[:MOST]
     found = [sent(row) for row in rows]

@@ -45,7 +45,9 @@ def only_command() -> WriteCommand:
 def sent(client, path: str, **fields):
     """The page after its form was sent, with the key that the page itself has."""
     page = client.get(path)
-    return client.post(path, {"key": page.context["key"], "whose": page.context["whose"], **fields}, follow=True)
+    return client.post(
+        path, {"key": page.context["key"], "whose": page.context["whose"], **fields}, follow=True
+    )
 
 
 def test_a_correction_names_the_item_and_says_until_when_the_clinic_answers(alice, client):

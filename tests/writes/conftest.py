@@ -116,7 +116,9 @@ def command_of(response: HttpResponse) -> WriteCommand:
 
 def in_chart(patient: Patient, kind: str = "Observation", **query: str) -> list[Resource]:
     """What the embedded EHR has of this type, but for the one result that the cast comes with."""
-    params = (("patient", factories.fhir_id(patient)), ("_count", "200"), *query.items())
+    whose = {"Provenance": (), "Patient": (("_id", factories.fhir_id(patient)),)}
+    mine = whose.get(kind, (("patient", factories.fhir_id(patient)),))
+    params = (*mine, ("_count", "200"), *query.items())
     answer = upstream.Embedded().send(upstream.FhirRequest("GET", kind, params))
     found = [entry["resource"] for entry in json.loads(answer.body).get("entry", [])]
     return [each for each in found if not each["id"].endswith("-ldl")]

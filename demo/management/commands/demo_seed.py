@@ -17,7 +17,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import User
-from demo import people, population, second_ehr, store
+from demo import people, population, proposals, second_ehr, store
 from demo.people import Login
 from demo.population import clinic
 from demo.population.coding import Resource
@@ -70,6 +70,13 @@ class Command(BaseCommand):
             store.put(chart)
         logins = people.make_cast({chart[0]["id"]: chart[0] for chart in charts})
         second_ehr.make_source()
+        proposals.open_correction(
+            "alice",
+            about="Condition/alice-worry-weight-1",
+            name="Obesity",
+            wrong="I have lost 14 pounds since this was written. My doctor said that it is over.",
+            right="That it ended this year.",
+        )
         return logins
 
     def _load(self, path: Path) -> None:
