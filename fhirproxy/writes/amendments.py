@@ -14,9 +14,10 @@ from django.utils import timezone
 from accounts.models import User
 from audit.events import EventType
 from consent.requester import Requester
-from fhirproxy.models import WriteCommand, WriteEvent
+from fhirproxy.models import WriteCommand
 from fhirproxy.writes import bodies, deciding
 from fhirproxy.writes.states import WrongState
+from fhirproxy.writes.steps import step
 from notices import commands as notices
 
 KIND, STATEMENT = "corrections", "disagreements"
@@ -55,18 +56,13 @@ def extend(command: WriteCommand, *, requester: Requester, by: User, reason: str
     with transaction.atomic():
         command = WriteCommand.objects.select_for_update().get(pk=command.pk)
         now = clock(command)
-        if now is None or now.extended_for or not now.is_running or now.due_at <= timezone.now():
+        waits = command.status in (Status.AWAITING_REVIEW, Status.CONFLICT)
+        if now is None or now.extended_for or not waits or now.due_at <= timezone.now():
             raise WrongState("a correction is put off once, and in its first 60 days")
-        WriteEvent.objects.create(command=command, status=command.status, by=by, reason=reason)
-        deciding.log(EventType.WRITE_EXTEND, command, requester, reasons=(reason,))
+        step(command, command.status, EventType.WRITE_EXTEND, by=(requester, by), reason=reason)
         author = command.author
-        notices.enqueue(
-            "write_extended",
-            recipient=f"User/{author.pk}",
-            email=author.email,
-            language=author.language,
-            context={},
-        )
+        to = {"recipient": f"User/{author.pk}", "email": author.email, "language": author.language}
+        notices.enqueue("write_extended", **to, context={})
     found = clock(command)
     assert found is not None
     return found

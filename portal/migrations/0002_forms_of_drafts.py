@@ -4,15 +4,27 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('portal', '0001_initial'),
+        ("portal", "0001_initial"),
     ]
 
     operations = [
         migrations.AlterField(
-            model_name='draft',
-            name='form',
-            field=models.CharField(choices=[('share', 'Share'), ('wrong', 'Wrong'), ('disagree', 'Disagree'), ('reading', 'Reading'), ('message', 'Message'), ('visit', 'Visit'), ('answers', 'Answers'), ('contact', 'Contact'), ('document', 'Document')], max_length=20),
+            model_name="draft",
+            name="form",
+            field=models.CharField(
+                choices=[
+                    ("share", "Share"),
+                    ("wrong", "Wrong"),
+                    ("disagree", "Disagree"),
+                    ("reading", "Reading"),
+                    ("message", "Message"),
+                    ("visit", "Visit"),
+                    ("answers", "Answers"),
+                    ("contact", "Contact"),
+                    ("document", "Document"),
+                ],
+                max_length=20,
+            ),
         ),
     ]

@@ -172,7 +172,7 @@ def sends_a_reading(story: Story) -> str:
     story.page.get_by_label("Top number").fill(str(top))
     story.page.get_by_label("Bottom number").fill("84")
     story.page.get_by_role("button", name="Send to clinic").dblclick()  # and still one reading
-    expect(story.page.get_by_text("Waiting for your clinic")).to_be_visible()
+    expect(story.page.get_by_text("Being checked")).to_be_visible()
     story.picture("add-sent")
     story.go("/add/")
     expect(story.page.get_by_role("link", name=re.compile(f"{top} over 84"))).to_have_count(1)

@@ -131,7 +131,7 @@ def test_a_visit_that_is_asked_for_has_no_time(alice, client):
         (b"GIF89a, no photo", "This is not a photo or a PDF that we can read."),
         (b"", "This file is empty."),
         (PNG + b"0" * 3 * 1024 * 1024, "This file is too large."),
-        (PNG + b"0" * 5 * 1024 * 1024, "It can have up to 3 MB."),
+        (PNG + b"0" * 5 * 1024 * 1024, "This file is too large."),
     ],
 )
 def test_a_file_that_cannot_be_taken_is_told_at_its_field(alice, client, content, said):

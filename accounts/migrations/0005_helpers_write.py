@@ -4,20 +4,19 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('accounts', '0002_relation_changes_only_grow'),
+        ("accounts", "0004_patient_watched_since_alter_staffrole_role"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='helperinvitation',
-            name='may_write',
+            model_name="helperinvitation",
+            name="may_write",
             field=models.BooleanField(default=False),
         ),
         migrations.AddField(
-            model_name='relatedperson',
-            name='may_write',
+            model_name="relatedperson",
+            name="may_write",
             field=models.BooleanField(default=False),
         ),
     ]
