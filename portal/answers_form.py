@@ -123,7 +123,7 @@ def fields_of(item: Item) -> dict[str, forms.Field]:
                 words = pgettext_lazy("form.other", "Or in other words")
                 made[item.name + OTHER] = forms.CharField(label=words, required=False, max_length=200)
         case "integer":
-            bounds = {"min_value": _whole(item.low), "max_value": _whole(item.high)}
+            bounds: dict[str, Any] = {"min_value": _whole(item.low), "max_value": _whole(item.high)}
             made[item.name] = forms.IntegerField(**common | {"error_messages": said | limits}, **bounds)
         case "decimal" | "quantity":
             bounds = {"min_value": _number(item.low), "max_value": _number(item.high)}

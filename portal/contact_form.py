@@ -4,7 +4,6 @@ import re
 from typing import Any
 
 from django import forms
-from django.utils.functional import Promise
 from django.utils.translation import get_language_info, pgettext_lazy
 
 from portal.contact import FACTS
@@ -12,7 +11,7 @@ from portal.contact import FACTS
 # Languages that interpreters are asked for most (US Census Bureau, ACS table B16001), by ISO 639-1.
 LANGUAGES = ("en", "es", "zh", "vi", "tl", "ar", "ko", "fr", "ru", "pt", "ht", "de", "hi", "pl", "it", "ja")
 A_PHONE = re.compile(r"^\+?[0-9 ().\-]{7,25}$")
-LABELS: dict[str, Promise] = {
+LABELS: dict[str, Any] = {
     "called": pgettext_lazy("contact.called", "What do you like to be called?"),
     "mobile": pgettext_lazy("contact.mobile", "Mobile phone"),
     "home": pgettext_lazy("contact.home", "Home phone"),

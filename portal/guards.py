@@ -4,7 +4,7 @@ import contextlib
 import zoneinfo
 from collections.abc import Callable
 from functools import wraps
-from typing import cast
+from typing import TypeVar, cast
 
 from django.conf import settings
 from django.contrib import messages
@@ -25,6 +25,7 @@ from portal import acting, helper_words
 from portal.acting import Withheld
 
 View = Callable[..., HttpResponseBase]
+AView = TypeVar("AView", bound=View)
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 # Of an account that its owner asked to close: a copy to take along, and what happened.
 OPEN_WHILE_CLOSING = frozenset(
@@ -78,7 +79,7 @@ def _page_name(request: HttpRequest) -> str:
     return str(request.resolver_match.url_name) if request.resolver_match else ""
 
 
-def keeps_typed(view: View) -> View:
+def keeps_typed(view: AView) -> AView:
     """For pages that show again what was typed when the sign-in had run out (`portal.sending`). Put it
     innermost."""
     view.keeps_typed = True  # type: ignore[attr-defined]

@@ -38,7 +38,8 @@ class LongText(forms.CharField):
     def __init__(self, *, rows: int = 5, missing: str | Promise = "", **kwargs: Any) -> None:
         said = {"max_length": TOO_LONG} | ({"required": missing} if missing else {})
         widget = forms.Textarea(attrs={"rows": rows})
-        super().__init__(**{"max_length": LONGEST, "error_messages": said, "widget": widget} | kwargs)
+        given: dict[str, Any] = {"max_length": LONGEST, "error_messages": said, "widget": widget} | kwargs
+        super().__init__(**given)
 
     def bound_data(self, data: Any, initial: Any) -> Any:
         found = super().bound_data(data, initial)

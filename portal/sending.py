@@ -144,7 +144,7 @@ def send(
     except commands.KeyReused:
         return render(request, "portal/add_refused.html", status=409)
     except tuple(WORDS) as error:
-        form.add_error(None, _words(error))
+        form.add_error(None, str(_words(error)))
         status = error.status if isinstance(error, Refusal) else 409
         return show(request, sheet, form, keep(request, sheet, draft), again, status=status)
     if draft:

@@ -157,9 +157,8 @@ def _lines(kind: str, resource: Mapping[str, Any]) -> list[tuple[str, str]]:
     if kind in ("messages", "disagreements"):
         return [(str(LABEL_WORDS), text) for text in said[:1]]
     if kind == "visit-requests":
-        why, times = fhir.text(resource, "reasonCode", "text"), fhir.text(resource, "comment")
-        pairs = ((str(LABEL_WHY), why), (str(LABEL_TIMES), times))
-        return [(label, text) for label, text in pairs if text]
+        found = ((LABEL_WHY, "reasonCode", "text"), (LABEL_TIMES, "comment"))
+        return [(str(label), text) for label, *path in found if (text := fhir.text(resource, *path))]
     if kind == "answers":
         return list(_answers(resource))
     return []

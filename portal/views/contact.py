@@ -99,10 +99,14 @@ def _differences(now: dict[str, str], wanted: dict[str, str]) -> list[tuple[obje
     """(what, as it is now, as it would be)."""
     pairs = [(name, now[name], wanted.get(name, "")) for name in details.FACTS]
     return [
-        (LABELS[name], *(language_name(v) if name == "language" and v else v for v in (before, after)))
+        (LABELS[name], _shown(name, before), _shown(name, after))
         for name, before, after in pairs
         if before != after
     ]
+
+
+def _shown(name: str, value: str) -> str:
+    return language_name(value) if name == "language" and value else value
 
 
 def _tell(request: PatientRequest, answer: HttpResponse) -> HttpResponse:

@@ -1,5 +1,9 @@
 """A form of the clinic, filled in on one page: a Questionnaire, sent as a QuestionnaireResponse."""
 
+from datetime import datetime
+from typing import cast
+
+from django import forms
 from django.http import Http404, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_http_methods
@@ -35,14 +39,17 @@ def form(request: PatientRequest, form_id: str) -> HttpResponse:
         return render(request, "portal/ask_form_cannot.html", {"title": title})
     pin = kept_by_clinic.pin(asked)
     patient_id = sending.patient_id(request)
+
+    def make(filled: forms.Form, at: datetime) -> Outgoing:
+        answers = cast(AnswersForm, filled).answers()
+        return Outgoing(questionnaires.response(asked, items, answers, patient_id=patient_id, at=at))
+
     sheet = Sheet(
         form=Draft.Form.ANSWERS,
         about=form_id,
         template="portal/ask_form.html",
         make_form=lambda data, files, initial: AnswersForm(items, data, initial),
-        make=lambda filled, at: Outgoing(
-            questionnaires.response(asked, items, filled.answers(), patient_id=patient_id, at=at)
-        ),
+        make=make,
         context={"title": title, "about": asked.get("description", ""), "pin": pin},
     )
     draft = sending.draft_of(request, sheet)
