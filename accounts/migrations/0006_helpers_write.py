@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("accounts", "0004_patient_watched_since_alter_staffrole_role"),
+        ("accounts", "0005_legal_status"),
     ]
 
     operations = [
