@@ -277,9 +277,7 @@ KINDS = {
             "Somebody signed in and asked to change your contact details at your clinic. "
             "If it was not you or your helper, call your clinic.",
         ),
-        pgettext_lazy(
-            "notice.contact_asked.line", "Your clinic was asked to change how it reaches you."
-        ),
+        pgettext_lazy("notice.contact_asked.line", "Your clinic was asked to change how it reaches you."),
         path="/add/",
     ),
     "write_extended": Kind(

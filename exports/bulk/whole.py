@@ -108,7 +108,9 @@ def _search_instead(bulk: Export) -> Lost:
     return Lost()
 
 
-def _step(bulk: Export, lines: Mapping[Place, Sequence[bytes | Block]] | None = None, **changes: Any) -> Chunk:
+def _step(
+    bulk: Export, lines: Mapping[Place, Sequence[bytes | Block]] | None = None, **changes: Any
+) -> Chunk:
     position = bulk.job.position
     at = {**position["whole"], **changes}
     batch = uuid5(bulk.job.pk, f"{at.get('file')}:{at.get('line')}")

@@ -100,7 +100,11 @@ def take(proposal: Proposal, requester: Requester, source: Source) -> WriteComma
     Raises KeyReused, ReadOnly, InvalidResource, NotAllowed, NoTarget, StaleVersion, TooManyWaiting,
     Refusal (429), EhrFailure; nothing is kept then.
     """
-    said: dict[str, object] = {"resource": proposal.resource, "target": proposal.target, "version": proposal.base_version}
+    said: dict[str, object] = {
+        "resource": proposal.resource,
+        "target": proposal.target,
+        "version": proposal.base_version,
+    }
     if proposal.also:
         said |= {"fullUrl": proposal.full_url, "also": list(proposal.also)}
     digest = bodies.digest(said)
