@@ -71,7 +71,7 @@ class WrongForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
         if data.get("fault") in ("value", "missing") and "right" in data and not data["right"]:
-            text = pgettext_lazy("wrong.right.needed", "Write what the record should say.")
+            text = pgettext_lazy("wrong.right.needed", "Write what is right.")
             self.add_error("right", text)
         return data
 

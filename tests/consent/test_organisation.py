@@ -25,7 +25,7 @@ def oracle(facts: Facts, action: str) -> bool:
     if who == ("patient", "self"):
         return action in {"read", "search", "write", "export"}
     if who == ("helper", "helper"):
-        return action in {"read", "search"}
+        return action in {"read", "search", "write"}
     if facts.role == "client":
         return facts.purpose == "PATRQT" and action in {"read", "search", "write"}
     if who == ("clinician", "treating"):

@@ -27,6 +27,9 @@ NO_PAGES = {
         "download-cancel",
         "review-accept",
         "review-send-back",
+        "review-accept-many",
+        "review-pass-on",
+        "review-settle",
     ),
 }
 # Of the pages of records: name → (arguments, a type whose loss leaves the rest).

@@ -77,7 +77,7 @@ def test_what_cannot_go_is_kept_and_is_there_when_the_page_opens_again(alice, cl
     refused = sent(client, ldl(alice), fault="value", wrong="It was 118.")
 
     assert refused.status_code == 422
-    assert "Write what the record should say." in refused.text
+    assert "Write what is right." in refused.text
     assert "It was 118." in client.get(ldl(alice)).text
     assert "It was 118." not in drafts.unfinished(alice.user, alice).get().sealed
     sent(client, ldl(alice), **WORDS)

@@ -53,7 +53,8 @@ GOLDEN = [
         CONTACT,
         {"address": [{"city": "C"}]},
     ),
-    ("a name", {}, {"name": [{"family": "Q"}]}, CONTACT, None),
+    ("a name", {"name": [{"family": "P"}]}, {"name": [{"family": "Q"}]}, CONTACT, None),
+    ("a birth date", {}, {"birthDate": "1980-01-01"}, CONTACT, None),
     ("an order, alone", {}, {"status": "stopped"}, ORDER, {"status": "stopped"}),
     ("an order that moved elsewhere", {"note": [{"text": "b"}]}, {"status": "stopped"}, ORDER, None),
     (

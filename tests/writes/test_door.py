@@ -197,7 +197,7 @@ def test_impossible_values_and_units_are_named(app, reading):
         ('{"resourceType":"Observation","resourceType":"Observation"}', 400),
         ('{"resourceType":"Condition"}', 400),
         ('{"resourceType":"Observation","valueString":"' + "x" * 70_000 + '"}', 413),
-        ('{"resourceType":"Observation","valueString":"' + "x" * 5_300_000 + '"}', 413),
+        ('{"resourceType":"Observation","valueString":"' + "x" * 5_800_000 + '"}', 413),
     ],
 )
 def test_a_body_that_cannot_be_taken(app, body, status, reading):
