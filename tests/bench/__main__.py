@@ -25,9 +25,9 @@ PARTS = {
     "P4": "bearer_cost",
     "P12": "token_cost",
     "P13": "stranger_cost",
-    "P8": "audit_seal",  # from here on the log is not the one of its anchors: what starts then holds it
     "S1": "store",
-    "P7": "audit_writes",  # events of this and of the next are none that verify
+    "P7": "audit_writes",
+    "P8": "audit_seal",
     "P11": "activity",
 }  # in this order
 

@@ -6,6 +6,7 @@ from statistics import median
 
 from django.conf import settings
 from django.core.management import call_command
+from django.db import connection as database
 from django.test import Client
 from django.utils.http import urlencode
 
@@ -24,6 +25,8 @@ DEEP = 0.9  # of all events are newer than the deep page
 
 def run(stack: Stack, sizes: Sizes) -> Report:
     report = Report("P11", f"the activity list of one patient with {sizes.many:,} events; ms over HTTP")
+    database.close()
+    stack.fresh_log()
     (reading,) = people.readings(1, name="Activity")
     newest = AuditEvent.objects.filter(patient=f"Patient/{reading.patient.pk}").latest("recorded_at")
     _fill(stack, newest, sizes.many)

@@ -54,6 +54,8 @@ SLOW_COMMIT = {"this disk": 0, "commits of 5 ms more": 5000}  # microseconds
 
 def run(stack: Stack, sizes: Sizes) -> Report:
     report = Report("P7", f"{sizes.writers} writers, {sizes.seconds:.1f} s each, the best of {sizes.rounds}")
+    connection.close()
+    stack.fresh_log()
     with stack.superuser() as database:
         database.execute(TABLES)
         stack.start("sequencer")

@@ -62,6 +62,12 @@ class Stack:
             connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
             connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{MIGRATED}" OWNER {OWNER}')
 
+    def fresh_log(self) -> None:
+        """Begin anew: programs stop, and neither database nor anchors nor journals know of other parts."""
+        self.stop()
+        shutil.rmtree(self.var / "audit", ignore_errors=True)
+        self.fresh_database(DATABASE)
+
     def drop_database(self, name: str) -> None:
         with psycopg.connect(self.postgres.url("postgres", "postgres"), autocommit=True) as connection:
             connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
@@ -97,8 +103,7 @@ def started(var: Path = VAR) -> Iterator[Stack]:
             "PYTHONUNBUFFERED": "1",
         }
         _migrate(stack)
-        shutil.rmtree(var / "audit", ignore_errors=True)  # anchors and journals of the last run's log
-        stack.fresh_database(DATABASE)
+        stack.fresh_log()
         yield stack
     finally:
         stack.stop()
