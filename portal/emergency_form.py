@@ -22,7 +22,7 @@ WHY = {
 }
 
 
-class EmergencyForm(forms.Form):
+class FindForm(forms.Form):
     """By name and day of birth, both exact: this is no search."""
 
     name = forms.CharField(
@@ -39,6 +39,14 @@ class EmergencyForm(forms.Form):
             "invalid": pgettext_lazy("activity.day", "Choose a day, like 2026-06-12."),
         },
     )
+
+    def patient(self) -> Patient | None:
+        return exactly(self.cleaned_data["name"], self.cleaned_data["born"])
+
+
+class EmergencyForm(FindForm):
+    """Which record, and why it is needed now."""
+
     why = forms.ChoiceField(
         label=pgettext_lazy("emergency.why", "Why you need it now"),
         choices=[(code.value, WHY[code]) for code in Why],
@@ -64,9 +72,6 @@ class EmergencyForm(forms.Form):
             "required": pgettext_lazy("emergency.agreed_needed", "Confirm that you need it now.")
         },
     )
-
-    def patient(self) -> Patient | None:
-        return exactly(self.cleaned_data["name"], self.cleaned_data["born"])
 
 
 def exactly(name: str, born: date) -> Patient | None:

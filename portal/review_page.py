@@ -19,7 +19,7 @@ from fhirproxy.outcomes import EhrFailure
 from fhirproxy.writes import changes, commands, reviews, targets, together, why
 from fhirproxy.writes.differences import Difference
 from fhirproxy.writes.steps import why_ended
-from portal import element_words, proposed, records, review_queue
+from portal import element_words, proposed, records, review_queue, sent
 from portal.readings import pressures_of
 from portal.review_forms import AcceptForm, ConflictForm, PassOnForm, SendBackForm
 
@@ -100,7 +100,7 @@ def row(command: WriteCommand, user: User) -> dict[str, Any]:
         "systolic": systolic,
         "diastolic": diastolic,
         "taken_at": _when(resource),
-        "what": proposed.name_of(resource),
+        "what": sent.what(command, resource),
         "said": element_words.said({name: resource[name] for name in SAID if name in resource}),
         "lines": proposed.lines(resource, json.loads(command.base) if command.base else None),
         "also": [

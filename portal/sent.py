@@ -113,7 +113,7 @@ def sent(command: WriteCommand) -> Sent:
     stage = stage_of(command)
     why = WHY.get(command.reason, ASK) if stage in (Stage.NOT_ADDED, Stage.NEEDS_YOU) else ""
     lines = tuple(_lines(command.kind, resource))
-    return Sent(command, resource, _what(command, resource), stage, why, lines, systolic, diastolic)
+    return Sent(command, resource, what(command, resource), stage, why, lines, systolic, diastolic)
 
 
 def stage_of(command: WriteCommand) -> Stage:
@@ -130,7 +130,7 @@ def stage_of(command: WriteCommand) -> Stage:
     return Stage.SENT if kind and not kind.looks else Stage.CHECKED
 
 
-def _what(command: WriteCommand, resource: Mapping[str, Any]) -> str:
+def what(command: WriteCommand, resource: Mapping[str, Any]) -> str:
     """As a heading. A name out of the record stands in it as the record has it."""
     about = fhir.display(fhir.first(resource, "about"))
     words: Mapping[str, str] = {

@@ -7,7 +7,7 @@ from typing import Any
 from django import forms
 from django.http import HttpResponse
 from django.shortcuts import render
-from django.utils.translation import pgettext_lazy
+from django.utils.translation import pgettext, pgettext_lazy
 from django.views.decorators.http import require_GET, require_http_methods
 
 from fhirproxy import questionnaires as kept_by_clinic
@@ -66,7 +66,13 @@ def message(request: PatientRequest) -> HttpResponse:
     sheet = Sheet(
         form=Draft.Form.MESSAGE,
         about=about,
-        template="portal/ask_message.html",
+        template="portal/ask_send.html",
+        context={
+            "title": pgettext("sent.message", "Message to the care team"),
+            "what_happens": pgettext(
+                "ask.message.when", "Somebody reads it on a working day. The answer comes here."
+            ),
+        },
         make_form=_form(MessageForm),
         make=lambda form, at: Outgoing(
             outgoing.message(patient_id=patient_id, about=about, at=at, **form.cleaned_data)
@@ -85,7 +91,13 @@ def visit(request: PatientRequest) -> HttpResponse:
     patient_id = sending.patient_id(request)
     sheet = Sheet(
         form=Draft.Form.VISIT,
-        template="portal/ask_visit.html",
+        template="portal/ask_send.html",
+        context={
+            "title": pgettext("sent.visit", "Request for a visit"),
+            "what_happens": pgettext(
+                "ask.visit.when", "This is no visit yet. The clinic looks for a time and tells you."
+            ),
+        },
         make_form=_form(VisitForm),
         make=lambda form, at: Outgoing(outgoing.visit_request(patient_id=patient_id, **form.cleaned_data)),
         read_back=outgoing.visit_request_of,

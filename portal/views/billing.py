@@ -7,7 +7,6 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from django import forms
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -27,7 +26,7 @@ from consent.vocabulary import Purpose
 from fhirproxy import reading as fhir
 from fhirproxy.dates import date_words
 from portal import insurance, records
-from portal.emergency_form import exactly
+from portal.emergency_form import FindForm
 from portal.guards import StaffRequest, staff_required
 from portal.pages import page
 from portal.rows import Row, rows_of
@@ -37,25 +36,6 @@ KEY = "portal.billing"  # of the session: whose account is open, and since when
 LIFE = timedelta(minutes=15)
 MOST_MISSES, MISSES_WITHIN = 10, timedelta(hours=1)
 READS = ("Coverage", "ExplanationOfBenefit", "Claim", "Encounter")
-
-
-class FindForm(forms.Form):
-    """By name and day of birth, both exact: this is no search."""
-
-    name = forms.CharField(
-        label=pgettext_lazy("emergency.name", "The patient’s full name"),
-        max_length=200,
-        widget=forms.TextInput(attrs={"autocomplete": "off"}),
-        error_messages={"required": pgettext_lazy("emergency.name_needed", "Enter the full name.")},
-    )
-    born = forms.DateField(
-        label=pgettext_lazy("emergency.born", "Day of birth"),
-        widget=forms.DateInput(attrs={"type": "date", "autocomplete": "off"}),
-        error_messages={
-            "required": pgettext_lazy("emergency.born_needed", "Enter the day of birth."),
-            "invalid": pgettext_lazy("activity.day", "Choose a day, like 2026-06-12."),
-        },
-    )
 
 
 NOT_FOUND = pgettext_lazy("emergency.no.record", "No one record has this name and this day of birth.")
@@ -74,7 +54,7 @@ def desk(request: StaffRequest) -> HttpResponse:
     attempt = attempts.spend(request.user, most=MOST_MISSES, within=MISSES_WITHIN)
     if attempt is None:
         return _form(request, form, WAIT)
-    patient = exactly(form.cleaned_data["name"], form.cleaned_data["born"])
+    patient = form.patient()
     if patient is None:
         return _form(request, form, NOT_FOUND)
     attempt.delete()

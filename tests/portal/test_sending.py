@@ -63,6 +63,15 @@ def test_a_correction_names_the_item_and_says_until_when_the_clinic_answers(alic
     assert f"{due:%Y}" in page.text
 
 
+def test_a_clinician_reads_what_it_is_about_and_no_name_of_a_resource(alice, osei, client):
+    sent(client, ldl(alice), **WORDS)
+    client.force_login(osei)
+
+    for page in (client.get("/review/"), client.get(f"/review/{only_command().pk}/")):
+        assert "Something looks wrong: LDL cholesterol" in page.text
+        assert "Communication</" not in page.text
+
+
 def test_a_form_that_comes_twice_is_sent_once_and_with_other_words_not_at_all(alice, client):
     key = client.get(ldl(alice)).context["key"]
     for _ in range(2):
