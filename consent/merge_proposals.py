@@ -75,6 +75,8 @@ def answer(proposal: MergeProposal, *, by: "User", yes: bool) -> MergeProposal:
     elif by.pk == proposal.merged.user_id:
         step = Step.OTHER_YES
     else:
+        target = f"MergeProposal/{proposal.pk}"
+        _log(EventType.PATIENT_ANSWER, proposal.kept, target, by, refused="merge.state")
         raise Refused("merge.state", "This is not yours to answer.")
     return _become(proposal, step if yes else Step.NO, by)
 

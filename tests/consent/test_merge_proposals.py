@@ -142,6 +142,14 @@ def test_nobody_else_answers_and_what_does_not_fit_is_not_proposed(client, asked
             merge_proposals.propose(kept, merged, **SAW, by=by)
 
 
+def test_who_is_neither_account_is_refused_and_it_stands_in_the_log(asked, cora):
+    with pytest.raises(Refused):
+        merge_proposals.answer(asked, by=cora, yes=True)
+
+    event = AuditEvent.objects.get(type="patient:answer")
+    assert (event.outcome, event.reasons, event.actor) == ("deny", ["merge.state"], f"User/{cora.pk}")
+
+
 def test_what_changed_since_stops_it_and_late_answers_too(asked, other):
     agreed(asked)
     other.user.closes_at = timezone.now() + timedelta(days=7)
